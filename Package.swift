@@ -1,0 +1,54 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let package = Package(
+    name: "dirtyrec",
+    products: [
+        .executable(name: "dirtyrec", targets: ["dirtyrec"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    ],
+    targets: [
+        // Constants, layout asserts and guest machine code. No logic.
+        .target(name: "CKVM"),
+        .target(name: "KVM", dependencies: ["CKVM"]),
+        .target(name: "Guests", dependencies: ["KVM", "CKVM"]),
+        .target(name: "Recorder", dependencies: ["KVM", "Guests", "TraceModel", "TraceStore"]),
+
+        .target(name: "TraceModel"),
+        .target(name: "Schemas", path: "schemas", resources: [.embedInCode("migrations")]),
+        .target(
+            name: "TraceStore",
+            dependencies: ["TraceModel", "Schemas", .product(name: "GRDB", package: "GRDB.swift")]),
+        .target(name: "Analysis", dependencies: ["TraceModel"]),
+        .target(name: "Report", dependencies: ["TraceModel", "Analysis"]),
+
+        .executableTarget(
+            name: "dirtyrec",
+            dependencies: [
+                "KVM", "Guests", "Recorder", "TraceModel", "TraceStore", "Analysis", "Report",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+
+        .testTarget(name: "TraceModelTests", dependencies: ["TraceModel"]),
+        .testTarget(name: "TraceStoreTests", dependencies: ["TraceStore", "TraceModel"]),
+        .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "TraceModel"]),
+        .testTarget(name: "ReportTests", dependencies: ["Report", "Analysis", "TraceModel"]),
+        .testTarget(name: "KVMTests", dependencies: ["KVM", "Guests"]),
+        .testTarget(
+            name: "RecorderTests", dependencies: ["Recorder", "TraceStore", "TraceModel", "Guests", "KVM"]),
+        .testTarget(name: "CLITests", dependencies: ["TraceModel", "TraceStore"]),
+    ]
+)
+
+// One place for the rules of every Swift target of ours.
+for target in package.targets where target.name != "CKVM" {
+    target.swiftSettings = [
+        .swiftLanguageMode(.v6),
+        .strictMemorySafety(),
+        .treatAllWarnings(as: .error),
+        .enableUpcomingFeature("ExistentialAny"),
+    ]
+}

@@ -1,0 +1,112 @@
+/// Entries of an iteration by what they add. `entries` is the sum of the other five.
+public struct DuplicateCounts: Sendable, Equatable {
+    /// All entries.
+    public var entries: Int64 = 0
+    /// First entries of their page in the iteration: the unique pages.
+    public var distinct: Int64 = 0
+    /// The page was already reported by another source or ring.
+    public var crossRing: Int64 = 0
+    /// The page was already reported by the same ring or bitmap.
+    public var sameRing: Int64 = 0
+    /// The page was already reported by the same ring, as a provisional entry: the retried write at a full ring.
+    public var provisional: Int64 = 0
+    /// The VMM's own log reports a page that was already reported.
+    public var vmm: Int64 = 0
+
+    /// Nothing counted.
+    public init() {}
+
+    /// Adds the counts of two iterations.
+    public static func += (left: inout Self, right: Self) {
+        left.entries += right.entries
+        left.distinct += right.distinct
+        left.crossRing += right.crossRing
+        left.sameRing += right.sameRing
+        left.provisional += right.provisional
+        left.vmm += right.vmm
+    }
+}
+
+/// Sorts every entry beyond the first of its page in an iteration into exactly one class.
+///
+/// The classes are decided in this order: an entry of the VMM's log is `vmm`; one whose ring has not reported the page
+/// in this iteration is `crossRing`; one whose ring last reported it as a provisional entry is `provisional`; any other
+/// is `sameRing`. Bitmaps count as one ring, as do all entries without a vCPU of one source.
+public struct DuplicateClassifier: Sendable {
+    /// What one entry turned out to be.
+    public enum Class: Sendable { case distinct, crossRing, sameRing, provisional, vmm }
+
+    private struct PageState {
+        var iteration: Int64 = 0
+        var ring: Int32 = 0
+        var provisional = false
+    }
+    private struct PageRing: Hashable {
+        var page: UInt32
+        var ring: Int32
+    }
+
+    private var pages: [PageState] = []
+    /// Rings beyond the first that reported a page in this iteration, and whether their last entry was provisional.
+    private var furtherRings: [PageRing: Bool] = [:]
+    private var iteration: Int64 = 0
+
+    /// Counts of the iteration in progress.
+    public private(set) var counts = DuplicateCounts()
+
+    /// A classifier before the first iteration.
+    public init() {}
+
+    /// Identifies what reports pages: a ring by its vCPU, a source without vCPUs as one.
+    public static func ring(of harvest: Harvest) -> Int32 {
+        if let vcpu = harvest.vcpu { return Int32(truncatingIfNeeded: vcpu) }
+        return harvest.source == .vmm ? -2 : -1
+    }
+
+    /// Begins another iteration.
+    public mutating func begin(iteration: Int64) {
+        self.iteration = iteration
+        counts = DuplicateCounts()
+        furtherRings.removeAll(keepingCapacity: true)
+    }
+
+    /// Classifies an entry of page number `page` (from a ``PageIndex``) reported by `ring`.
+    @inline(__always)
+    public mutating func classify(page: Int, ring: Int32, provisional: Bool) -> Class {
+        counts.entries += 1
+        while pages.count <= page { pages.append(PageState()) }
+        if pages[page].iteration != iteration {
+            pages[page] = PageState(iteration: iteration, ring: ring, provisional: provisional)
+            counts.distinct += 1
+            return .distinct
+        }
+        return classifyAgain(page: page, ring: ring, provisional: provisional)
+    }
+
+    @inline(never)
+    private mutating func classifyAgain(page: Int, ring: Int32, provisional: Bool) -> Class {
+        let wasProvisional: Bool?
+        if pages[page].ring == ring {
+            wasProvisional = pages[page].provisional
+            pages[page].provisional = provisional
+        } else {
+            wasProvisional = furtherRings.updateValue(
+                provisional, forKey: PageRing(page: UInt32(truncatingIfNeeded: page), ring: ring))
+        }
+        if ring == -2 {
+            counts.vmm += 1
+            return .vmm
+        }
+        switch wasProvisional {
+        case nil:
+            counts.crossRing += 1
+            return .crossRing
+        case true?:
+            counts.provisional += 1
+            return .provisional
+        case false?:
+            counts.sameRing += 1
+            return .sameRing
+        }
+    }
+}

@@ -1,0 +1,69 @@
+/// Receives a recording in order: the harvests of an iteration, then the iteration, then the next one.
+public protocol TraceVisitor {
+    /// One harvest. `gfns.count == harvest.entryCount`, at most ``Segment/maxEntries``.
+    mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws
+    /// The iteration is complete.
+    mutating func visit(_ iteration: Iteration) throws
+}
+
+/// A recording that can be read any number of times, from a file or from memory.
+public protocol Trace {
+    /// Provenance.
+    var info: RecordingInfo { get }
+    /// Every memory slot in every generation.
+    var slots: [MemorySlot] { get throws }
+    /// Every loss, in order.
+    var losses: [Loss] { get throws }
+    /// Every marker, in order.
+    var markers: [Marker] { get throws }
+    /// Every answer to a stop request.
+    var stops: [StopLatency] { get throws }
+    /// Every verdict of an oracle, in order.
+    var verdicts: [OracleVerdict] { get throws }
+    /// Streams all harvests and iterations in order, in bounded memory.
+    func replay(into visitor: inout some TraceVisitor) throws
+}
+
+/// A recording held in memory: for tests, imports and generators.
+public struct MemoryTrace: Trace {
+    /// Provenance.
+    public var info: RecordingInfo
+    /// Memory slots.
+    public var slots: [MemorySlot]
+    /// Batches in order; harvest ids and sequence numbers are assigned while they are replayed.
+    public var batches: [IterationBatch]
+
+    /// A recording made of batches.
+    public init(info: RecordingInfo = RecordingInfo(), slots: [MemorySlot] = [], batches: [IterationBatch] = []) {
+        self.info = info
+        self.slots = slots
+        self.batches = batches
+    }
+
+    /// Every loss, in order.
+    public var losses: [Loss] { batches.flatMap(\.losses) }
+    /// Every marker, in order.
+    public var markers: [Marker] { batches.flatMap(\.markers) }
+    /// Every answer to a stop request.
+    public var stops: [StopLatency] { batches.flatMap(\.stops) }
+    /// Every verdict, in order.
+    public var verdicts: [OracleVerdict] { batches.flatMap(\.verdicts) }
+
+    /// Streams all harvests and iterations in order.
+    public func replay(into visitor: inout some TraceVisitor) throws {
+        var id: Int64 = 0
+        var seq: Int64 = 1
+        for batch in batches {
+            for (harvest, gfns) in batch.harvests {
+                var harvest = harvest
+                id += 1
+                harvest.id = id
+                harvest.firstSeq = seq
+                harvest.entryCount = gfns.count
+                seq += Int64(gfns.count)
+                try visitor.visit(harvest, gfns: gfns)
+            }
+            try visitor.visit(batch.iteration)
+        }
+    }
+}
