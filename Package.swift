@@ -14,7 +14,7 @@ let package = Package(
         // Constants, layout asserts and guest machine code. No logic.
         .target(name: "CKVM"),
         .target(name: "KVM", dependencies: ["CKVM"]),
-        .target(name: "Guests", dependencies: ["KVM", "CKVM"]),
+        .target(name: "Guests", dependencies: ["KVM", "CKVM", "TraceModel"]),
         .target(name: "Recorder", dependencies: ["KVM", "Guests", "TraceModel", "TraceStore"]),
 
         .target(name: "TraceModel"),

@@ -133,7 +133,7 @@ public struct Harvest: Sendable, Equatable {
     public var scanNs: Int64
     /// Time of the re-protection that followed, when it was made for this harvest alone (ring-full); else 0.
     public var resetNs: Int64
-    /// How long the vCPU stood still because its ring was full; 0 for other causes.
+    /// How long the vCPU had stood still because its ring was full; 0 when it was not.
     public var stallNs: Int64
 
     /// Describes a harvest. `id` and `firstSeq` are assigned by the writer of the file.

@@ -32,6 +32,8 @@ public enum HarvestCause: String, Sendable, CaseIterable, Codable {
     case paused
     /// The last harvest of the recording, all vCPUs stopped for good.
     case final
+    /// Never-written pages of a first bitmap that began as all ones (`KVM_DIRTY_LOG_INITIALLY_SET`).
+    case initial
 }
 
 /// How an iteration's harvest relates to the vCPUs.

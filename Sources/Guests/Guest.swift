@@ -1,0 +1,49 @@
+import KVM
+import TraceModel
+
+/// What runs in a virtual machine: its memory, its first instruction, and its devices.
+public protocol Guest: AnyObject, Sendable {
+    /// Number of vCPUs.
+    var vcpus: Int { get }
+    /// Its memory.
+    var regions: [GuestRegion] { get }
+    /// Makes memory present on the host that the guest is about to use.
+    func populate() throws
+    /// Sets a fresh vCPU's state so that its first entry starts the guest.
+    func start(_ vcpu: VCPU) throws
+    /// Serves an exit, on the vCPU's own thread.
+    func handle(_ exit: VCPUExit, of vcpu: VCPU) -> GuestAction
+    /// Operations that a vCPU has completed; nil for guests that do not count them.
+    func completedOperations(of vcpu: Int) -> UInt64?
+}
+
+/// A range of guest memory.
+public struct GuestRegion: Sendable {
+    /// What it holds.
+    public let name: String
+    /// KVM slot id.
+    public let slot: UInt32
+    /// Guest physical address.
+    public let address: UInt64
+    /// The host memory behind it.
+    public let memory: GuestMemory
+    /// Whether its dirty pages are to be recorded.
+    public let isLogged: Bool
+
+    /// First GFN.
+    public var baseGFN: GFN { address / 4096 }
+}
+
+/// What an exit asked for, once the guest has served it.
+public enum GuestAction: Sendable, Equatable {
+    /// Go on.
+    case resume
+    /// This vCPU has nothing more to do.
+    case done
+    /// Set a marker.
+    case mark(String)
+    /// The VMM has written these pages on the guest's behalf; KVM does not know.
+    case wrote([GFN])
+    /// The guest does not know this exit: the vCPU cannot go on.
+    case unexpected
+}

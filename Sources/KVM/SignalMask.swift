@@ -1,0 +1,51 @@
+import Foundation
+
+/// The calling thread's signal mask.
+public enum SignalMask {
+    /// Blocks every signal for the calling thread, from here to its end.
+    public static func blockAll() {
+        var all = sigset_t()
+        unsafe sigfillset(&all)
+        unsafe pthread_sigmask(SIG_SETMASK, &all, nil)
+    }
+
+    /// Whether the calling thread blocks every signal that can be blocked by a program.
+    public static var allBlocked: Bool {
+        var mask = sigset_t()
+        unsafe pthread_sigmask(SIG_SETMASK, nil, &mask)
+        return (1..<32).allSatisfy { unsafe $0 == SIGKILL || $0 == SIGSTOP || sigismember(&mask, $0) == 1 }
+    }
+}
+
+/// The signal that makes a vCPU thread leave `KVM_RUN`.
+public enum Kick {
+    private static let signal = SIGUSR1
+
+    /// Installs a handler that does nothing: without one the signal would end the process.
+    public static func install() {
+        var action = sigaction()
+        unsafe action.__sigaction_handler.sa_handler = { _ in }
+        unsafe sigemptyset(&action.sa_mask)
+        unsafe sigaction(signal, &action, nil)
+    }
+
+    /// Lets the calling thread be kicked, and blocks every other signal for it: Ctrl-C belongs to the main thread. A thread
+    /// inherits its creator's mask, and Dispatch's workers block everything.
+    public static func acceptOnly() {
+        SignalMask.blockAll()
+        var mask = sigset_t()
+        unsafe sigemptyset(&mask)
+        unsafe sigaddset(&mask, signal)
+        unsafe pthread_sigmask(SIG_UNBLOCK, &mask, nil)
+    }
+
+    /// Signals one thread.
+    public static func send(to thread: ThreadID) { _ = pthread_kill(thread.raw, signal) }
+}
+
+/// A thread that can be kicked. Valid while the thread runs.
+public struct ThreadID: Sendable {
+    let raw: pthread_t
+    /// The calling thread.
+    public static var current: ThreadID { ThreadID(raw: pthread_self()) }
+}

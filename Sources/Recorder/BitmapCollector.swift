@@ -1,0 +1,116 @@
+import KVM
+import TraceModel
+
+/// Collects the dirty bitmap of every logged slot by GET, or by GET and CLEAR.
+///
+/// Without manual protection GET clears and re-protects everything at once. With it GET is cumulative until CLEAR, so
+/// that a second collection in an iteration repeats the first: the first is kept, and only what is new is reported.
+final class BitmapCollector: Collector {
+    /// A logged slot.
+    struct Slot {
+        var id: UInt32
+        var baseGFN: GFN
+        var pages: UInt64
+        /// The last GET; rounded up to 64-bit words.
+        var current: [UInt64] = []
+        /// With manual protection: what this iteration has reported but not yet cleared.
+        var reported: [UInt64] = []
+
+        init(_ region: MemoryRegion) {
+            id = region.slot
+            baseGFN = region.guestAddress / 4096
+            pages = region.size / 4096
+            current = [UInt64](repeating: 0, count: Int((pages + 63) / 64))
+            reported = current
+        }
+    }
+
+    private let vm: VirtualMachine
+    private let source: Source
+    /// Pages in one CLEAR, a multiple of 64.
+    private let clearChunk: UInt64
+    /// Logged slots.
+    var slots: [Slot]
+    private var previousPass: Int64
+    /// The first bitmap that begins as all ones is still to come: pages that `isWritten` denies were never written.
+    private var isWritten: ((GFN) -> Bool)?
+
+    init(
+        vm: VirtualMachine, manual: Bool, clearChunk: UInt64, slots: [Slot], startNs: Int64,
+        initiallySet isWritten: ((GFN) -> Bool)?
+    ) {
+        self.vm = vm
+        self.source = manual ? .clearLog : .dirtyLog
+        self.clearChunk = clearChunk
+        self.slots = slots
+        self.isWritten = isWritten
+        previousPass = startNs
+    }
+
+    /// Bitmaps are never full.
+    func collect(
+        _ vcpus: [Int], cause: HarvestCause, waiting: [VCPUCrew.Waiting], into batch: inout IterationBatch
+    ) {}
+
+    /// Reads the bitmaps. Pages of a first bitmap that began as all ones and were never written become a harvest of
+    /// their own, with cause `initial`.
+    func collectAll(
+        cause: HarvestCause, waiting: [VCPUCrew.Waiting], into batch: inout IterationBatch
+    ) throws(KVMError) {
+        let start = monotonicNow()
+        for index in slots.indices {
+            try vm.getDirtyLog(slot: slots[index].id, into: &slots[index].current)
+        }
+        let end = monotonicNow()
+        batch.iteration.getNs += end - start
+        var gfns: [GFN] = []
+        var neverWritten: [GFN] = []
+        for index in slots.indices {
+            for word in slots[index].current.indices {
+                var new = slots[index].current[word]
+                if source == .clearLog {
+                    new &= ~slots[index].reported[word]
+                    slots[index].reported[word] |= new
+                }
+                while new != 0 {
+                    let page = UInt64(word * 64 + new.trailingZeroBitCount)
+                    new &= new - 1
+                    guard page < slots[index].pages else { break }
+                    let gfn = slots[index].baseGFN + page
+                    if let isWritten, !isWritten(gfn) { neverWritten.append(gfn) } else { gfns.append(gfn) }
+                }
+            }
+        }
+        var harvest = Harvest(
+            iteration: batch.iteration.id, source: source, vcpu: nil, cause: cause, sinceNs: previousPass, tsNs: end,
+            entryCount: gfns.count, scanNs: end - start)
+        previousPass = start
+        batch.harvests.append((harvest, gfns))
+        if isWritten != nil {
+            harvest.cause = .initial
+            harvest.entryCount = neverWritten.count
+            harvest.scanNs = 0
+            batch.harvests.append((harvest, neverWritten))
+        }
+    }
+
+    /// Clears what this iteration reported, chunk by chunk; GET alone has done that already.
+    func reprotect(into batch: inout IterationBatch) throws(KVMError) -> Int64 {
+        isWritten = nil
+        guard source == .clearLog else { return 0 }
+        let start = monotonicNow()
+        for index in slots.indices {
+            var first: UInt64 = 0
+            while first < slots[index].pages {
+                let count = min(clearChunk, slots[index].pages - first)
+                try vm.clearDirtyLog(
+                    slot: slots[index].id, bitmap: &slots[index].reported, firstPage: first, pages: UInt32(count))
+                first += count
+            }
+            for word in slots[index].reported.indices { slots[index].reported[word] = 0 }
+        }
+        let taken = monotonicNow() - start
+        batch.iteration.clearNs += taken
+        return taken
+    }
+}

@@ -1,0 +1,46 @@
+import KVM
+import Synchronization
+import TraceModel
+
+/// What vCPU threads report between two harvests: markers, and pages that the VMM wrote.
+final class EventLog: Sendable {
+    private struct State {
+        var iteration: Int64 = 1
+        var markers: [Marker] = []
+        var vmmPages: [GFN] = []
+        var previousPass: Int64
+    }
+
+    private let state = Mutex(State(previousPass: monotonicNow()))
+
+    /// Events from here on belong to this iteration.
+    func publish(iteration: Int64) { state.withLock { $0.iteration = iteration } }
+
+    /// Adds a marker.
+    func mark(_ text: String, vcpu: Int?) {
+        let now = monotonicNow()
+        state.withLock { $0.markers.append(Marker(tsNs: now, iteration: $0.iteration, vcpu: vcpu, text: text)) }
+    }
+
+    /// Adds pages that the VMM has written; KVM does not see such writes.
+    func wrote(_ pages: [GFN]) { state.withLock { $0.vmmPages += pages } }
+
+    /// Moves everything into `batch`: pages as one harvest of source `vmm`.
+    func collect(cause: HarvestCause, into batch: inout IterationBatch) {
+        let now = monotonicNow()
+        let (markers, pages, since) = state.withLock { state in
+            defer {
+                state.markers = []
+                state.vmmPages = []
+                state.previousPass = now
+            }
+            return (state.markers, state.vmmPages, state.previousPass)
+        }
+        batch.markers += markers
+        guard !pages.isEmpty else { return }
+        let harvest = Harvest(
+            iteration: batch.iteration.id, source: .vmm, vcpu: nil, cause: cause, sinceNs: since, tsNs: now,
+            entryCount: pages.count)
+        batch.harvests.append((harvest, pages))
+    }
+}

@@ -1,0 +1,165 @@
+import Guests
+import KVM
+import TraceModel
+
+/// The virtual machine of a recording: made once, from plan and guest.
+struct Machine: Sendable {
+    let system: KVMSystem
+    let vm: VirtualMachine
+    let vcpus: [VCPU]
+    /// The plan with the host's defaults filled in.
+    let plan: RecordPlan
+    let info: RecordingInfo
+
+    init(plan: RecordPlan, guest: any Guest) throws {
+        var plan = plan
+        let system = try KVMSystem()
+        guard guest.vcpus <= max(1, system.check(.maxVCPUs)) else {
+            throw RecordError(
+                "This host's KVM allows \(system.check(.maxVCPUs)) vCPUs; use fewer --vcpus.", isHostLack: true)
+        }
+        guard system.check(.immediateExit) > 0 else {
+            throw RecordError(
+                "This kernel lacks KVM_CAP_IMMEDIATE_EXIT (Linux 4.11); use a newer one.", isHostLack: true)
+        }
+        let vm = try system.makeVM()
+        let most = system.maxRingEntries
+        switch plan.source {
+        case .dirtyRing:
+            guard most > 0 else {
+                throw RecordError(
+                    "This kernel has no dirty ring (Linux 5.11); record with --source dirty-log.", isHostLack: true)
+            }
+            let entries = plan.ringEntries ?? min(65536, most)
+            guard entries <= most else {
+                throw RecordError("--ring-size \(entries) is too large; this host allows \(most) entries.")
+            }
+            try vm.enableDirtyRing(entries: entries)
+            plan.ringEntries = entries
+        case .clearLog:
+            guard system.check(.manualProtect) > 0 else {
+                throw RecordError(
+                    "This kernel has no KVM_CLEAR_DIRTY_LOG (Linux 5.1); record with --source dirty-log.",
+                    isHostLack: true)
+            }
+            try vm.enableManualProtect(initiallySet: plan.initiallySet)
+            plan.ringEntries = nil
+        case .dirtyLog: plan.ringEntries = nil
+        case .vmm, .tracefs, .imported:
+            throw RecordError(
+                "--source \(plan.source.rawValue) cannot be recorded; use dirty-ring, dirty-log or clear-log.")
+        }
+        try guest.populate()
+        for region in guest.regions {
+            try vm.setMemory(
+                MemoryRegion(
+                    slot: region.slot, guestAddress: region.address, size: UInt64(region.memory.size),
+                    logged: region.isLogged), memory: region.memory)
+        }
+        var vcpus: [VCPU] = []
+        for index in 0..<guest.vcpus {
+            let vcpu = try vm.makeVCPU(index: index, ringEntries: plan.ringEntries)
+            try guest.start(vcpu)
+            vcpus.append(vcpu)
+        }
+        self.system = system
+        self.vm = vm
+        self.vcpus = vcpus
+        self.plan = plan
+        info = Self.describe(plan: plan, guest: guest, system: system)
+    }
+
+    private static func describe(plan: RecordPlan, guest: any Guest, system: KVMSystem) -> RecordingInfo {
+        let host = Host()
+        var info = RecordingInfo()
+        info.id = (0..<4).map { _ in
+            let word = String(UInt32.random(in: 0 ... .max), radix: 16)
+            return String(repeating: "0", count: 8 - word.count) + word
+        }.joined()
+        info.host = host.name
+        info.kernel = host.kernel
+        info.kvmModule = host.kvmModule
+        info.cpu = host.cpu
+        info.pml = host.pml
+        info.nested = host.isNested
+        info.vcpuCount = guest.vcpus
+        info.memoryBytes = guest.regions.reduce(0) { $0 + Int64($1.memory.size) }
+        info.source = plan.source
+        info.mode = plan.mode
+        info.ringEntries = plan.ringEntries
+        info.ringSoftLimit = plan.ringEntries.map { $0 - DirtyRing.reservedEntries - (host.pml == true ? 512 : 0) }
+        info.clearChunkPages = plan.source == .clearLog ? plan.clearChunkPages : nil
+        info.initiallySet = plan.initiallySet
+        info.intervalNs = plan.intervalNs
+        for capability in Capability.all { info.capabilities[capability.name] = system.check(capability) }
+        return info
+    }
+
+    /// What harvests this machine's source.
+    func makeCollector(plan: RecordPlan, guest: any Guest, startNs: Int64) throws -> any Collector {
+        let logged = guest.regions.filter(\.isLogged)
+        func region(_ region: GuestRegion) -> MemoryRegion {
+            MemoryRegion(
+                slot: region.slot, guestAddress: region.address, size: UInt64(region.memory.size), logged: true)
+        }
+        if let ringEntries = plan.ringEntries {
+            var slots = SlotTable()
+            for one in logged { slots.set(region(one)) }
+            return RingCollector(vm: vm, vcpus: vcpus, ringEntries: ringEntries, slots: slots, startNs: startNs)
+        }
+        // Memory that is still all zeroes has never been written: guests start from zeroed memory.
+        let zeroes = [UInt8](repeating: 0, count: 4096)
+        let isWritten: (GFN) -> Bool = { gfn in
+            guard
+                let slot = logged.first(where: { gfn >= $0.baseGFN && gfn < $0.baseGFN + UInt64($0.memory.size / 4096) }
+                )
+            else { return false }
+            return slot.memory.read(4096, at: Int(gfn - slot.baseGFN) * 4096) != zeroes
+        }
+        return BitmapCollector(
+            vm: vm, manual: plan.source == .clearLog, clearChunk: UInt64(plan.clearChunkPages),
+            slots: logged.map { BitmapCollector.Slot(region($0)) }, startNs: startNs,
+            initiallySet: plan.initiallySet ? isWritten : nil)
+    }
+}
+
+/// Collects dirty pages from one kind of source and re-protects them. Used by the harvester thread only.
+protocol Collector: AnyObject {
+    /// Harvests everything there is.
+    func collectAll(cause: HarvestCause, waiting: [VCPUCrew.Waiting], into batch: inout IterationBatch) throws(KVMError)
+    /// Harvests the full rings of these vCPUs out of turn.
+    func collect(_ vcpus: [Int], cause: HarvestCause, waiting: [VCPUCrew.Waiting], into batch: inout IterationBatch)
+    /// Re-protects what was harvested since the last call. - Returns: nanoseconds.
+    func reprotect(into batch: inout IterationBatch) throws(KVMError) -> Int64
+}
+
+/// The oracles that a recording asked for.
+struct Oracles {
+    private var knownAnswer: KnownAnswer?
+    private var reported = ReportedPages()
+    private let shadow: ShadowMemory?
+
+    init(plan: RecordPlan, guest: any Guest) throws {
+        guard plan.verify else {
+            shadow = nil
+            return
+        }
+        if let builtin = guest as? BuiltinGuest { knownAnswer = KnownAnswer(guest: builtin) }
+        shadow = try ShadowMemory(slots: guest.regions.filter(\.isLogged).map { ($0.baseGFN, $0.memory) })
+    }
+
+    /// Remembers what was reported; call it for every iteration.
+    mutating func observe(_ batch: IterationBatch) {
+        guard shadow != nil else { return }
+        for (harvest, gfns) in batch.harvests { reported.add(harvest, gfns) }
+    }
+
+    /// Adds the verdicts on what was reported since the last ones, while all vCPUs stand still.
+    mutating func judge(_ batch: inout IterationBatch) {
+        guard let shadow else { return }
+        let id = batch.iteration.id
+        if let verdict = knownAnswer?.judge(reported, iteration: id) { batch.verdicts.append(verdict) }
+        batch.verdicts.append(shadow.judge(reported, iteration: id))
+        reported = ReportedPages()
+    }
+}

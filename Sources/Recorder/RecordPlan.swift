@@ -1,0 +1,68 @@
+import KVM
+import TraceModel
+
+/// How to record.
+public struct RecordPlan: Sendable {
+    /// Where entries come from: a ring, or one of the bitmaps.
+    public var source = Source.dirtyRing
+    /// How harvests relate to the vCPUs.
+    public var mode = HarvestMode.live
+    /// Nanoseconds from one iteration to the next.
+    public var intervalNs: Int64 = 100_000_000
+    /// Ends the recording after so many nanoseconds.
+    public var durationNs: Int64?
+    /// Ends the recording after so many iterations; the final harvest makes one more.
+    public var iterations: Int64?
+    /// Entries of a ring; nil: as many as the host allows, at most 65,536.
+    public var ringEntries: Int?
+    /// Pages in one CLEAR; a multiple of 64. QEMU's default is 1 GiB.
+    public var clearChunkPages = 262_144
+    /// Whether the first bitmap begins as all ones (`clear-log` only).
+    public var initiallySet = false
+    /// Whether oracles judge every iteration at which all vCPUs stand still.
+    public var verify = false
+    /// Nanoseconds that a vCPU has to answer a stop.
+    public var stopTimeoutNs: Int64 = 2_000_000_000
+    /// Entries that may wait to be written, 8 bytes each.
+    public var queueEntries = 8 << 20
+
+    /// The default plan.
+    public init() {}
+
+    /// Checks what does not depend on the host.
+    ///
+    /// - Throws: ``RecordError`` with the flag concerned.
+    func validate() throws(RecordError) {
+        guard intervalNs >= 100_000 else { throw RecordError("--interval must be at least 100 µs.") }
+        if let durationNs, durationNs <= 0 { throw RecordError("--duration must be longer than 0.") }
+        if let iterations, iterations < 1 { throw RecordError("--iterations must be at least 1.") }
+        if let ringEntries {
+            guard ringEntries >= 256, ringEntries.nonzeroBitCount == 1 else {
+                throw RecordError("--ring-size \(ringEntries) is not a power of two from 256 on; try 4096.")
+            }
+        }
+        guard clearChunkPages >= 64, clearChunkPages % 64 == 0, clearChunkPages <= 1 << 30 else {
+            throw RecordError(
+                "--clear-chunk \(clearChunkPages) is not a multiple of 64 pages; KVM clears in words of 64.")
+        }
+        if initiallySet, source != .clearLog {
+            throw RecordError(
+                "--initially-set needs --source clear-log: with dirty-log it does not exist,"
+                    + " and with a dirty ring KVM accepts it and then logs nothing.")
+        }
+    }
+}
+
+/// A plan that cannot be carried out; one sentence for the user.
+public struct RecordError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// What is wrong and what to do next.
+    public let description: String
+    /// Whether the host, not the plan, is at fault.
+    public let isHostLack: Bool
+
+    /// An error with its sentence.
+    public init(_ description: String, isHostLack: Bool = false) {
+        self.description = description
+        self.isHostLack = isHostLack
+    }
+}
