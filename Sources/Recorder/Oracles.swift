@@ -28,59 +28,66 @@ struct ReportedPages {
 /// later. So between the stops after operations a and b the pages of a + 1 … b must be dirty, except that of a + 1 if the
 /// previous iteration reported it; and the page of b + 1 may be.
 struct KnownAnswer {
+    /// What is known of one page between two stops.
+    private struct Expectation: OptionSet {
+        let rawValue: UInt8
+        /// Written for certain.
+        static let must = Expectation(rawValue: 1)
+        /// Perhaps written, by an operation in flight at one of the stops.
+        static let may = Expectation(rawValue: 2)
+        /// Read: a first read is logged like a write.
+        static let read = Expectation(rawValue: 4)
+    }
+
     private let guest: BuiltinGuest
     private var models: [WorkloadModel]
-    /// Operation in flight at the last stop: it may have been reported already.
-    private var inFlight: [GFN?]
-    private var previouslyDirty: Set<GFN> = []
+    /// The page of the operation in flight at the last stop, if that was reported: it need not be reported again.
+    private var reportedInFlight: [GFN?]
 
     init(guest: BuiltinGuest) {
         self.guest = guest
         models = (0..<guest.vcpus).map { guest.model(of: $0) }
-        inFlight = models.map { _ in nil }
+        reportedInFlight = models.map { _ in nil }
     }
 
     /// Judges what was reported since the last stop, while all vCPUs stand still again.
     mutating func judge(_ reported: ReportedPages, iteration: Int64) -> OracleVerdict {
-        var verdict = OracleVerdict(iteration: iteration, oracle: "known-answer")
-        let dirty = reported.dirty
-        var must: Set<GFN> = []
-        var may: Set<GFN> = []
-        var read: Set<GFN> = []
+        let base = guest.dataGFN
+        // One byte a page, not a set: the guest may have done a hundred million operations.
+        var expected = [Expectation](repeating: [], count: guest.data.size / 4096)
         for vcpu in models.indices {
-            var first = true
-            while models[vcpu].operations < guest.progress(of: vcpu) {
+            var skip = reportedInFlight[vcpu]
+            let target = guest.progress(of: vcpu)
+            while models[vcpu].operations < target {
                 models[vcpu].step { gfn, writes in
-                    if !writes {
-                        read.insert(gfn)
-                    } else if first, gfn == inFlight[vcpu], previouslyDirty.contains(gfn) {
-                        may.insert(gfn)
-                    } else {
-                        must.insert(gfn)
-                    }
+                    expected[Int(gfn - base)].insert(!writes ? .read : gfn == skip ? .may : .must)
                 }
-                first = false
+                skip = nil
             }
             var next = models[vcpu]
-            inFlight[vcpu] = nil
+            reportedInFlight[vcpu] = nil
             next.step { gfn, writes in
-                if writes { inFlight[vcpu] = gfn } else { read.insert(gfn) }
+                expected[Int(gfn - base)].insert(writes ? .may : .read)
+                if writes, reported.dirty.contains(gfn) { reportedInFlight[vcpu] = gfn }
             }
         }
-        let ahead = Set(inFlight.compactMap { $0 })
-        verdict.expected = Int64(must.count)
-        verdict.missing = Int64(must.subtracting(dirty).count)
+        var verdict = OracleVerdict(iteration: iteration, oracle: "known-answer")
         verdict.initiallySet = Int64(reported.initial.count)
-        for gfn in dirty where !must.contains(gfn) && !reported.vmm.contains(gfn) {
-            if may.contains(gfn) || ahead.contains(gfn) {
+        for (page, expectation) in expected.enumerated() where expectation.contains(.must) {
+            verdict.expected += 1
+            if !reported.dirty.contains(base + UInt64(page)) { verdict.missing += 1 }
+        }
+        for gfn in reported.dirty where !reported.vmm.contains(gfn) {
+            let expectation = gfn >= base && gfn - base < expected.count ? expected[Int(gfn - base)] : []
+            if expectation.contains(.must) { continue }
+            if expectation.contains(.may) {
                 verdict.provisional += 1
-            } else if read.contains(gfn) {
+            } else if expectation.contains(.read) {
                 verdict.firstRead += 1
             } else {
                 verdict.unexplained += 1
             }
         }
-        previouslyDirty = dirty
         return verdict
     }
 }

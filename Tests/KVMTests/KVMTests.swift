@@ -7,7 +7,8 @@ import Testing
 struct `Built-in guests under KVM` {
     @Test(arguments: [
         "sequential:size=1MiB,ops=600", "stride:size=1MiB,stride=12KiB,ops=500", "random:size=1MiB,ops=2000",
-        "zipf:size=4MiB,ops=5000", "hotspot:size=2MiB,phase=300,hot=64KiB,ops=2000", "random:size=2MiB,ops=900,writes=0.5",
+        "zipf:size=4MiB,ops=5000", "hotspot:size=2MiB,phase=300,hot=64KiB,ops=2000",
+        "random:size=2MiB,ops=900,writes=0.5",
     ])
     func `the ring holds exactly what the model says`(specification: String) throws {
         let workload = try Workload(parsing: specification)
@@ -38,7 +39,9 @@ struct `Built-in guests under KVM` {
             }
         }
         var order: [UInt64] = []
-        _ = vcpu.ring!.harvest { #expect($0.slot == BuiltinGuest.dataSlot); order.append(guest.dataGFN + $0.offset) }
+        _ = vcpu.ring!.harvest {
+            #expect($0.slot == BuiltinGuest.dataSlot); order.append(guest.dataGFN + $0.offset)
+        }
         var model = guest.model(of: 0)
         var touched: [UInt64] = []
         var seen: Set<UInt64> = []

@@ -29,7 +29,10 @@ struct `A recording under KVM` {
 
     @Test(arguments: [Source.dirtyRing, .dirtyLog, .clearLog], [HarvestMode.live, .paused, .liveFinal])
     func `misses nothing`(source: Source, mode: HarvestMode) throws {
-        for workload in ["sequential:size=4MiB", "random:size=4MiB", "zipf:size=4MiB,region=shared", "idle", "dma:size=1MiB"] {
+        for workload in [
+            "sequential:size=4MiB,rate=200k/s", "random:size=4MiB,rate=200k/s,writes=0.9",
+            "zipf:size=4MiB,region=shared,rate=200k/s", "idle", "dma:size=1MiB,rate=1k/s",
+        ] {
             for vcpus in [1, 2] {
                 let (outcome, batches) = try record(workload, vcpus: vcpus) {
                     $0.source = source
@@ -39,11 +42,17 @@ struct `A recording under KVM` {
                 }
                 #expect(outcome.reason == .iterations)
                 #expect(outcome.losses == [])
-                #expect(outcome.verdicts.allSatisfy { $0.missing == 0 && $0.unexplained == 0 }, "\(workload) \(outcome.verdicts)")
+                #expect(
+                    outcome.verdicts.allSatisfy { $0.missing == 0 && $0.unexplained == 0 },
+                    "\(workload) \(outcome.verdicts)")
                 #expect(!outcome.verdicts.isEmpty)
                 let entries = batches.reduce(0) { $0 + $1.entryCount }
                 #expect((entries > 0) == (workload != "idle"), "\(workload)")
-                print(source, mode, workload, vcpus, batches.count, entries, outcome.ringFull, outcome.verdicts.filter{$0.oracle=="known-answer"}.reduce(0){$0+$1.expected}, outcome.verdicts.reduce(0){$0+$1.provisional}, outcome.verdicts.reduce(0){$0+$1.silent}, batches.flatMap(\.stops).map(\.latencyNs).max() ?? 0)
+                print(
+                    source, mode, workload, vcpus, batches.count, entries, outcome.ringFull,
+                    outcome.verdicts.filter { $0.oracle == "known-answer" }.reduce(0) { $0 + $1.expected },
+                    outcome.verdicts.reduce(0) { $0 + $1.provisional }, outcome.verdicts.reduce(0) { $0 + $1.silent },
+                    batches.flatMap(\.stops).map(\.latencyNs).max() ?? 0)
             }
         }
     }
