@@ -18,10 +18,15 @@ let package = Package(
         .target(name: "Recorder", dependencies: ["KVM", "Guests", "TraceModel", "TraceStore"]),
 
         .target(name: "TraceModel"),
-        .target(name: "Schemas", path: "schemas", resources: [.embedInCode("migrations")]),
+        .target(name: "Schemas", path: "schemas", resources: [.embedInCode("migrations"), .embedInCode("views")]),
+        // The few SQLite calls that Swift cannot import because they are variadic.
+        .target(name: "CSQLiteShim"),
         .target(
             name: "TraceStore",
-            dependencies: ["TraceModel", "Schemas", .product(name: "GRDB", package: "GRDB.swift")]),
+            dependencies: [
+                "TraceModel", "Schemas", "CSQLiteShim",
+                .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ]),
         .target(name: "Analysis", dependencies: ["TraceModel"]),
         .target(name: "Report", dependencies: ["TraceModel", "Analysis"]),
 
@@ -44,7 +49,7 @@ let package = Package(
 )
 
 // One place for the rules of every Swift target of ours.
-for target in package.targets where target.name != "CKVM" {
+for target in package.targets where !["CKVM", "CSQLiteShim"].contains(target.name) {
     target.swiftSettings = [
         .swiftLanguageMode(.v6),
         .strictMemorySafety(),

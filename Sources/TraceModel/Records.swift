@@ -342,6 +342,8 @@ public struct IterationBatch: Sendable {
     public var iteration: Iteration
     /// Its harvests in order, each with its GFNs in ring (or ascending) order.
     public var harvests: [(harvest: Harvest, gfns: [GFN])] = []
+    /// Exact times of a harvest's entries, by the harvest's place in `harvests`; empty for sources without them.
+    public var exactTimes: [Int: [Int64]] = [:]
     /// What may have been lost.
     public var losses: [Loss] = []
     /// Answers to the stop request.

@@ -1,0 +1,135 @@
+import CSQLiteShim
+import Foundation
+import GRDB
+import GRDBSQLite
+
+/// A connection to the file together with the lock that guards it.
+struct Connection {
+    let path: String
+    let queue: DatabaseQueue
+    let lock: FileLock
+
+    /// No value of an honest file is longer; it bounds what a hostile one can make us allocate.
+    private static let longestValue: Int32 = 64 << 20
+
+    /// Opens a file for writing in WAL mode. The caller made sure that it may.
+    ///
+    /// `synchronous=NORMAL`: a committed iteration survives `kill -9` of any process, because the kernel has its bytes.
+    /// After a power cut the last iterations may be missing, never torn: the log is synced before each checkpoint.
+    static func writable(_ path: String, lock: FileLock, journal: String = "WAL") throws -> Connection {
+        var configuration = hardened()
+        configuration.prepareDatabase { db in
+            try db.execute(
+                sql: """
+                    PRAGMA page_size = 8192;
+                    PRAGMA synchronous = NORMAL;
+                    PRAGMA secure_delete = OFF;
+                    PRAGMA cache_size = -16384;
+                    PRAGMA wal_autocheckpoint = \(Self.checkpointPages);
+                    PRAGMA journal_size_limit = \(Self.largestIdleLog);
+                    """)
+        }
+        let queue = try DatabaseQueue(path: uri(path, "mode=rw"), configuration: configuration)
+        // Only now, because the page size cannot change in WAL mode.
+        try queue.inDatabase { db in _ = try String.fetchOne(db, sql: "PRAGMA journal_mode = \(journal)") }
+        return Connection(path: path, queue: queue, lock: lock)
+    }
+
+    /// The log is moved into the file each time that it has grown to this many pages: 32 MiB.
+    static let checkpointPages = 4096
+    /// A log that a slow reader let grow is cut to this size when it begins anew.
+    private static let largestIdleLog = 64 << 20
+
+    /// Opens a file strictly for reading: nothing in its folder is changed or created.
+    ///
+    /// | the file                            | is read through                                                   |
+    /// |-------------------------------------|-------------------------------------------------------------------|
+    /// | ended cleanly                       | SQLite's plain read-only mode                                     |
+    /// | is being recorded                   | the same; the log's shared index makes whole iterations visible   |
+    /// | cut off, log and shared index there | the same                                                          |
+    /// | cut off, log without shared index   | an index in private memory                                        |
+    /// | in WAL mode without a log           | `immutable`: there is nothing but the file                        |
+    static func readOnly(_ path: String) throws -> Connection {
+        let lock = try FileLock(path, .shared)
+        let header = try FileHeader(path, lock.descriptor)
+        let real = (path as NSString).resolvingSymlinksInPath
+        let logBytes = size(real + "-wal") ?? 0
+        var parameters = "mode=ro"
+        if lock.isGranted, header.isWAL {
+            if logBytes == 0 {
+                parameters = "mode=ro&immutable=1"
+            } else if size(real + "-shm") == nil {
+                csqlite_register_private_wal_vfs()
+                parameters = "mode=ro&vfs=\(CSQLITE_PRIVATE_WAL_VFS)"
+            }
+        }
+        // The log may hold pages that the file does not have yet, and is the truth about its length.
+        if logBytes == 0, lock.isGranted { try header.checkLength() }
+        var configuration = hardened()
+        configuration.readonly = true
+        do {
+            let queue = try DatabaseQueue(path: uri(path, parameters), configuration: configuration)
+            return Connection(path: path, queue: queue, lock: lock)
+        } catch { throw RecordingError.reading(path, error) }
+    }
+
+    private static func hardened() -> Configuration {
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(5)
+        configuration.prepareDatabase { db in
+            guard let handle = unsafe db.sqliteConnection, unsafe csqlite_harden(handle) == SQLITE_OK else {
+                throw DatabaseError(resultCode: .SQLITE_MISUSE, message: "SQLite is too old for untrusted files")
+            }
+            unsafe sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, longestValue)
+            unsafe sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0)
+            try db.execute(sql: "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0")
+        }
+        return configuration
+    }
+
+    private static func size(_ path: String) -> Int64? {
+        var status = stat()
+        return unsafe stat(path, &status) == 0 ? Int64(status.st_size) : nil
+    }
+
+    private static func uri(_ path: String, _ parameters: String) -> String {
+        let absolute = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
+        let escaped = absolute.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? absolute
+        return "file://\(escaped)?\(parameters)"
+    }
+}
+
+/// The first hundred bytes of an SQLite file.
+private struct FileHeader {
+    private static let magic = Array("SQLite format 3\0".utf8)
+
+    let path: String
+    let fileBytes: Int64
+    private let bytes: [UInt8]
+
+    init(_ path: String, _ descriptor: CInt) throws {
+        var status = stat()
+        unsafe fstat(descriptor, &status)
+        var bytes = [UInt8](repeating: 0, count: 100)
+        let count = unsafe bytes.withUnsafeMutableBytes { unsafe pread(descriptor, $0.baseAddress, $0.count, 0) }
+        guard count == 100, bytes.starts(with: Self.magic) else { throw RecordingError(path, .notADatabase) }
+        self.path = path
+        self.fileBytes = Int64(status.st_size)
+        self.bytes = bytes
+    }
+
+    var isWAL: Bool { bytes[18] == 2 || bytes[19] == 2 }
+
+    /// A copy that ended early is better told at once than by the first page that is missing.
+    func checkLength() throws {
+        let pageSize = integer(at: 16, bytes: 2) == 1 ? 65536 : integer(at: 16, bytes: 2)
+        let expected = integer(at: 28, bytes: 4) * pageSize
+        guard fileBytes >= expected else {
+            throw RecordingError(path, .damaged("it ends after \(fileBytes) of \(expected) bytes"))
+        }
+    }
+
+    private func integer(at offset: Int, bytes count: Int) -> Int64 {
+        bytes[offset..<offset + count].reduce(0) { $0 << 8 | Int64($1) }
+    }
+}
