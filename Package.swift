@@ -15,7 +15,7 @@ let package = Package(
         .target(name: "CKVM"),
         .target(name: "KVM", dependencies: ["CKVM"]),
         .target(name: "Guests", dependencies: ["KVM", "CKVM", "TraceModel"]),
-        .target(name: "Recorder", dependencies: ["KVM", "Guests", "TraceModel", "TraceStore"]),
+        .target(name: "Recorder", dependencies: ["KVM", "Guests", "TraceModel"]),
 
         .target(name: "TraceModel"),
         .target(name: "Schemas", path: "schemas", resources: [.embedInCode("migrations"), .embedInCode("views")]),
@@ -42,8 +42,7 @@ let package = Package(
         .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "TraceModel"]),
         .testTarget(name: "ReportTests", dependencies: ["Report", "Analysis", "TraceModel"]),
         .testTarget(name: "KVMTests", dependencies: ["KVM", "Guests"]),
-        .testTarget(
-            name: "RecorderTests", dependencies: ["Recorder", "TraceStore", "TraceModel", "Guests", "KVM"]),
+        .testTarget(name: "RecorderTests", dependencies: ["Recorder", "TraceModel", "Guests", "KVM"]),
         .testTarget(name: "CLITests", dependencies: ["TraceModel", "TraceStore"]),
     ]
 )

@@ -17,6 +17,32 @@ public enum SignalMask {
     }
 }
 
+/// SIGINT and SIGTERM, as events of one thread instead of interruptions of any.
+public enum Termination {
+    /// Blocks both signals for the calling thread and all that it starts from now on, and calls `body` on a thread of
+    /// its own at each one, with how many there have been.
+    public static func watch(_ body: @escaping @Sendable (_ count: Int) -> Void) {
+        var mask = sigset_t()
+        unsafe sigemptyset(&mask)
+        unsafe sigaddset(&mask, SIGINT)
+        unsafe sigaddset(&mask, SIGTERM)
+        unsafe pthread_sigmask(SIG_BLOCK, &mask, nil)
+        let awaited = mask
+        let thread = Thread {
+            var count = 0
+            while true {
+                var mask = awaited
+                var signal: CInt = 0
+                guard unsafe sigwait(&mask, &signal) == 0 else { continue }
+                count += 1
+                body(count)
+            }
+        }
+        thread.name = "signals"
+        thread.start()
+    }
+}
+
 /// The signal that makes a vCPU thread leave `KVM_RUN`.
 public enum Kick {
     private static let signal = SIGUSR1

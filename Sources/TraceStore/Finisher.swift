@@ -40,7 +40,8 @@ struct Finisher {
                 let end = min(done + Self.rowsPerTransaction, total)
                 try db.inTransaction {
                     try db.execute(
-                        sql: "INSERT INTO dirty_entry SELECT seq, gfn FROM \(EntryTable.name) WHERE seq BETWEEN ? AND ?",
+                        sql:
+                            "INSERT INTO dirty_entry SELECT seq, gfn FROM \(EntryTable.name) WHERE seq BETWEEN ? AND ?",
                         arguments: [done + 1, end])
                     if derived.exactTimes {
                         try db.execute(

@@ -34,7 +34,8 @@ final class RecordingTables {
         try db.execute(
             sql: insertionSQL("recording", RecordingInfo.columns),
             arguments: [
-                info.id, info.tool, info.commandLine, info.guestKind, info.guest, info.seed.map { Int64(bitPattern: $0) },
+                info.id, info.tool, info.commandLine, info.guestKind, info.guest,
+                info.seed.map { Int64(bitPattern: $0) },
                 info.host, info.kernel, info.kvmModule, info.cpu, info.pml, info.nested, info.pageSize, info.vcpuCount,
                 info.memoryBytes, info.source.rawValue, info.mode.rawValue, info.ringEntries, info.ringSoftLimit,
                 info.clearChunkPages, info.initiallySet, info.intervalNs, info.startNs, info.wallOffsetNs, info.endNs,

@@ -166,7 +166,7 @@ CREATE TABLE iteration(
 --   iteration          Iteration that it belongs to.
 --   source             dirty-ring, dirty-log, clear-log, vmm, tracefs or imported.
 --   vcpu               vCPU whose ring it was; NULL for bitmaps and the VMM's own log.
---   cause              periodic, ring_full, paused or final.
+--   cause              periodic, ring_full, paused, final or initial.
 --   since_ns           When the previous pass over this source began: every entry is younger.
 --   ts_ns              When this pass ended.
 --   entry_count        Number of entries.

@@ -1,0 +1,71 @@
+import ArgumentParser
+import Foundation
+import Guests
+import KVM
+import Recorder
+import TraceModel
+import TraceStore
+
+/// Records which memory pages a KVM guest dirties, and answers questions about it.
+@main
+struct Dirtyrec: ParsableCommand {
+    static let version = "dirtyrec 0.1.0"
+
+    static let configuration = CommandConfiguration(
+        commandName: "dirtyrec",
+        abstract: "Record every page that a KVM guest dirties, and ask who dirtied what, how often, and when.",
+        discussion: """
+            Results go to stdout, progress and messages to stderr. Exit status: 0 fine, 1 the answer is no (a loss, a \
+            failed check), 2 usage, 3 the host cannot do it, 4 the input is broken.
+            """,
+        version: version,
+        subcommands: [Record.self, Doctor.self])
+
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch {
+            Failure.exit(with: error)
+        }
+    }
+}
+
+/// What each failure means to the caller.
+enum Failure {
+    /// The answer is no: a gate failed, a check found something, an entry was lost.
+    static let no: Int32 = 1
+    private static let usage: Int32 = 2
+    private static let host: Int32 = 3
+    private static let input: Int32 = 4
+
+    /// Says what went wrong, in one sentence and a hint, and ends the process.
+    static func exit(with error: any Error) -> Never {
+        switch error {
+        case let error as KVMError: end(host, error.description + ".")
+        case let error as RecordError: end(error.isHostLack ? host : usage, error.description)
+        case let error as GuestError: end(usage, error.description)
+        case let error as RecordingError:
+            end(status(of: error.problem), [error.description, error.hint].compactMap { $0 }.joined(separator: " "))
+        case let error as ExitCode: Foundation.exit(error.rawValue)
+        default:
+            let isUsage = Dirtyrec.exitCode(for: error) == .validationFailure
+            guard isUsage else { Dirtyrec.exit(withError: error) }
+            Terminal.say(Dirtyrec.fullMessage(for: error))
+            Foundation.exit(usage)
+        }
+    }
+
+    private static func status(of problem: RecordingError.Problem) -> Int32 {
+        switch problem {
+        case .exists, .folderMissing, .inUse, .query, .timeout, .notCutOff, .refused, .missing, .notAFile: usage
+        case .writeFailed, .interrupted: no
+        case .notADatabase, .notARecording, .newerSchema, .olderSchema, .damaged, .corrupt: input
+        }
+    }
+
+    private static func end(_ status: Int32, _ message: String) -> Never {
+        Terminal.say("dirtyrec: \(message)")
+        Foundation.exit(status)
+    }
+}

@@ -1,0 +1,59 @@
+import Recorder
+import Synchronization
+import TraceModel
+import TraceStore
+
+/// Puts the recorder's iterations into a file, and counts for the live line and the summary.
+final class FileSink: BatchSink {
+    /// Sums over everything committed.
+    struct Totals: Sendable {
+        var iterations: Int64 = 0
+        var counts = DuplicateCounts()
+        var pages: Int64 = 0
+    }
+
+    private struct State {
+        var writer: RecordingWriter
+        var index = PageIndex()
+        var classifier = DuplicateClassifier()
+        var totals = Totals()
+    }
+
+    private let state: Mutex<State>
+
+    init(_ writer: sending RecordingWriter) { state = Mutex(State(writer: writer)) }
+
+    /// Sums so far.
+    var totals: Totals { state.withLock { $0.totals } }
+
+    func commit(_ batch: IterationBatch) throws {
+        try state.withLock { state in
+            try state.writer.commit(batch)
+            state.classifier.begin(iteration: batch.iteration.id)
+            for (harvest, gfns) in batch.harvests {
+                let ring = DuplicateClassifier.ring(of: harvest)
+                let certain = gfns.count - harvest.provisionalCount
+                for (place, gfn) in gfns.enumerated() {
+                    let page = state.index.insert(gfn)
+                    _ = state.classifier.classify(page: page, ring: ring, provisional: place >= certain)
+                }
+            }
+            state.totals.iterations += 1
+            state.totals.counts += state.classifier.counts
+            state.totals.pages = Int64(state.index.count)
+        }
+    }
+
+    /// Ends the file.
+    func finish(_ outcome: RecorderOutcome, rows: Bool) throws {
+        defer { Terminal.endLive() }
+        try state.withLock { state in
+            try state.writer.finish(reason: outcome.reason, endNs: outcome.endNs, rows: rows) { progress in
+                Terminal.live("\(progress.phase.rawValue): \(progress.completed) of \(progress.total)")
+            }
+        }
+    }
+
+    /// Removes a file into which nothing was committed.
+    func discard() { state.withLock { $0.writer.discard() } }
+}

@@ -1,0 +1,192 @@
+import ArgumentParser
+import Foundation
+import Guests
+import KVM
+import Recorder
+import Synchronization
+import TraceModel
+import TraceStore
+
+/// `dirtyrec record`.
+struct Record: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run a guest under KVM and store every page that it dirties.",
+        discussion: """
+            Workloads: \(Workload.Kind.allCases.map(\.rawValue).joined(separator: ", ")). Each takes \
+            \(Workload.commonKeys.joined(separator: ", ")); zipf also theta, stride also stride, hotspot also hot, share \
+            and phase, dma also burst. size is one vCPU's region (of all, with region=shared), rate is a vCPU's \
+            operations a second.
+
+            Examples:
+              dirtyrec record -o demo.db --vcpus 2 --workload zipf:size=64MiB,rate=50k/s --duration 5s
+              dirtyrec record -o laps.db --workload sequential:size=16MiB,ops=8192 --mode paused --verify
+            """)
+
+    @Option(name: .shortAndLong, help: "File to create.")
+    var output: String
+
+    @Flag(name: .long, help: "Replace an existing file once the guest runs.")
+    var force = false
+
+    @Option(help: ArgumentHelp("Built-in workload, as NAME:key=value,…", valueName: "spec"))
+    var workload = "zipf"
+
+    @Option(help: "Number of vCPUs.")
+    var vcpus = 1
+
+    @Option(
+        help: ArgumentHelp("Logged guest memory, such as 256MiB (default: what the workload takes).", valueName: "size")
+    )
+    var memory: ByteSize?
+
+    @Option(help: "Where entries come from: dirty-ring, dirty-log (GET) or clear-log (GET + CLEAR).")
+    var source = Source.dirtyRing
+
+    @Option(
+        help:
+            "live: harvest while vCPUs run; paused: stop them first; live+final: both, so that every entry of an iteration belongs to it."
+    )
+    var mode = HarvestMode.live
+
+    @Option(help: ArgumentHelp("Time from one iteration to the next (default: 100ms).", valueName: "time"))
+    var interval: Nanoseconds?
+
+    @Option(help: ArgumentHelp("End after this time.", valueName: "time"))
+    var duration: Nanoseconds?
+
+    @Option(help: ArgumentHelp("End after so many iterations; the final harvest makes one more.", valueName: "n"))
+    var iterations: Int64?
+
+    @Option(
+        help: ArgumentHelp(
+            "Entries of a ring, a power of two (default: 65536, or the host's limit).", valueName: "entries"))
+    var ringSize: Int?
+
+    @Option(help: ArgumentHelp("Pages in one KVM_CLEAR_DIRTY_LOG (default: 262144, QEMU's).", valueName: "pages"))
+    var clearChunk: Int?
+
+    @Flag(help: "clear-log: begin with a bitmap of all ones (KVM_DIRTY_LOG_INITIALLY_SET).")
+    var initiallySet = false
+
+    @Flag(help: "Judge every pause by oracles: the workload's known answer, and a copy of guest memory.")
+    var verify = false
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Store plain rows at the end (dirty_entry); without them `dirtyrec rows` makes them later.")
+    var rows = true
+
+    @Option(help: ArgumentHelp("Label of the recording, as key=value; may be repeated.", valueName: "key=value"))
+    var label: [String] = []
+
+    func validate() throws {
+        guard (1...4096).contains(vcpus) else {
+            throw ValidationError(
+                "--vcpus \(vcpus) is not usable: give 1 to 4096; `dirtyrec doctor` shows the host's limit.")
+        }
+        for label in label where label.split(separator: "=", maxSplits: 1).count != 2 {
+            throw ValidationError("--label \(label) is not usable: write key=value.")
+        }
+    }
+
+    private var plan: RecordPlan {
+        var plan = RecordPlan()
+        plan.source = source
+        plan.mode = mode
+        if let interval { plan.intervalNs = interval.ns }
+        plan.durationNs = duration?.ns
+        plan.iterations = iterations
+        plan.ringEntries = ringSize
+        if let clearChunk { plan.clearChunkPages = clearChunk }
+        plan.initiallySet = initiallySet
+        plan.verify = verify
+        return plan
+    }
+
+    func run() throws {
+        let guest = try BuiltinGuest(workload: Workload(parsing: workload), vcpus: vcpus, memory: memory?.bytes)
+        let recorder = try Recorder(plan: plan, guest: guest)
+        let interruptions = Atomic(0)
+        let path = output
+        Termination.watch { count in
+            interruptions.store(count, ordering: .relaxed)
+            if count == 1 {
+                recorder.stop()
+            } else {
+                Terminal.endLive()
+                Terminal.say(
+                    "dirtyrec: stopped at once; \(path) holds every committed iteration, finish it with: dirtyrec recover \(path)"
+                )
+                Foundation.exit(Failure.no)
+            }
+        }
+        let live = LiveLine(recorder: recorder)
+        let sink = Mutex<FileSink?>(nil)
+        let outcome: RecorderOutcome
+        do {
+            outcome = try recorder.run { info, slots in
+                var info = info
+                info.tool = Dirtyrec.version
+                info.commandLine = CommandLine.arguments.map(Self.quoted).joined(separator: " ")
+                info.guest = guest.workload.specification
+                info.seed = guest.workload.seed
+                for pair in label {
+                    let parts = pair.split(separator: "=", maxSplits: 1).map(String.init)
+                    info.labels[parts[0]] = parts[1]
+                }
+                let file = try FileSink(
+                    RecordingWriter(path: path, info: info, slots: slots, options: .init(replace: force)))
+                sink.withLock { $0 = file }
+                live.start(counting: file)
+                return file
+            }
+        } catch {
+            live.stop()
+            sink.withLock { $0?.discard() }
+            throw error
+        }
+        live.stop()
+        guard let file = sink.withLock({ $0 }) else { preconditionFailure("a recording that ran has a sink") }
+        if let failure = outcome.storeFailure { throw failure }
+        try file.finish(outcome, rows: rows)
+        try conclude(outcome, file.totals, recorder.info)
+    }
+
+    private static func quoted(_ argument: String) -> String {
+        let plain = argument.allSatisfy { $0.isLetter || $0.isNumber || "-_=:,./+@%".contains($0) }
+        return plain && !argument.isEmpty ? argument : "'" + argument.replacing("'", with: "'\\''") + "'"
+    }
+
+    /// Says what was recorded and what to type next.
+    private func conclude(_ outcome: RecorderOutcome, _ totals: FileSink.Totals, _ info: RecordingInfo) throws {
+        let size = (try? FileManager.default.attributesOfItem(atPath: output)[.size] as? Int64) ?? 0
+        Terminal.say(
+            """
+            Recorded \(Units.count(totals.iterations)) iterations with \(Units.count(totals.counts.entries)) entries of \
+            \(Units.count(totals.pages)) pages into \(output) (\(Units.size(size))); ended by \(outcome.reason.rawValue).
+            """)
+        if outcome.ringFull > 0 {
+            Terminal.say("\(Units.count(outcome.ringFull)) exits because a ring was full; vCPUs stood still meanwhile.")
+        }
+        var isBad = !outcome.losses.isEmpty
+        for loss in outcome.losses.prefix(10) { Terminal.say("LOSS (\(loss.kind.rawValue)): \(loss.detail)") }
+        if outcome.losses.count > 10 {
+            Terminal.say("… and \(outcome.losses.count - 10) more losses; all are in the file.")
+        }
+        for oracle in Set(outcome.verdicts.map(\.oracle)).sorted() {
+            let verdicts = outcome.verdicts.filter { $0.oracle == oracle }
+            func sum(_ field: KeyPath<OracleVerdict, Int64>) -> String {
+                Units.count(verdicts.reduce(0) { $0 + $1[keyPath: field] })
+            }
+            Terminal.say(
+                """
+                Oracle \(oracle): \(sum(\.expected)) pages had to be dirty, \(sum(\.missing)) missing, \
+                \(sum(\.unexplained)) unexplained, \(sum(\.provisional)) provisional, \(sum(\.firstRead)) first reads, \
+                \(sum(\.initiallySet)) initially set, \(sum(\.silent)) silent; \(verdicts.count) verdicts.
+                """)
+            if verdicts.contains(where: { $0.missing > 0 }) { isBad = true }
+        }
+        Terminal.say("Next: dirtyrec report \(Self.quoted(output))")
+        if isBad { throw ExitCode(Failure.no) }
+    }
+}
