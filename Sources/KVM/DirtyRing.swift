@@ -15,14 +15,14 @@ public struct DirtyPage: Sendable, Equatable {
 /// `KVM_RESET_DIRTY_RINGS` re-protects the page and makes it empty again. Both sides walk strictly in sequence.
 /// Only one thread at a time may harvest a ring.
 @safe
-public struct DirtyRing: ~Copyable, @unchecked Sendable {
+struct DirtyRing: ~Copyable, @unchecked Sendable {
     /// Entries that the kernel keeps free below the end; a ring is *full* for KVM when fewer are left.
-    public static let reservedEntries = 64
+    static let reservedEntries = 64
 
     private let mapping: Mapping
     private var next: UInt32 = 0
     /// Number of slots, a power of two.
-    public let entries: Int
+    let entries: Int
 
     init(vcpu fd: CInt, entries: Int) throws(KVMError) {
         let bytes = entries * MemoryLayout<kvm_dirty_gfn>.stride
@@ -33,7 +33,7 @@ public struct DirtyRing: ~Copyable, @unchecked Sendable {
     /// Hands every dirty entry to `body` in ring order and marks it for reset.
     ///
     /// - Returns: the number of entries. If it equals ``entries``, the ring had wrapped: entries were overwritten.
-    public mutating func harvest(_ body: (DirtyPage) -> Void) -> Int {
+    mutating func harvest(_ body: (DirtyPage) -> Void) -> Int {
         var count = 0
         while count < entries {
             let entry = unsafe slot(next)
@@ -53,7 +53,7 @@ public struct DirtyRing: ~Copyable, @unchecked Sendable {
     /// for reset and moves on. What they held is lost; reset the rings next.
     ///
     /// - Returns: the number of stale slots; 0 when the ring is in step or empty.
-    public mutating func resynchronise() -> Int {
+    mutating func resynchronise() -> Int {
         var stale = 0
         while stale < entries {
             let flags = unsafe flags(of: slot(next &+ UInt32(stale)))

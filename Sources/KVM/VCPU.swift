@@ -37,8 +37,7 @@ public final class VCPU: @unchecked Sendable {
     public let index: Int
     private let handle: Handle
     private let area: Mapping
-    /// Its dirty ring, when the VM has rings. Only one thread at a time may harvest it.
-    public var ring: DirtyRing?
+    private var ring: DirtyRing?
 
     init(index: Int, fd: CInt, runAreaSize: Int, ringEntries: Int?, system: KVMSystem) throws(KVMError) {
         self.index = index
@@ -155,6 +154,12 @@ public final class VCPU: @unchecked Sendable {
         try request("KVM_GET_REGS") { unsafe ioctl(handle.fd, CKVM_GET_REGS, &regs) }
         return regs.rip
     }
+
+    /// Harvests its dirty ring (``DirtyRing/harvest(_:)``), on one thread at a time; 0 entries when the VM has no rings.
+    public func harvest(_ body: (DirtyPage) -> Void) -> Int { ring?.harvest(body) ?? 0 }
+
+    /// Brings its ring back into step after an overrun (``DirtyRing/resynchronise()``).
+    public func resynchroniseRing() -> Int { ring?.resynchronise() ?? 0 }
 
     /// General registers as one line, for a report of a vCPU's death.
     public func registerDump() -> String {

@@ -49,6 +49,11 @@ public final class VirtualMachine: Sendable {
         try request("KVM_CAP_DIRTY_LOG_RING") { unsafe ioctl(handle.fd, CKVM_ENABLE_CAP, &capability) }
     }
 
+    /// Entries at which KVM leaves the guest because the ring is full: a reserve is kept, with PML another 512.
+    public static func softLimit(ringEntries: Int, pml: Bool) -> Int {
+        ringEntries - DirtyRing.reservedEntries - (pml ? 512 : 0)
+    }
+
     /// Makes `KVM_GET_DIRTY_LOG` cumulative until ``clearDirtyLog(slot:bitmap:firstPage:pages:)``.
     ///
     /// Never combine `initiallySet` with dirty rings: the kernel accepts it and then logs nothing.

@@ -87,7 +87,7 @@ struct Machine: Sendable {
         info.source = plan.source
         info.mode = plan.mode
         info.ringEntries = plan.ringEntries
-        info.ringSoftLimit = plan.ringEntries.map { $0 - DirtyRing.reservedEntries - (host.pml == true ? 512 : 0) }
+        info.ringSoftLimit = plan.ringEntries.map { VirtualMachine.softLimit(ringEntries: $0, pml: host.pml == true) }
         info.clearChunkPages = plan.source == .clearLog ? plan.clearChunkPages : nil
         info.initiallySet = plan.initiallySet
         info.intervalNs = plan.intervalNs

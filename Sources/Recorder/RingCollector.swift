@@ -98,7 +98,7 @@ final class RingCollector: Collector {
 
     /// A vCPU says that its ring is full, but we see nothing: after an overrun the kernel's index is ahead of ours.
     private func resynchronise(_ vcpu: Int, into batch: inout IterationBatch) {
-        let stale = vcpus[vcpu].ring?.resynchronise() ?? 0
+        let stale = vcpus[vcpu].resynchroniseRing()
         guard stale > 0 else { return }
         marked[vcpu] += stale
         batch.losses.append(
@@ -124,7 +124,7 @@ final class RingCollector: Collector {
     private static func scan(_ vcpu: VCPU, _ slots: SlotTable) -> Scan {
         var scan = Scan()
         scan.startNs = monotonicNow()
-        _ = vcpu.ring?.harvest { page in
+        _ = vcpu.harvest { page in
             if let gfn = slots.gfn(of: page) { scan.gfns.append(gfn) } else { scan.strangers += 1 }
         }
         scan.endNs = monotonicNow()

@@ -39,7 +39,7 @@ struct `Built-in guests under KVM` {
             }
         }
         var order: [UInt64] = []
-        _ = vcpu.ring!.harvest {
+        _ = vcpu.harvest {
             #expect($0.slot == BuiltinGuest.dataSlot); order.append(guest.dataGFN + $0.offset)
         }
         var model = guest.model(of: 0)
