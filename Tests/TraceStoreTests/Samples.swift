@@ -1,6 +1,7 @@
 import Foundation
 import Synchronization
 import TraceModel
+
 @testable import TraceStore
 
 /// A folder that goes away with the test.
@@ -81,7 +82,8 @@ enum Sample {
                     ))
             }
             let own = Harvest(
-                iteration: id, source: .vmm, vcpu: nil, cause: .periodic, sinceNs: start, tsNs: start + 600, entryCount: 2)
+                iteration: id, source: .vmm, vcpu: nil, cause: .periodic, sinceNs: start, tsNs: start + 600,
+                entryCount: 2)
             batch.harvests.append((own, [300, 9999]))
             batch.losses = [Loss(iteration: id, tsNs: start, kind: .overrun, vcpu: 1, entries: nil, detail: "wrapped")]
             batch.stops = [StopLatency(iteration: id, vcpu: 0, latencyNs: 12)]
