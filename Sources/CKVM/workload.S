@@ -27,7 +27,7 @@
 #define P_SLACK 0x70
 #define P_PROGRESS 0x80
 
-#define PORT_DONE 0xd0
+#define PORT_LIMIT 0xd0
 #define PORT_PHASE 0xd1
 #define PORT_DMA 0xd2
 
@@ -84,13 +84,15 @@ ckvm_workload_code:
 92:
 .endm
 
-// One more operation is complete: post it, stop at the limit, go on at \again.
+// One more operation is complete: post it and go on at \again. At the limit the VMM is told; before it lets this vCPU go
+// on, if ever, it has raised the limit.
 .macro COMPLETE again
     incq %r12
     movq %r12, P_PROGRESS(%rdi)
     cmpq P_LIMIT(%rdi), %r12
-    jae finished
-    PACE
+    jb 95f
+    outl %eax, $PORT_LIMIT
+95: PACE
     jmp \again
 .endm
 
@@ -197,10 +199,6 @@ dma:
     jb 2f
     subq %r9, %rbx
 2:  COMPLETE 1b
-
-finished:
-    outl %eax, $PORT_DONE
-    jmp finished
 
     .globl ckvm_workload_code_end
 ckvm_workload_code_end:

@@ -28,6 +28,8 @@ public final class BuiltinGuest: Guest {
     public let data: GuestMemory
     private let table: AliasTable?
     private let pageTable: Int
+    /// Address of the tables whose entries are 2 MiB pages; they follow each other.
+    private let directories: Int
 
     /// Lays out the guest's memory.
     ///
@@ -54,6 +56,7 @@ public final class BuiltinGuest: Guest {
         let gibibytes = (end + (1 << 30) - 1) >> 30
         let tables = 1 + (gibibytes + 511) / 512 + gibibytes
         pageTable = Self.roundUp(Self.parameterAddress + vcpus * 4096, to: 4096)
+        directories = pageTable + (1 + (gibibytes + 511) / 512) * 4096
         let tableAddress = pageTable + tables * 4096
         let tableBytes = workload.kind == .zipf ? Int(workload.pages) * MemoryLayout<ckvm_alias_entry>.stride : 0
         let lowSize = Self.roundUp(tableAddress + tableBytes, to: 2 << 20)
@@ -81,18 +84,28 @@ public final class BuiltinGuest: Guest {
 
     private static func roundUp(_ value: Int, to unit: Int) -> Int { (value + unit - 1) / unit * unit }
 
+    /// Flags of a 2 MiB page: present, writable, user, and already accessed and dirty: the CPU has nothing to write here.
+    private static let largePage: UInt64 = 0xe7
+
+    /// Maps the guest's data, whose virtual address stays, to another guest physical address, a multiple of 2 MiB. The
+    /// vCPUs must stand still, and the data slot must be deleted: KVM then flushes what it and the CPU have cached.
+    public func moveData(to address: UInt64) {
+        var entry = directories + Int(Self.dataAddress >> 21) * 8
+        for offset in stride(from: 0, to: UInt64(data.size), by: 2 << 20) {
+            low.store((address + offset) | Self.largePage, at: entry)
+            entry += 8
+        }
+    }
+
     private func writePageTables(gibibytes: Int) {
-        // Present, writable, user, and already accessed and dirty: the CPU has nothing to write here.
-        let flags: UInt64 = 0x67
-        let large: UInt64 = 0x80
+        let flags = Self.largePage & ~0x80
         let pointers = pageTable + 4096
-        let directories = pointers + (gibibytes + 511) / 512 * 4096
         for gibibyte in 0..<gibibytes {
             let pointer = pointers + gibibyte * 8
             low.store(UInt64(directories + gibibyte * 4096) | flags, at: pointer)
             for entry in 0..<512 {
                 let address = UInt64(gibibyte) << 30 | UInt64(entry) << 21
-                low.store(address | flags | large, at: directories + gibibyte * 4096 + entry * 8)
+                low.store(address | Self.largePage, at: directories + gibibyte * 4096 + entry * 8)
             }
         }
         for half in 0..<((gibibytes + 511) / 512) {
@@ -108,7 +121,7 @@ public final class BuiltinGuest: Guest {
         parameters.pages = workload.pages
         parameters.rng = GuestRandom(seed: workload.seed, stream: vcpu).state
         parameters.write_threshold = WorkloadModel.threshold(workload.writes)
-        parameters.op_limit = workload.operations ?? .max
+        parameters.op_limit = min(workload.step ?? .max, workload.operations ?? .max)
         parameters.word_offset = UInt64(vcpu % 512) * 8
         parameters.stride = workload.stridePages
         parameters.start = start(of: vcpu)
@@ -169,7 +182,7 @@ public final class BuiltinGuest: Guest {
             case .idle: ckvm_entry_idle
             case .dma: ckvm_entry_dma
             }
-        try vcpu.startUserMode(
+        try vcpu.startLongMode(
             entry: UInt64(Self.codeAddress) + UInt64(entry), pageTable: UInt64(pageTable),
             argument: UInt64(parameters(of: vcpu.index)))
     }
@@ -187,12 +200,27 @@ public final class BuiltinGuest: Guest {
         guard case .portOut(let port, let data) = exit else { return .unexpected }
         let value = data.prefix(4).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         switch Int(port) {
-        case CKVM_PORT_DONE: return .done
+        case CKVM_PORT_LIMIT: return reachLimit(of: vcpu.index)
         case CKVM_PORT_PHASE: return .mark("vCPU \(vcpu.index): phase \(value)")
         case CKVM_PORT_DMA: return .wrote(writeAsDevice(firstPage: value, vcpu: vcpu.index))
         default: return .unexpected
         }
     }
+
+    /// All operations are done, or those of a step: then the next step's limit is set.
+    private func reachLimit(of vcpu: Int) -> GuestAction {
+        let done = progress(of: vcpu)
+        guard let step = workload.step, done < workload.operations ?? .max else { return .done }
+        setLimit(of: vcpu, min(done + step, workload.operations ?? .max))
+        return .waitForIteration
+    }
+
+    private func setLimit(of vcpu: Int, _ limit: UInt64) {
+        low.store(limit, at: parameters(of: vcpu) + MemoryLayout<ckvm_workload_params>.offset(of: \.op_limit)!)
+    }
+
+    /// Whether the workload has a `step=`.
+    public var isStepped: Bool { workload.step != nil }
 
     /// Writes `burst` pages of the vCPU's region, wrapping at its end, and says which.
     private func writeAsDevice(firstPage: UInt64, vcpu: Int) -> [GFN] {

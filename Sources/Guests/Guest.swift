@@ -11,6 +11,8 @@ public protocol Guest: AnyObject, Sendable {
     func populate() throws
     /// Sets a fresh vCPU's state so that its first entry starts the guest.
     func start(_ vcpu: VCPU) throws
+    /// Whether iterations follow the guest's steps (``GuestAction/waitForIteration``) instead of the clock.
+    var isStepped: Bool { get }
     /// Serves an exit, on the vCPU's own thread.
     func handle(_ exit: VCPUExit, of vcpu: VCPU) -> GuestAction
     /// Operations that a vCPU has completed; nil for guests that do not count them.
@@ -40,6 +42,8 @@ public enum GuestAction: Sendable, Equatable {
     case resume
     /// This vCPU has nothing more to do.
     case done
+    /// This vCPU waits until the iteration in progress has been harvested.
+    case waitForIteration
     /// Set a marker.
     case mark(String)
     /// The VMM has written these pages on the guest's behalf; KVM does not know.

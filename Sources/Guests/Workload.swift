@@ -48,7 +48,7 @@ public struct Workload: Sendable, Equatable {
     }
 
     /// Keys that every workload takes.
-    public static let commonKeys = ["size", "rate", "writes", "seed", "ops", "region"]
+    public static let commonKeys = ["size", "rate", "writes", "seed", "ops", "step", "region"]
 
     /// The words that named it.
     public private(set) var specification: String
@@ -64,6 +64,9 @@ public struct Workload: Sendable, Equatable {
     public private(set) var seed: UInt64 = 1
     /// Operations after which a vCPU stops; nil: never.
     public private(set) var operations: UInt64?
+    /// Operations of each vCPU between two iterations: it then waits for the harvest, so that every run has the same
+    /// operations in the same iterations. nil: iterations follow the clock.
+    public private(set) var step: UInt64?
     /// Whether all vCPUs work in one region.
     public private(set) var isShared = false
     /// `stride`: bytes from one operation to the next.
@@ -120,6 +123,7 @@ public struct Workload: Sendable, Equatable {
             case "share": share = try Self.share(value)
             case "seed": seed = try Self.number(value)
             case "ops": operations = try Self.number(value)
+            case "step": step = try Self.number(value)
             case "phase": phase = try Self.number(value)
             case "burst": burst = try Self.number(value)
             case "theta": theta = try Self.exponent(value)
@@ -171,6 +175,9 @@ public struct Workload: Sendable, Equatable {
                 "Workload parameter hot is not usable: the hot set must fit into size=\(Units.size(size)).")
         }
         if rate == 0 { throw GuestError("Workload parameter rate=0 is not usable: use 'idle', or a rate above 0.") }
+        if step == 0 || operations == 0 {
+            throw GuestError("Workload parameters step= and ops= are not usable: give at least one operation.")
+        }
         if phase == 0 { throw GuestError("Workload parameter phase=0 is not usable: give at least one operation.") }
         guard burst >= 1, burst <= pages else {
             throw GuestError("Workload parameter burst=\(burst) is not usable: give 1 to \(pages) pages.")

@@ -30,6 +30,20 @@ struct DirtyRing: ~Copyable, @unchecked Sendable {
         self.entries = entries
     }
 
+    /// A ring in memory that no kernel fills, to test the protocol.
+    init(testing memory: consuming Mapping, entries: Int) {
+        mapping = memory
+        self.entries = entries
+    }
+
+    /// The flags of a slot, as the kernel would set them.
+    func setForTesting(_ index: Int, flags: UInt32, slot: UInt32, offset: UInt64) {
+        unsafe self.slot(UInt32(index)).pointee = kvm_dirty_gfn(flags: flags, slot: slot, offset: offset)
+    }
+
+    /// The flags of a slot.
+    func flagsForTesting(_ index: Int) -> UInt32 { unsafe slot(UInt32(index)).pointee.flags }
+
     /// Hands every dirty entry to `body` in ring order and marks it for reset.
     ///
     /// - Returns: the number of entries. If it equals ``entries``, the ring had wrapped: entries were overwritten.

@@ -107,13 +107,16 @@ public final class VCPU: @unchecked Sendable {
         }
     }
 
-    /// Starts 64-bit user-mode code (CPL 3, IOPL 3) with identity-mapped page tables.
+    /// Starts 64-bit code with the guest's own page tables: in user mode (CPL 3) with IOPL 3, so that it may use ports,
+    /// or in kernel mode (CPL 0).
     ///
     /// - Parameters:
     ///   - entry: address of the first instruction.
     ///   - pageTable: physical address of the top-level page table.
     ///   - argument: value of RDI.
-    public func startUserMode(entry: UInt64, pageTable: UInt64, argument: UInt64) throws(KVMError) {
+    public func startLongMode(
+        entry: UInt64, pageTable: UInt64, argument: UInt64, kernelMode: Bool = false
+    ) throws(KVMError) {
         var sregs = kvm_sregs()
         try request("KVM_GET_SREGS") { unsafe ioctl(handle.fd, CKVM_GET_SREGS, &sregs) }
         func segment(selector: UInt16, type: UInt8, code: Bool) -> kvm_segment {
@@ -122,15 +125,15 @@ public final class VCPU: @unchecked Sendable {
             segment.selector = selector
             segment.type = type
             segment.present = 1
-            segment.dpl = 3
+            segment.dpl = kernelMode ? 0 : 3
             segment.s = 1
             segment.g = 1
             segment.l = code ? 1 : 0
             segment.db = code ? 0 : 1
             return segment
         }
-        sregs.cs = segment(selector: 0x33, type: 0xb, code: true)
-        let data = segment(selector: 0x2b, type: 0x3, code: false)
+        sregs.cs = segment(selector: kernelMode ? 0x10 : 0x33, type: 0xb, code: true)
+        let data = segment(selector: kernelMode ? 0x18 : 0x2b, type: 0x3, code: false)
         sregs.ds = data
         sregs.es = data
         sregs.fs = data

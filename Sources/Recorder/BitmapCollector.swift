@@ -7,7 +7,7 @@ import TraceModel
 /// that a second collection in an iteration repeats the first: the first is kept, and only what is new is reported.
 final class BitmapCollector: Collector {
     /// A logged slot.
-    struct Slot {
+    private struct Slot {
         var id: UInt32
         var baseGFN: GFN
         var pages: UInt64
@@ -16,10 +16,10 @@ final class BitmapCollector: Collector {
         /// With manual protection: what this iteration has reported but not yet cleared.
         var reported: [UInt64] = []
 
-        init(_ region: MemoryRegion) {
-            id = region.slot
-            baseGFN = region.guestAddress / 4096
-            pages = region.size / 4096
+        init(_ slot: LiveSlot) {
+            id = slot.region.slot
+            baseGFN = slot.baseGFN
+            pages = slot.pages
             current = [UInt64](repeating: 0, count: Int((pages + 63) / 64))
             reported = current
         }
@@ -29,23 +29,24 @@ final class BitmapCollector: Collector {
     private let source: Source
     /// Pages in one CLEAR, a multiple of 64.
     private let clearChunk: UInt64
-    /// Logged slots.
-    var slots: [Slot]
+    private var slots: [Slot]
     private var previousPass: Int64
     /// The first bitmap that begins as all ones is still to come: pages that `isWritten` denies were never written.
     private var isWritten: ((GFN) -> Bool)?
 
     init(
-        vm: VirtualMachine, manual: Bool, clearChunk: UInt64, slots: [Slot], startNs: Int64,
+        vm: VirtualMachine, manual: Bool, clearChunk: UInt64, slots: [LiveSlot], startNs: Int64,
         initiallySet isWritten: ((GFN) -> Bool)?
     ) {
         self.vm = vm
         self.source = manual ? .clearLog : .dirtyLog
         self.clearChunk = clearChunk
-        self.slots = slots
+        self.slots = slots.map(Slot.init)
         self.isWritten = isWritten
         previousPass = startNs
     }
+
+    func slotsChanged(to slots: [LiveSlot]) { self.slots = slots.map(Slot.init) }
 
     /// Bitmaps are never full.
     func collect(

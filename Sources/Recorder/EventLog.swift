@@ -2,12 +2,13 @@ import KVM
 import Synchronization
 import TraceModel
 
-/// What vCPU threads report between two harvests: markers, and pages that the VMM wrote.
+/// What vCPU threads report between two harvests: markers, writes to watched pages, and pages that the VMM wrote.
 final class EventLog: Sendable {
     private struct State {
         var iteration: Int64 = 1
         var markers: [Marker] = []
         var vmmPages: [GFN] = []
+        var watchEvents: [WatchEvent] = []
         var previousPass: Int64
     }
 
@@ -25,18 +26,34 @@ final class EventLog: Sendable {
     /// Adds pages that the VMM has written; KVM does not see such writes.
     func wrote(_ pages: [GFN]) { state.withLock { $0.vmmPages += pages } }
 
+    /// Adds a write to a watched page. `apply` does the write, in the order in which writes are stored, and returns what
+    /// stood there before.
+    func watch(_ data: [UInt8], at address: UInt64, vcpu: Int, rip: UInt64, apply: () -> [UInt8]) {
+        state.withLock {
+            let old = apply()
+            $0.watchEvents.append(
+                WatchEvent(
+                    iteration: $0.iteration, tsNs: monotonicNow(), vcpu: vcpu, gpa: address, oldValue: old,
+                    newValue: data, rip: rip))
+            // The VMM did the write: KVM does not report the page.
+            $0.vmmPages.append(address / 4096)
+        }
+    }
+
     /// Moves everything into `batch`: pages as one harvest of source `vmm`.
     func collect(cause: HarvestCause, into batch: inout IterationBatch) {
         let now = monotonicNow()
-        let (markers, pages, since) = state.withLock { state in
+        let (markers, pages, writes, since) = state.withLock { state in
             defer {
                 state.markers = []
                 state.vmmPages = []
+                state.watchEvents = []
                 state.previousPass = now
             }
-            return (state.markers, state.vmmPages, state.previousPass)
+            return (state.markers, state.vmmPages, state.watchEvents, state.previousPass)
         }
         batch.markers += markers
+        batch.watchEvents += writes
         guard !pages.isEmpty else { return }
         let harvest = Harvest(
             iteration: batch.iteration.id, source: .vmm, vcpu: nil, cause: cause, sinceNs: since, tsNs: now,

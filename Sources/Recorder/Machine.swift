@@ -7,6 +7,8 @@ struct Machine: Sendable {
     let system: KVMSystem
     let vm: VirtualMachine
     let vcpus: [VCPU]
+    /// Memory at the start.
+    let map: MemoryMap
     /// The plan with the host's defaults filled in.
     let plan: RecordPlan
     let info: RecordingInfo
@@ -49,13 +51,13 @@ struct Machine: Sendable {
             throw RecordError(
                 "--source \(plan.source.rawValue) cannot be recorded; use dirty-ring, dirty-log or clear-log.")
         }
-        try guest.populate()
-        for region in guest.regions {
-            try vm.setMemory(
-                MemoryRegion(
-                    slot: region.slot, guestAddress: region.address, size: UInt64(region.memory.size),
-                    logged: region.isLogged), memory: region.memory)
+        let map = try MemoryMap(guest: guest, watch: plan.watch)
+        if !plan.watch.isEmpty, system.check(.readonlyMemory) == 0 {
+            throw RecordError(
+                "This KVM has no read-only slots, which --watch needs (Linux 3.7); leave it out.", isHostLack: true)
         }
+        try guest.populate()
+        for slot in map.slots { try vm.setMemory(slot.region, memory: slot.memory, offset: slot.offset) }
         var vcpus: [VCPU] = []
         for index in 0..<guest.vcpus {
             let vcpu = try vm.makeVCPU(index: index, ringEntries: plan.ringEntries)
@@ -66,6 +68,7 @@ struct Machine: Sendable {
         self.vm = vm
         self.vcpus = vcpus
         self.plan = plan
+        self.map = map
         info = Self.describe(plan: plan, guest: guest, system: system)
     }
 
@@ -96,70 +99,31 @@ struct Machine: Sendable {
     }
 
     /// What harvests this machine's source.
-    func makeCollector(plan: RecordPlan, guest: any Guest, startNs: Int64) throws -> any Collector {
-        let logged = guest.regions.filter(\.isLogged)
-        func region(_ region: GuestRegion) -> MemoryRegion {
-            MemoryRegion(
-                slot: region.slot, guestAddress: region.address, size: UInt64(region.memory.size), logged: true)
-        }
+    func makeCollector(startNs: Int64) -> any Collector {
         if let ringEntries = plan.ringEntries {
-            var slots = SlotTable()
-            for one in logged { slots.set(region(one)) }
-            return RingCollector(vm: vm, vcpus: vcpus, ringEntries: ringEntries, slots: slots, startNs: startNs)
+            return RingCollector(vm: vm, vcpus: vcpus, ringEntries: ringEntries, slots: map.logged, startNs: startNs)
         }
         // Memory that is still all zeroes has never been written: guests start from zeroed memory.
         let zeroes = [UInt8](repeating: 0, count: 4096)
+        let logged = map.logged
         let isWritten: (GFN) -> Bool = { gfn in
-            guard
-                let slot = logged.first(where: { gfn >= $0.baseGFN && gfn < $0.baseGFN + UInt64($0.memory.size / 4096) }
-                )
-            else { return false }
-            return slot.memory.read(4096, at: Int(gfn - slot.baseGFN) * 4096) != zeroes
+            guard let slot = logged.first(where: { $0.contains(gfn * 4096) }) else { return false }
+            return slot.memory.read(4096, at: slot.offset + Int(gfn - slot.baseGFN) * 4096) != zeroes
         }
         return BitmapCollector(
-            vm: vm, manual: plan.source == .clearLog, clearChunk: UInt64(plan.clearChunkPages),
-            slots: logged.map { BitmapCollector.Slot(region($0)) }, startNs: startNs,
-            initiallySet: plan.initiallySet ? isWritten : nil)
+            vm: vm, manual: plan.source == .clearLog, clearChunk: UInt64(plan.clearChunkPages), slots: logged,
+            startNs: startNs, initiallySet: plan.initiallySet ? isWritten : nil)
     }
 }
 
 /// Collects dirty pages from one kind of source and re-protects them. Used by the harvester thread only.
 protocol Collector: AnyObject {
+    /// Logged slots have changed; everything was collected and re-protected before.
+    func slotsChanged(to slots: [LiveSlot])
     /// Harvests everything there is.
     func collectAll(cause: HarvestCause, waiting: [VCPUCrew.Waiting], into batch: inout IterationBatch) throws(KVMError)
     /// Harvests the full rings of these vCPUs out of turn.
     func collect(_ vcpus: [Int], cause: HarvestCause, waiting: [VCPUCrew.Waiting], into batch: inout IterationBatch)
     /// Re-protects what was harvested since the last call. - Returns: nanoseconds.
     func reprotect(into batch: inout IterationBatch) throws(KVMError) -> Int64
-}
-
-/// The oracles that a recording asked for.
-struct Oracles {
-    private var knownAnswer: KnownAnswer?
-    private var reported = ReportedPages()
-    private let shadow: ShadowMemory?
-
-    init(plan: RecordPlan, guest: any Guest) throws {
-        guard plan.verify else {
-            shadow = nil
-            return
-        }
-        if let builtin = guest as? BuiltinGuest { knownAnswer = KnownAnswer(guest: builtin) }
-        shadow = try ShadowMemory(slots: guest.regions.filter(\.isLogged).map { ($0.baseGFN, $0.memory) })
-    }
-
-    /// Remembers what was reported; call it for every iteration.
-    mutating func observe(_ batch: IterationBatch) {
-        guard shadow != nil else { return }
-        for (harvest, gfns) in batch.harvests { reported.add(harvest, gfns) }
-    }
-
-    /// Adds the verdicts on what was reported since the last ones, while all vCPUs stand still.
-    mutating func judge(_ batch: inout IterationBatch) {
-        guard let shadow else { return }
-        let id = batch.iteration.id
-        if let verdict = knownAnswer?.judge(reported, iteration: id) { batch.verdicts.append(verdict) }
-        batch.verdicts.append(shadow.judge(reported, iteration: id))
-        reported = ReportedPages()
-    }
 }

@@ -126,3 +126,42 @@ final class ShadowMemory {
         return verdict
     }
 }
+
+/// The oracles that a recording asked for.
+struct Oracles {
+    private var knownAnswer: KnownAnswer?
+    private var reported = ReportedPages()
+    /// Harvests of the iteration in progress that are in `reported`.
+    private var observed = 0
+    private let shadow: ShadowMemory?
+
+    init(plan: RecordPlan, guest: any Guest) throws(KVMError) {
+        guard plan.verify else {
+            shadow = nil
+            return
+        }
+        if let builtin = guest as? BuiltinGuest { knownAnswer = KnownAnswer(guest: builtin) }
+        shadow = try ShadowMemory(slots: guest.regions.filter(\.isLogged).map { ($0.baseGFN, $0.memory) })
+    }
+
+    /// Remembers what was reported since the last call; call it before the map changes, and for every iteration.
+    mutating func observe(_ batch: IterationBatch, _ map: MemoryMap) {
+        guard shadow != nil else { return }
+        for (harvest, gfns) in batch.harvests.dropFirst(observed) {
+            reported.add(harvest, gfns.map { map.layoutGFN($0) })
+        }
+        observed = batch.harvests.count
+    }
+
+    /// The next batch begins without harvests.
+    mutating func nextIteration() { observed = 0 }
+
+    /// Adds the verdicts on what was reported since the last ones, while all vCPUs stand still.
+    mutating func judge(_ batch: inout IterationBatch) {
+        guard let shadow else { return }
+        let id = batch.iteration.id
+        if let verdict = knownAnswer?.judge(reported, iteration: id) { batch.verdicts.append(verdict) }
+        batch.verdicts.append(shadow.judge(reported, iteration: id))
+        reported = ReportedPages()
+    }
+}

@@ -61,10 +61,22 @@ public final class Recorder: Sendable {
         let events = EventLog()
         self.events = events
         queue = BatchQueue(capacity: plan.queueEntries)
+        let map = machine.map
         crew = VCPUCrew(vcpus: machine.vcpus) { vcpu, exit in
+            if case .mmioWrite(let address, let data) = exit, let slot = map.watched(address) {
+                let rip = (try? vcpu.instructionPointer()) ?? 0
+                events.watch(data, at: address, vcpu: vcpu.index, rip: rip) {
+                    let place = slot.offset + Int(address - slot.region.guestAddress)
+                    let count = min(data.count, slot.memory.size - place)
+                    defer { slot.memory.write(Array(data.prefix(count)), at: place) }
+                    return slot.memory.read(count, at: place)
+                }
+                return .resume
+            }
             switch guest.handle(exit, of: vcpu) {
             case .resume: return .resume
             case .done: return .done
+            case .waitForIteration: return .waitForIteration
             case .mark(let text):
                 events.mark(text, vcpu: vcpu.index)
                 return .resume
@@ -75,11 +87,7 @@ public final class Recorder: Sendable {
             }
         }
         info = machine.info
-        slots = guest.regions.map { region in
-            MemorySlot(
-                slot: Int(region.slot), baseGFN: region.baseGFN, pages: UInt64(region.memory.size / 4096),
-                logged: region.isLogged, name: region.name)
-        }
+        slots = map.slots.map { $0.row() }
     }
 
     /// What it is doing now.
@@ -155,15 +163,20 @@ public final class Recorder: Sendable {
         var outcome = RecorderOutcome(reason: .error, endNs: startNs, losses: [], verdicts: [], ringFull: 0)
         var round = Round(id: 1, startNs: startNs)
         do {
-            let collector = try machine.makeCollector(plan: plan, guest: guest, startNs: startNs)
+            let collector = machine.makeCollector(startNs: startNs)
+            var map = machine.map
+            map.begin(at: startNs)
+            var changer = SlotChanger(vm: machine.vm, guest: guest, map: map)
+            var slotEvents = plan.slotEvents.sorted { $0.atNs < $1.atNs }[...]
             var oracles = try Oracles(plan: plan, guest: guest)
             var statistics = try StatisticsRecorder(vm: machine.vm, vcpus: machine.vcpus, system: machine.system)
             let endNs = plan.durationNs.map { startNs + $0 }
-            var deadline = startNs + plan.intervalNs
+            var deadline = guest.isStepped ? Int64.max : startNs + plan.intervalNs
             crew.resume()
             round.publish(to: events)
             recording: while true {
-                switch crew.waitForWork(until: min(deadline, endNs ?? .max)) {
+                let slotEventNs = slotEvents.first.map { startNs + $0.atNs } ?? .max
+                switch crew.waitForWork(until: min(deadline, slotEventNs, endNs ?? .max)) {
                 case .ringFull(let waiting):
                     let harvested = round.batch.harvests.count
                     collector.collect(waiting.map(\.vcpu), cause: .ringFull, waiting: waiting, into: &round.batch)
@@ -179,8 +192,14 @@ public final class Recorder: Sendable {
                         outcome.reason = .duration
                         break recording
                     }
-                    guard try harvestPeriodic(&round, collector, &oracles) else { break recording }
+                    if let event = slotEvents.first, monotonicNow() >= slotEventNs {
+                        slotEvents.removeFirst()
+                        guard try change(event.action, &changer, &round, collector, &oracles) else { break recording }
+                        continue
+                    }
+                    guard try harvestPeriodic(&round, collector, &oracles, changer.map) else { break recording }
                     try finish(&round, &statistics, &outcome)
+                    oracles.nextIteration()
                     if let iterations = plan.iterations, round.batch.iteration.id > iterations {
                         outcome.reason = .iterations
                         break recording
@@ -204,7 +223,7 @@ public final class Recorder: Sendable {
             if round.batch.losses.contains(where: { $0.kind == .vcpuStuck }) { outcome.reason = .error }
             try collect(.final, waiting: crew.waiting, into: &round, collector)
             _ = try collector.reprotect(into: &round.batch)
-            oracles.observe(round.batch)
+            oracles.observe(round.batch, changer.map)
             oracles.judge(&round.batch)
             crew.quit(timeout: plan.stopTimeoutNs)
             try finish(&round, &statistics, &outcome)
@@ -225,7 +244,7 @@ public final class Recorder: Sendable {
 
     /// One iteration at its time. - Returns: false when a vCPU is stuck and the recording must end.
     private func harvestPeriodic(
-        _ round: inout Round, _ collector: any Collector, _ oracles: inout Oracles
+        _ round: inout Round, _ collector: any Collector, _ oracles: inout Oracles, _ map: MemoryMap
     ) throws -> Bool {
         switch plan.mode {
         case .live:
@@ -233,14 +252,15 @@ public final class Recorder: Sendable {
             try collect(.periodic, waiting: waiting, into: &round, collector)
             _ = try collector.reprotect(into: &round.batch)
             crew.serve(waiting)
-            oracles.observe(round.batch)
+            crew.releaseSteps()
+            oracles.observe(round.batch, map)
         case .paused, .liveFinal:
             if plan.mode == .liveFinal { try collect(.periodic, waiting: crew.waiting, into: &round, collector) }
             let asked = monotonicNow()
             guard stopAll(&round) else { return false }
             try collect(.paused, waiting: crew.waiting, into: &round, collector)
             _ = try collector.reprotect(into: &round.batch)
-            oracles.observe(round.batch)
+            oracles.observe(round.batch, map)
             oracles.judge(&round.batch)
             let resuming = monotonicNow()
             round.batch.iteration.guestProgress = progress
@@ -250,6 +270,21 @@ public final class Recorder: Sendable {
             round.batch.iteration.resumeNs = monotonicNow() - resuming
             round.batch.iteration.pauseNs = monotonicNow() - asked
         }
+        return true
+    }
+
+    /// Drains everything while all vCPUs stand still, then changes the slots. - Returns: false when a vCPU is stuck.
+    private func change(
+        _ action: SlotEvent.Action, _ changer: inout SlotChanger, _ round: inout Round, _ collector: any Collector,
+        _ oracles: inout Oracles
+    ) throws -> Bool {
+        guard stopAll(&round) else { return false }
+        try collect(.paused, waiting: crew.waiting, into: &round, collector)
+        _ = try collector.reprotect(into: &round.batch)
+        oracles.observe(round.batch, changer.map)
+        try changer.apply(action, into: &round.batch)
+        collector.slotsChanged(to: changer.map.logged)
+        crew.resume(steps: false)
         return true
     }
 

@@ -7,13 +7,9 @@ import TraceModel
 struct SlotTable: Sendable {
     private var baseOf: [UInt32: (base: GFN, pages: UInt64)] = [:]
 
-    /// Adds or replaces a slot.
-    mutating func set(_ region: MemoryRegion) {
-        baseOf[region.slot] = (region.guestAddress / 4096, region.size / 4096)
+    init(_ slots: [LiveSlot]) {
+        for slot in slots { baseOf[slot.region.slot] = (slot.baseGFN, slot.pages) }
     }
-
-    /// Forgets a slot.
-    mutating func remove(_ slot: UInt32) { baseOf[slot] = nil }
 
     /// The GFN of a ring entry, or nil when no such page is known.
     @inline(__always)
@@ -30,18 +26,17 @@ final class RingCollector: Collector {
     private let vm: VirtualMachine
     private let vcpus: [VCPU]
     private let ringEntries: Int
-    /// Slots that entries may name.
-    var slots: SlotTable
+    private var slots: SlotTable
     /// Entries of each ring marked for reset since the last reset: their sum is what the kernel must answer.
     private var marked: [Int]
     /// When the previous scan of each ring began; its entries were pushed later.
     private var previousScan: [Int64]
 
-    init(vm: VirtualMachine, vcpus: [VCPU], ringEntries: Int, slots: SlotTable, startNs: Int64) {
+    init(vm: VirtualMachine, vcpus: [VCPU], ringEntries: Int, slots: [LiveSlot], startNs: Int64) {
         self.vm = vm
         self.vcpus = vcpus
         self.ringEntries = ringEntries
-        self.slots = slots
+        self.slots = SlotTable(slots)
         marked = vcpus.map { _ in 0 }
         previousScan = vcpus.map { _ in startNs }
     }
@@ -52,6 +47,8 @@ final class RingCollector: Collector {
         var startNs: Int64 = 0
         var endNs: Int64 = 0
     }
+
+    func slotsChanged(to slots: [LiveSlot]) { self.slots = SlotTable(slots) }
 
     func collectAll(cause: HarvestCause, waiting: [VCPUCrew.Waiting], into batch: inout IterationBatch) {
         collect(Array(vcpus.indices), cause: cause, waiting: waiting, into: &batch)

@@ -7,15 +7,18 @@ import KVM
 /// ```
 ///            ┌────────── stop asked, KVM_RUN interrupted ──────────► parked ──┐
 /// running ◄──┼─────────────── no stop is pending any more ─────────────────────┤
-///            ├── ring full ──► waiting ── served ──────────────────────────────┘
+///            ├── ring full ──► waiting ── served ──────────────────────────────┤
+///            ├── step done ──► stepDone ── iteration harvested ────────────────┘
 ///            └── done, died or quit ──► finished
 /// ```
-/// `parked`, `waiting` and `finished` are outside the guest and stay there: a stop is complete when no member is `running`.
+/// `parked`, `waiting`, `stepDone` and `finished` are outside the guest and stay there: a stop is complete when no member is `running`.
 final class VCPUCrew: Sendable {
     /// What a thread does after an exit.
     enum Verdict {
         /// Enters the guest again.
         case resume
+        /// Waits for ``releaseSteps()`` or ``resume()``.
+        case waitForIteration
         /// The vCPU has nothing more to do.
         case done
         /// The vCPU cannot go on; one sentence says why.
@@ -24,7 +27,7 @@ final class VCPUCrew: Sendable {
 
     /// Why ``waitForWork(until:)`` returned.
     enum Work: Equatable {
-        /// The deadline came.
+        /// The deadline came, or every vCPU waits for the iteration.
         case tick
         /// Rings are full: vCPU and since when it stands still, in the order of the indices.
         case ringFull([Waiting])
@@ -53,6 +56,7 @@ final class VCPUCrew: Sendable {
     private enum Phase: Equatable {
         case running
         case waiting(since: Int64)
+        case stepDone
         case parked
         case finished
     }
@@ -126,6 +130,13 @@ final class VCPUCrew: Sendable {
                 default:
                     switch handle(vcpu, exit) {
                     case .resume: continue
+                    case .waitForIteration:
+                        let now = monotonicNow()
+                        state.change {
+                            $0.members[vcpu.index].phase = .stepDone
+                            $0.members[vcpu.index].answeredNs = now
+                        }
+                        guard enterWhenAllowed(vcpu) else { return nil }
                     case .done: return nil
                     case .died(let why): return why
                     }
@@ -179,6 +190,7 @@ final class VCPUCrew: Sendable {
                 return .died(vcpu: dead, why: state.members[dead].death ?? "")
             }
             if state.members.allSatisfy({ $0.phase == .finished }) { return .finished }
+            if state.members.allSatisfy({ $0.phase == .finished || $0.phase == .stepDone }) { return .tick }
             return state.interrupted ? .interrupted : nil
         }
         return state.wait(until: deadline, for: { work($0) != nil }, then: { work($0) ?? .tick }) ?? .tick
@@ -205,6 +217,15 @@ final class VCPUCrew: Sendable {
     func serve(_ waiting: [Waiting]) {
         state.change { state in
             for member in waiting { state.members[member.vcpu].phase = .parked }
+        }
+    }
+
+    /// Lets vCPUs go on that waited for the iteration.
+    func releaseSteps() { state.change { Self.releaseSteps(in: &$0) } }
+
+    private static func releaseSteps(in state: inout State) {
+        for index in state.members.indices where state.members[index].phase == .stepDone {
+            state.members[index].phase = .parked
         }
     }
 
@@ -242,11 +263,14 @@ final class VCPUCrew: Sendable {
     }
 
     /// Lets every stopped vCPU enter the guest again; full rings must have been served by now.
-    func resume() {
+    ///
+    /// - Parameter steps: whether the iteration is over for vCPUs that wait for that.
+    func resume(steps: Bool = true) {
         for vcpu in vcpus { vcpu.requestExit(false) }
         state.change { state in
             state.stopRequested = false
             for member in Self.waiting(in: state) { state.members[member.vcpu].phase = .parked }
+            if steps { Self.releaseSteps(in: &state) }
         }
     }
 

@@ -68,6 +68,18 @@ struct Record: ParsableCommand {
     @Flag(help: "clear-log: begin with a bitmap of all ones (KVM_DIRTY_LOG_INITIALLY_SET).")
     var initiallySet = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Store every write to these pages, as GPA or GPA..GPA (inclusive), several separated by commas.",
+            valueName: "ranges"))
+    var watch: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Change memory slots: TIME:add=SIZE, TIME:remove, TIME:readd or TIME:move=SIZE; may be repeated.",
+            valueName: "event"))
+    var slotEvent: [String] = []
+
     @Flag(help: "Judge every pause by oracles: the workload's known answer, and a copy of guest memory.")
     var verify = false
 
@@ -89,8 +101,10 @@ struct Record: ParsableCommand {
         }
     }
 
-    private var plan: RecordPlan {
+    private func plan() throws -> RecordPlan {
         var plan = RecordPlan()
+        if let watch { plan.watch = try WatchRange.parse(watch) }
+        plan.slotEvents = try slotEvent.map(SlotEvent.init(parsing:))
         plan.source = source
         plan.mode = mode
         if let interval { plan.intervalNs = interval.ns }
@@ -105,7 +119,7 @@ struct Record: ParsableCommand {
 
     func run() throws {
         let guest = try BuiltinGuest(workload: Workload(parsing: workload), vcpus: vcpus, memory: memory?.bytes)
-        let recorder = try Recorder(plan: plan, guest: guest)
+        let recorder = try Recorder(plan: plan(), guest: guest)
         let interruptions = Atomic(0)
         let path = output
         Termination.watch { count in

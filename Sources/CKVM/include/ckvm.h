@@ -58,7 +58,7 @@ struct ckvm_workload_params {
     uint64_t rng;              // state of xorshift64*, not 0
     uint64_t write_threshold;  // a 32-bit draw below it writes; 2^32: always
     uint64_t tsc_per_op;       // 0: as fast as it can
-    uint64_t op_limit;         // stop after so many operations; 2^64-1: never
+    uint64_t op_limit;         // tell the VMM after so many operations; 2^64-1: never
     uint64_t word_offset;      // where in a page this vCPU writes its operation number
     uint64_t stride;           // stride: pages from one operation to the next
     uint64_t start;            // stride: first page
@@ -81,7 +81,7 @@ struct ckvm_alias_entry {
 
 // I/O ports by which a built-in workload speaks to the VMM.
 enum {
-    CKVM_PORT_DONE = 0xd0,   // op_limit is reached
+    CKVM_PORT_LIMIT = 0xd0,  // op_limit is reached
     CKVM_PORT_PHASE = 0xd1,  // hotspot: eax = number of the phase that begins
     CKVM_PORT_DMA = 0xd2,    // dma: eax = first page to write
 };
