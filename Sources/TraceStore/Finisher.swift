@@ -40,7 +40,8 @@ struct Finisher {
                 let end = min(done + Self.rowsPerTransaction, total)
                 try db.inTransaction {
                     try db.execute(
-                        sql: "INSERT INTO dirty_entry SELECT seq, gfn FROM \(EntryTable.name) WHERE seq BETWEEN ? AND ?",
+                        sql:
+                            "INSERT INTO dirty_entry SELECT seq, gfn FROM \(EntryTable.name) WHERE seq BETWEEN ? AND ?",
                         arguments: [done + 1, end])
                     if derived.exactTimes {
                         try db.execute(
@@ -56,6 +57,28 @@ struct Finisher {
                 done = end
                 progress?(FinishProgress(phase: .rows, completed: done, total: total))
             }
+        }
+    }
+
+    /// Forgets rows and summaries, so that they are made anew.
+    func dropDerived() throws {
+        try connection.queue.inDatabase { db in
+            try db.inTransaction {
+                try db.execute(
+                    sql: """
+                        DELETE FROM dirty_entry;
+                        DELETE FROM entry_time;
+                        UPDATE recording SET rows_through = 0, summarized = 0;
+                        """)
+                return .commit
+            }
+        }
+    }
+
+    /// Adds an index by page, for many questions about single pages.
+    func indexGFNs() throws {
+        try connection.queue.inDatabase { db in
+            try db.execute(sql: "CREATE INDEX IF NOT EXISTS dirty_entry_gfn ON dirty_entry(gfn)")
         }
     }
 

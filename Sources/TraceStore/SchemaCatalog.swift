@@ -59,7 +59,8 @@ public enum SchemaCatalog {
                 columns.append(Column(name: last.name, description: "\(last.description) \(line.trimmed)"))
             } else {
                 let words = line.trimmed.split(separator: " ", maxSplits: 1)
-                columns.append(Column(name: String(words[0]), description: words.count > 1 ? String(words[1]).trimmed : ""))
+                columns.append(
+                    Column(name: String(words[0]), description: words.count > 1 ? String(words[1]).trimmed : ""))
             }
         }
         return columns

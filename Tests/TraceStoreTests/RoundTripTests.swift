@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 import TraceModel
+
 @testable import TraceStore
 
 @Suite struct RoundTripTests {

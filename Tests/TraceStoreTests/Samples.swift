@@ -1,6 +1,6 @@
 import Foundation
-import Synchronization
 import TraceModel
+
 @testable import TraceStore
 
 /// A folder that goes away with the test.
@@ -81,7 +81,8 @@ enum Sample {
                     ))
             }
             let own = Harvest(
-                iteration: id, source: .vmm, vcpu: nil, cause: .periodic, sinceNs: start, tsNs: start + 600, entryCount: 2)
+                iteration: id, source: .vmm, vcpu: nil, cause: .periodic, sinceNs: start, tsNs: start + 600,
+                entryCount: 2)
             batch.harvests.append((own, [300, 9999]))
             batch.losses = [Loss(iteration: id, tsNs: start, kind: .overrun, vcpu: 1, entries: nil, detail: "wrapped")]
             batch.stops = [StopLatency(iteration: id, vcpu: 0, latencyNs: 12)]
@@ -120,4 +121,18 @@ struct Collector: TraceVisitor, Equatable {
         try trace.replay(into: &collector)
         return collector
     }
+}
+
+/// Runs a program and returns what it printed.
+func shell(_ program: String, _ arguments: [String]) throws -> String {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = [program] + arguments
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    process.standardError = pipe
+    try process.run()
+    let output = pipe.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return String(decoding: output, as: UTF8.self)
 }
