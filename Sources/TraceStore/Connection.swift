@@ -8,6 +8,8 @@ struct Connection {
     let path: String
     let queue: DatabaseQueue
     let lock: FileLock
+    /// Whether a log lay beside the file when it was opened: an end that was not clean.
+    var hadLog = false
 
     /// No value of an honest file is longer; it bounds what a hostile one can make us allocate.
     private static let longestValue: Int32 = 64 << 20
@@ -16,7 +18,10 @@ struct Connection {
     ///
     /// `synchronous=NORMAL`: a committed iteration survives `kill -9` of any process, because the kernel has its bytes.
     /// After a power cut the last iterations may be missing, never torn: the log is synced before each checkpoint.
-    static func writable(_ path: String, lock: FileLock, journal: String = "WAL") throws -> Connection {
+    ///
+    /// - Parameter journal: The journal mode; nil leaves it as it is.
+    static func writable(_ path: String, lock: FileLock, journal: String? = "WAL") throws -> Connection {
+        let hadLog = size(resolved(path) + "-wal") != nil
         var configuration = hardened()
         configuration.prepareDatabase { db in
             try db.execute(
@@ -31,8 +36,10 @@ struct Connection {
         }
         let queue = try DatabaseQueue(path: uri(path, "mode=rw"), configuration: configuration)
         // Only now, because the page size cannot change in WAL mode.
-        try queue.inDatabase { db in _ = try String.fetchOne(db, sql: "PRAGMA journal_mode = \(journal)") }
-        return Connection(path: path, queue: queue, lock: lock)
+        if let journal {
+            try queue.inDatabase { db in _ = try String.fetchOne(db, sql: "PRAGMA journal_mode = \(journal)") }
+        }
+        return Connection(path: path, queue: queue, lock: lock, hadLog: hadLog)
     }
 
     /// The log is moved into the file each time that it has grown to this many pages: 32 MiB.
@@ -52,7 +59,7 @@ struct Connection {
     static func readOnly(_ path: String) throws -> Connection {
         let lock = try FileLock(path, .shared)
         let header = try FileHeader(path, lock.descriptor)
-        let real = (path as NSString).resolvingSymlinksInPath
+        let real = resolved(path)
         let logBytes = size(real + "-wal") ?? 0
         var parameters = "mode=ro"
         if lock.isGranted, header.isWAL {
@@ -67,10 +74,24 @@ struct Connection {
         if logBytes == 0, lock.isGranted { try header.checkLength() }
         var configuration = hardened()
         configuration.readonly = true
+        configuration.prepareDatabase { db in
+            unsafe sqlite3_limit(db.sqliteConnection, SQLITE_LIMIT_LENGTH, longestValue)
+        }
         do {
             let queue = try DatabaseQueue(path: uri(path, parameters), configuration: configuration)
             return Connection(path: path, queue: queue, lock: lock)
         } catch { throw RecordingError.reading(path, error) }
+    }
+
+    /// Runs `body` on one state of the file: what others commit meanwhile stays out of sight.
+    func snapshot<Result>(_ body: (Database) throws -> Result) throws -> Result {
+        try queue.unsafeReentrantRead { db in
+            let isOutermost = !db.isInsideTransaction
+            if isOutermost { try db.beginTransaction(.deferred) }
+            // Damage that was met within can make the commit fail; there is nothing to keep.
+            defer { if isOutermost { unsafe sqlite3_exec(db.sqliteConnection, "ROLLBACK", nil, nil, nil) } }
+            return try body(db)
+        }
     }
 
     private static func hardened() -> Configuration {
@@ -80,7 +101,6 @@ struct Connection {
             guard let handle = unsafe db.sqliteConnection, unsafe csqlite_harden(handle) == SQLITE_OK else {
                 throw DatabaseError(resultCode: .SQLITE_MISUSE, message: "SQLite is too old for untrusted files")
             }
-            unsafe sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, longestValue)
             unsafe sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0)
             try db.execute(sql: "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0")
         }
@@ -92,6 +112,9 @@ struct Connection {
         return unsafe stat(path, &status) == 0 ? Int64(status.st_size) : nil
     }
 
+    /// SQLite keeps the log beside the file itself, not beside a link to it.
+    private static func resolved(_ path: String) -> String { (path as NSString).resolvingSymlinksInPath }
+
     private static func uri(_ path: String, _ parameters: String) -> String {
         let absolute = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
         let escaped = absolute.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? absolute
@@ -100,7 +123,7 @@ struct Connection {
 }
 
 /// The first hundred bytes of an SQLite file.
-private struct FileHeader {
+struct FileHeader {
     private static let magic = Array("SQLite format 3\0".utf8)
 
     let path: String

@@ -60,6 +60,28 @@ struct Finisher {
         }
     }
 
+    /// Forgets rows and summaries, so that they are made anew.
+    func dropDerived() throws {
+        try connection.queue.inDatabase { db in
+            try db.inTransaction {
+                try db.execute(
+                    sql: """
+                        DELETE FROM dirty_entry;
+                        DELETE FROM entry_time;
+                        UPDATE recording SET rows_through = 0, summarized = 0;
+                        """)
+                return .commit
+            }
+        }
+    }
+
+    /// Adds an index by page, for many questions about single pages.
+    func indexGFNs() throws {
+        try connection.queue.inDatabase { db in
+            try db.execute(sql: "CREATE INDEX IF NOT EXISTS dirty_entry_gfn ON dirty_entry(gfn)")
+        }
+    }
+
     /// Writes the summary tables in one transaction.
     func summarize() throws {
         try connection.queue.inDatabase { db in

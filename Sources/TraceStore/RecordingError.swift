@@ -27,7 +27,7 @@ public struct RecordingError: Error, Equatable, CustomStringConvertible {
         case newerSchema(Int)
         /// It was written by an older dirtyrec.
         case olderSchema(Int)
-        /// A program is recording or repairing it right now.
+        /// Another dirtyrec is recording, completing or reading it right now.
         case inUse
         /// It is shorter than its header says, or its pages contradict each other.
         case damaged(String)
@@ -65,7 +65,7 @@ public struct RecordingError: Error, Equatable, CustomStringConvertible {
             "\(path) has schema version \(version); this dirtyrec knows versions up to \(Schema.version)."
         case .olderSchema(let version):
             "\(path) has schema version \(version); this dirtyrec reads version \(Schema.version)."
-        case .inUse: "\(path) is being written by another dirtyrec."
+        case .inUse: "\(path) is in use by another dirtyrec."
         case .damaged(let detail): "\(path) is damaged: \(detail)."
         case .corrupt(let table, let row?, let detail): "\(path) is corrupt: \(table) row \(row): \(detail)."
         case .corrupt(let table, nil, let detail): "\(path) is corrupt: table \(table): \(detail)."

@@ -100,12 +100,7 @@ public final class RecordingFile: Trace, Sendable {
     /// Streams all harvests and iterations in order, in bounded memory. Of a recording in progress, it gives what was
     /// committed when the call began.
     public func replay(into visitor: inout some TraceVisitor) throws {
-        try read { db in
-            // One transaction: iterations committed meanwhile stay out of sight.
-            try db.execute(sql: "SAVEPOINT replay")
-            defer { try? db.execute(sql: "RELEASE replay") }
-            try TraceReader(db: db, path: path, info: info).replay(into: &visitor)
-        }
+        try read { db in try TraceReader(db: db, path: path, info: info).replay(into: &visitor) }
     }
 
     private func list<Row>(_ table: String, _ columns: [String], _ make: (inout CheckedRows) throws -> Row) throws
@@ -122,16 +117,20 @@ public final class RecordingFile: Trace, Sendable {
     /// Errors of SQLite become errors about the file; errors of a visitor stay what they are.
     private func read<Result>(_ body: (Database) throws -> Result) throws -> Result {
         do {
-            return try connection.queue.unsafeReentrantRead(body)
+            return try connection.snapshot(body)
         } catch let error as DatabaseError { throw RecordingError.reading(path, error) }
     }
 
-    /// Makes sure that the database is a recording of our version whose base tables are honest tables.
-    static func checkIdentity(_ db: Database, _ path: String) throws {
+    /// Makes sure that the database is a recording whose base tables are honest tables.
+    ///
+    /// - Returns: The version of an older file if that is allowed, nil for a current one.
+    @discardableResult
+    static func checkIdentity(_ db: Database, _ path: String, olderAllowed: Bool = false) throws -> Int? {
         let application = try Int32.fetchOne(db, sql: "PRAGMA application_id") ?? 0
         guard application == Schema.applicationID else { throw RecordingError(path, .notARecording) }
         let version = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
         guard version <= Schema.version else { throw RecordingError(path, .newerSchema(version)) }
+        if version < Schema.version, olderAllowed { return version }
         guard version == Schema.version else { throw RecordingError(path, .olderSchema(version)) }
         let rootPage = try RawStatement(
             db, "SELECT count(*) FROM main.sqlite_schema WHERE name = ? AND type = 'table' AND rootpage > 0")
@@ -145,5 +144,6 @@ public final class RecordingFile: Trace, Sendable {
             rootPage.reset()
             computed.reset()
         }
+        return nil
     }
 }

@@ -14,6 +14,7 @@ final class RecordingTables {
     private let harvest: RawStatement
     private let db: Database
     private var segment: [UInt8] = []
+    private var hasExactTimes = false
 
     init(_ db: Database) throws {
         self.db = db
@@ -64,7 +65,7 @@ final class RecordingTables {
 
     /// The rows of one iteration.
     func insert(_ batch: IterationBatch, at position: inout Position) throws {
-        if !batch.exactTimes.isEmpty { try db.execute(sql: "UPDATE recording SET exact_times = 1") }
+        if !batch.exactTimes.isEmpty, !hasExactTimes { try keepExactTimes() }
         try insert(batch.iteration)
         for (index, (harvest, gfns)) in batch.harvests.enumerated() {
             try insert(harvest, gfns, times: batch.exactTimes[index], at: &position)
@@ -88,6 +89,12 @@ final class RecordingTables {
                 $0.initiallySet, $0.pageTable, $0.silent,
             ]
         }
+    }
+
+    private func keepExactTimes() throws {
+        try db.execute(sql: "UPDATE recording SET exact_times = 1")
+        try Schema.replaceViews(db, exactTimes: true)
+        hasExactTimes = true
     }
 
     private func insert<Row>(

@@ -75,7 +75,10 @@ public final class RecordingWriter {
                 committedEntries = ids.seq - 1
             }
             committedIterations += 1
-        } catch { throw RecordingError.writing(path, error, safeIterations: committedIterations) }
+        } catch {
+            tables = nil
+            throw RecordingError.writing(path, error, safeIterations: committedIterations)
+        }
     }
 
     /// Ends the recording: end reason, plain rows (unless left out), summaries; then a single file is left.

@@ -34,11 +34,21 @@ enum Schema {
     }
 
     /// Views carry no data: a migration makes them anew.
-    private static func replaceViews(_ db: Database) throws {
+    static func replaceViews(_ db: Database, exactTimes: Bool = false) throws {
         for view in SchemaCatalog.objects where view.kind == .view {
             try db.execute(sql: "DROP VIEW IF EXISTS \(view.name)")
         }
-        for sql in Schemas.views { try db.execute(sql: sql) }
+        for sql in views(exactTimes: exactTimes) { try db.execute(sql: sql) }
+    }
+
+    /// Definitions of the public views. Where entries have exact times, `dirty.ts_ns` is looked up entry by entry;
+    /// elsewhere it is the harvest's, so that a condition on it finds the harvests through their index.
+    static func views(exactTimes: Bool) -> [String] {
+        guard exactTimes else { return Schemas.views }
+        return Schemas.views.map {
+            $0.replacingOccurrences(
+                of: "h.ts_ns AS ts_ns", with: "(SELECT t.ts_ns FROM entry_time AS t WHERE t.seq = e.seq) AS ts_ns")
+        }
     }
 
     private static func wallClockNs() -> Int64 { Int64(Date().timeIntervalSince1970 * 1e9) }

@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 import TraceModel
 
 @testable import TraceStore
@@ -122,4 +121,18 @@ struct Collector: TraceVisitor, Equatable {
         try trace.replay(into: &collector)
         return collector
     }
+}
+
+/// Runs a program and returns what it printed.
+func shell(_ program: String, _ arguments: [String]) throws -> String {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = [program] + arguments
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    process.standardError = pipe
+    try process.run()
+    let output = pipe.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return String(decoding: output, as: UTF8.self)
 }
