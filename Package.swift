@@ -37,6 +37,11 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
+        // Not shipped: measures the analysis on generated recordings (docs/performance.md).
+        .executableTarget(
+            name: "analysis-bench", dependencies: ["Report", "Analysis", "TraceModel"],
+            path: "Benchmarks/analysis-bench"),
+
         .testTarget(name: "TraceModelTests", dependencies: ["TraceModel"]),
         .testTarget(name: "TraceStoreTests", dependencies: ["TraceStore", "TraceModel"]),
         .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "TraceModel"]),

@@ -168,7 +168,8 @@ public enum Units {
         }
     }
 
-    /// Four significant digits in the largest unit that leaves at least 1; whole numbers without decimals.
+    /// Four significant digits in the largest unit that leaves at least 1. Without decimals means exact: `1 GiB`, but
+    /// `1.000 GiB` for a byte less.
     private static func scaled(_ value: Double, base: Double, units: [String]) -> String {
         guard value.isFinite else {
             return "\(value.isNaN ? "unknown" : value < 0 ? "-infinite" : "infinite") \(units[0])"
