@@ -19,7 +19,9 @@ struct Dirtyrec: ParsableCommand {
             failed check), 2 usage, 3 the host cannot do it, 4 the input is broken.
             """,
         version: version,
-        subcommands: [Record.self, Doctor.self])
+        subcommands: [
+            Record.self, ReportCommand.self, Converge.self, SQL.self, Verify.self, Recover.self, Rows.self, Doctor.self,
+        ])
 
     static func main() {
         do {
