@@ -9,6 +9,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.0"),
     ],
     targets: [
         // Constants, layout asserts and guest machine code. No logic.
@@ -18,7 +19,7 @@ let package = Package(
         .target(name: "Recorder", dependencies: ["KVM", "Guests", "TraceModel"]),
 
         .target(name: "TraceModel"),
-        .target(name: "Schemas", path: "schemas", resources: [.embedInCode("migrations"), .embedInCode("views")]),
+        .target(name: "Schemas", path: "schemas", resources: [.embedInCode("migrations"), .embedInCode("views"), .embedInCode("charts")]),
         // The few SQLite calls that Swift cannot import because they are variadic.
         .target(name: "CSQLiteShim"),
         .target(
@@ -28,7 +29,12 @@ let package = Package(
                 .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ]),
         .target(name: "Analysis", dependencies: ["TraceModel"]),
-        .target(name: "Report", dependencies: ["TraceModel", "Analysis"]),
+        .target(
+            name: "Report",
+            dependencies: [
+                "TraceModel", "Analysis", "Schemas", .product(name: "Mustache", package: "swift-mustache"),
+            ],
+            resources: [.embedInCode("Resources")]),
 
         .executableTarget(
             name: "dirtyrec",
@@ -45,7 +51,7 @@ let package = Package(
         .testTarget(name: "TraceModelTests", dependencies: ["TraceModel"]),
         .testTarget(name: "TraceStoreTests", dependencies: ["TraceStore", "TraceModel"]),
         .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "TraceModel"]),
-        .testTarget(name: "ReportTests", dependencies: ["Report", "Analysis", "TraceModel"]),
+        .testTarget(name: "ReportTests", dependencies: ["Report", "Analysis", "TraceModel", "TraceStore", "Schemas"]),
         .testTarget(name: "KVMTests", dependencies: ["KVM", "Guests"]),
         .testTarget(name: "RecorderTests", dependencies: ["Recorder", "TraceModel", "Guests", "KVM"]),
         .testTarget(name: "CLITests", dependencies: ["TraceModel", "TraceStore"]),
