@@ -19,7 +19,9 @@ let package = Package(
         .target(name: "Recorder", dependencies: ["KVM", "Guests", "TraceModel"]),
 
         .target(name: "TraceModel"),
-        .target(name: "Schemas", path: "schemas", resources: [.embedInCode("migrations"), .embedInCode("views"), .embedInCode("charts")]),
+        .target(
+            name: "Schemas", path: "schemas",
+            resources: [.embedInCode("migrations"), .embedInCode("views"), .embedInCode("charts")]),
         // The few SQLite calls that Swift cannot import because they are variadic.
         .target(name: "CSQLiteShim"),
         .target(
