@@ -138,8 +138,11 @@ public final class BuiltinGuest: Guest {
 
     /// Where in its region a vCPU begins: sequential walkers of one shared region start apart.
     private func start(of vcpu: Int) -> UInt64 {
-        workload.isShared ? workload.pages / UInt64(vcpus) * UInt64(vcpu) : 0
+        workload.isShared && workload.kind != .shared ? workload.pages / UInt64(vcpus) * UInt64(vcpu) : 0
     }
+
+    /// Guest physical address of the top-level page table.
+    public var pageTableAddress: UInt64 { UInt64(pageTable) }
 
     /// Guest frame number of the first data page.
     public var dataGFN: UInt64 { Self.dataAddress / 4096 }
@@ -175,8 +178,8 @@ public final class BuiltinGuest: Guest {
         }
         let entry =
             switch workload.kind {
-            case .sequential, .stride: ckvm_entry_stride
-            case .random, .shared: ckvm_entry_random
+            case .sequential, .shared, .stride: ckvm_entry_stride
+            case .random: ckvm_entry_random
             case .zipf: ckvm_entry_zipf
             case .hotspot: ckvm_entry_hotspot
             case .idle: ckvm_entry_idle

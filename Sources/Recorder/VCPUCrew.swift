@@ -150,7 +150,8 @@ final class VCPUCrew: Sendable {
 
     /// Parks while a stop is pending. - Returns: false when the thread must end.
     private func mayEnter(_ vcpu: VCPU) -> Bool {
-        if state.read({ !$0.stopRequested && !$0.quit }) { return true }
+        // A member that is not `running` may not enter, even when no stop is pending: the next stop would not wait for it.
+        if state.read({ !$0.stopRequested && !$0.quit && $0.members[vcpu.index].phase == .running }) { return true }
         state.change {
             guard !$0.quit, $0.members[vcpu.index].phase == .running else { return }
             $0.members[vcpu.index].phase = .parked
