@@ -95,17 +95,20 @@ struct `The matrix` {
     }
 
     @Test func `two vCPUs that write one region put pages into both rings`() throws {
-        // Which pages race is up to the hardware; that some do is not, when both walk in step.
-        let recorded = try record("shared:size=16MiB", vcpus: 2) {
-            $0.iterations = 30
-        }
+        // Which pages race is up to the hardware, and to who else wants its two CPUs: a few attempts.
         var crossRing = 0
-        for batch in recorded.batches {
-            var rings: [GFN: Set<Int>] = [:]
-            for (harvest, gfns) in batch.harvests {
-                for gfn in gfns { rings[gfn, default: []].insert(harvest.vcpu ?? -1) }
+        for _ in 0..<20 where crossRing == 0 {
+            let recorded = try record("shared:size=16MiB", vcpus: 2) {
+                $0.iterations = 10
+                $0.verify = false
             }
-            crossRing += rings.values.count { $0.count > 1 }
+            for batch in recorded.batches {
+                var rings: [GFN: Set<Int>] = [:]
+                for (harvest, gfns) in batch.harvests {
+                    for gfn in gfns { rings[gfn, default: []].insert(harvest.vcpu ?? -1) }
+                }
+                crossRing += rings.values.count { $0.count > 1 }
+            }
         }
         #expect(crossRing > 0)
     }
