@@ -37,6 +37,12 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
+        // Yardsticks in C, and what measures the store against them.
+        .target(name: "CStoreBench", path: "Benchmarks/CStoreBench", linkerSettings: [.linkedLibrary("sqlite3")]),
+        .executableTarget(
+            name: "dirtyrec-bench", dependencies: ["CStoreBench", "TraceStore", "TraceModel"],
+            path: "Benchmarks/StoreBench"),
+
         .testTarget(name: "TraceModelTests", dependencies: ["TraceModel"]),
         .testTarget(name: "TraceStoreTests", dependencies: ["TraceStore", "TraceModel"]),
         .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "TraceModel"]),
@@ -49,7 +55,7 @@ let package = Package(
 )
 
 // One place for the rules of every Swift target of ours.
-for target in package.targets where !["CKVM", "CSQLiteShim"].contains(target.name) {
+for target in package.targets where !["CKVM", "CSQLiteShim", "CStoreBench"].contains(target.name) {
     target.swiftSettings = [
         .swiftLanguageMode(.v6),
         .strictMemorySafety(),

@@ -15,6 +15,9 @@ enum EntryTable {
         static let lower: Int32 = 1
         static let upper: Int32 = 2
         static let equal: Int32 = 4
+        /// The lower bound itself is left out; likewise the upper one.
+        static let above: Int32 = 8
+        static let below: Int32 = 16
     }
 
     static func register(_ db: Database) throws {
@@ -110,14 +113,17 @@ enum EntryTable {
         var equal: Int?
         var lower: Int?
         var upper: Int?
+        var (above, below): (Int32, Int32) = (0, 0)
         for index in unsafe 0..<Int(info.pointee.nConstraint) {
             let constraint = unsafe info.pointee.aConstraint[index]
             // Column 0 is seq, column -1 the rowid, which is the same.
             guard constraint.usable != 0, constraint.iColumn <= 0 else { continue }
             switch Int32(constraint.op) {
             case SQLITE_INDEX_CONSTRAINT_EQ: equal = index
-            case SQLITE_INDEX_CONSTRAINT_GE, SQLITE_INDEX_CONSTRAINT_GT: lower = index
-            case SQLITE_INDEX_CONSTRAINT_LE, SQLITE_INDEX_CONSTRAINT_LT: upper = index
+            case SQLITE_INDEX_CONSTRAINT_GE: (lower, above) = (index, 0)
+            case SQLITE_INDEX_CONSTRAINT_GT: (lower, above) = (index, Plan.above)
+            case SQLITE_INDEX_CONSTRAINT_LE: (upper, below) = (index, 0)
+            case SQLITE_INDEX_CONSTRAINT_LT: (upper, below) = (index, Plan.below)
             default: break
             }
         }
@@ -128,8 +134,11 @@ enum EntryTable {
         for case (let bit, let index?) in bounds {
             arguments += 1
             unsafe info.pointee.aConstraintUsage[index].argvIndex = arguments
+            // The filter is exact: SQLite need not look at each row's number again.
+            unsafe info.pointee.aConstraintUsage[index].omit = 1
             unsafe info.pointee.idxNum |= bit
         }
+        if equal == nil { unsafe info.pointee.idxNum |= above | below }
         let isNarrow = equal != nil || (lower != nil && upper != nil)
         unsafe info.pointee.estimatedCost = isNarrow ? 1e3 : arguments > 0 ? 1e7 : 1e8
         if unsafe info.pointee.nOrderBy == 1, unsafe info.pointee.aOrderBy[0].iColumn <= 0,
@@ -144,24 +153,50 @@ enum EntryTable {
         _ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?, _ plan: Int32,
         _ arguments: UnsafeMutablePointer<OpaquePointer?>?
     ) -> Int32 {
-        /// A bound, or nil when it is no integer: then SQLite, which checks every row again, does the comparison.
-        func bound(_ index: Int) -> Int64? {
-            guard let value = unsafe arguments?[index], unsafe sqlite3_value_type(value) == SQLITE_INTEGER else {
-                return nil
-            }
-            return unsafe sqlite3_value_int64(value)
+        var lowest: Int64 = 1
+        var highest = Int64.max
+        var argument = 0
+        /// The next argument as the nearest integers that are not above and not below it; nil for NULL.
+        func next() -> (floor: Int64, ceiling: Int64)? {
+            defer { argument += 1 }
+            guard let value = unsafe arguments?[argument] else { return nil }
+            return unsafe neighbours(value)
         }
-        var lower: Int64?
-        var upper: Int64?
         if plan & Plan.equal != 0 {
-            lower = bound(0)
-            upper = lower
-        } else {
-            if plan & Plan.lower != 0 { lower = bound(0) }
-            if plan & Plan.upper != 0 { upper = bound(plan & Plan.lower != 0 ? 1 : 0) }
+            guard let bound = next(), bound.floor == bound.ceiling else { return unsafe empty(cursor) }
+            (lowest, highest) = (max(bound.floor, 1), bound.floor)
         }
-        unsafe source(cursor).takeUnretainedValue().rewind(from: max(lower ?? 1, 1), through: upper ?? Int64.max)
+        if plan & Plan.lower != 0 {
+            guard let bound = next(), bound.floor < Int64.max else { return unsafe empty(cursor) }
+            lowest = max(plan & Plan.above != 0 ? bound.floor + 1 : bound.ceiling, 1)
+        }
+        if plan & Plan.upper != 0 {
+            guard let bound = next(), bound.ceiling > 0 else { return unsafe empty(cursor) }
+            highest = plan & Plan.below != 0 && bound.ceiling < Int64.max ? bound.ceiling - 1 : bound.floor
+        }
+        guard lowest <= highest else { return unsafe empty(cursor) }
+        unsafe source(cursor).takeUnretainedValue().rewind(from: lowest, through: highest)
         return unsafe load(cursor)
+    }
+
+    /// The integers around a value under SQLite's rules of comparison: text that is no number is greater than all.
+    private static func neighbours(_ value: OpaquePointer) -> (floor: Int64, ceiling: Int64)? {
+        switch unsafe sqlite3_value_numeric_type(value) {
+        case SQLITE_NULL: return nil
+        case SQLITE_INTEGER:
+            let integer = unsafe sqlite3_value_int64(value)
+            return (integer, integer)
+        case SQLITE_FLOAT:
+            let real = unsafe sqlite3_value_double(value)
+            return (Int64(clamping: real.rounded(.down)), Int64(clamping: real.rounded(.up)))
+        default: return (Int64.max, Int64.max)
+        }
+    }
+
+    private static func empty(_ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?) -> Int32 {
+        let entry = unsafe entries(cursor)
+        unsafe (entry.pointee.index, entry.pointee.end) = (0, 0)
+        return SQLITE_OK
     }
 
     private static func load(_ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?) -> Int32 {
@@ -192,5 +227,12 @@ enum EntryTable {
             }
         unsafe sqlite3_result_int64(context, value)
         return SQLITE_OK
+    }
+}
+
+extension Int64 {
+    /// The nearest integer to a number that is whole, or beyond all integers.
+    fileprivate init(clamping real: Double) {
+        self = Int64(exactly: real) ?? (real < 0 ? .min : .max)
     }
 }

@@ -29,6 +29,10 @@ public enum Verifier {
     public static func verify(path: String, progress: @escaping (Int64) -> Void = { _ in }) throws -> [Finding] {
         let file = try RecordingFile(path: path)
         let findings = Findings()
+        guard !file.connection.isHalfDone else {
+            findings.add("recording", 1, "its completion was interrupted", .recover)
+            return findings.all
+        }
         do {
             // Of a recording in progress, one moment is checked.
             try file.connection.snapshot { db in
