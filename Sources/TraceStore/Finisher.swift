@@ -45,7 +45,8 @@ struct Finisher {
                     // SQLite numbers the rows itself: then it appends without a search for each row. The numbers are
                     // right if the last one is.
                     try db.execute(
-                        sql: "INSERT INTO dirty_entry(gfn) SELECT gfn FROM \(EntryTable.name) WHERE seq BETWEEN ? AND ?",
+                        sql:
+                            "INSERT INTO dirty_entry(gfn) SELECT gfn FROM \(EntryTable.name) WHERE seq BETWEEN ? AND ?",
                         arguments: [done + 1, end])
                     let last = try Int64.fetchOne(db, sql: "SELECT max(seq) FROM dirty_entry")
                     guard last == end else {
@@ -130,6 +131,9 @@ struct Finisher {
     /// log has to stay; all else works with it, too.
     func leaveLog() throws {
         try connection.queue.inDatabase { db in
+            // Somebody who follows a recording will not go away: do not wait long.
+            try db.execute(sql: "PRAGMA busy_timeout = 500")
+            defer { try? db.execute(sql: "PRAGMA busy_timeout = 5000") }
             do {
                 _ = try String.fetchOne(db, sql: "PRAGMA journal_mode = DELETE")
             } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {}
