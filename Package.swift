@@ -4,7 +4,9 @@ import PackageDescription
 let package = Package(
     name: "dirtyrec",
     products: [
-        .executable(name: "dirtyrec", targets: ["dirtyrec"])
+        .executable(name: "dirtyrec", targets: ["dirtyrec"]),
+        // The virtual table for any SQLite: .load libdirtyrec_sqlite
+        .library(name: "dirtyrec_sqlite", type: .dynamic, targets: ["EntryTable"]),
     ],
     dependencies: [
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -19,12 +21,15 @@ let package = Package(
 
         .target(name: "TraceModel"),
         .target(name: "Schemas", path: "schemas", resources: [.embedInCode("migrations"), .embedInCode("views")]),
+        // The virtual table that decodes segments: within our programs, and as an extension for any SQLite.
+        .target(name: "CEntryTable"),
+        .target(name: "EntryTable", dependencies: ["TraceModel", "CEntryTable"]),
         // The few SQLite calls that Swift cannot import because they are variadic.
         .target(name: "CSQLiteShim"),
         .target(
             name: "TraceStore",
             dependencies: [
-                "TraceModel", "Schemas", "CSQLiteShim",
+                "TraceModel", "Schemas", "CSQLiteShim", "EntryTable", "CEntryTable",
                 .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ]),
         .target(name: "Analysis", dependencies: ["TraceModel"]),
@@ -55,7 +60,7 @@ let package = Package(
 )
 
 // One place for the rules of every Swift target of ours.
-for target in package.targets where !["CKVM", "CSQLiteShim", "CStoreBench"].contains(target.name) {
+for target in package.targets where !["CKVM", "CEntryTable", "CSQLiteShim", "CStoreBench"].contains(target.name) {
     target.swiftSettings = [
         .swiftLanguageMode(.v6),
         .strictMemorySafety(),

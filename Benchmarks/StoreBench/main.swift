@@ -147,15 +147,6 @@ try read.measure(rounds) {
 }
 table.append(read.row)
 
-var whole = Pair(
-    "record, commit and summarize, no rows", against: "C bind/step of the rows alone", entries: entries, target: 1)
-try whole.measure(1) {
-    try record(folder + "/whole.db", rows: false)
-} theirs: {
-    try theirsBy { unsafe cbench_rows_by_binding($0, setup, uniform, uniform.count) }
-}
-table.append(whole.row)
-
 print("\(entries / 1_000_000) M entries, \(rounds) rounds, harvests of \(ringSize); best of each side.\n")
 print("| what | ours | yardstick | its speed | ratio | target | reached |\n|---|---|---|---|---|---|---|")
 table.forEach { print($0) }

@@ -1,3 +1,4 @@
+import CEntryTable
 import CSQLiteShim
 import Foundation
 import GRDB
@@ -102,7 +103,11 @@ struct Connection {
         }
     }
 
+    /// Every connection has the virtual table of entries, as if it had loaded our extension.
+    private static let entryTable: Int32 = unsafe csqlite_auto_extension(sqlite3_dirtyrecsqlite_init)
+
     private static func hardened() -> Configuration {
+        precondition(entryTable == SQLITE_OK, "SQLite has no memory left")
         var configuration = Configuration()
         configuration.busyMode = .timeout(5)
         configuration.prepareDatabase { db in

@@ -1,3 +1,4 @@
+import EntryTable
 import GRDB
 import TraceModel
 
@@ -35,7 +36,6 @@ struct Finisher {
     /// Makes plain rows of all entries that have none yet.
     func expandRows() throws {
         try connection.queue.inDatabase { db in
-            try EntryTable.register(db)
             let total = try Int64.fetchOne(db, sql: "SELECT coalesce(sum(entry_count), 0) FROM harvest") ?? 0
             let (_, derived) = try RecordingInfo.read(db, path)
             var done = derived.rowsThrough

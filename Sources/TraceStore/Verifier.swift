@@ -1,3 +1,4 @@
+import EntryTable
 import GRDB
 import TraceModel
 
@@ -74,7 +75,6 @@ public enum Verifier {
     }
 
     private static func checkTimes(_ db: Database, _ file: RecordingFile, _ findings: Findings) throws {
-        try EntryTable.register(db)
         let kept = try RawStatement(db, "SELECT seq, ts_ns FROM main.entry_time ORDER BY seq")
         let decoded = try RawStatement(
             db, "SELECT seq, ts_ns FROM \(EntryTable.name) WHERE seq <= \(file.derived.rowsThrough) ORDER BY seq")
