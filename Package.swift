@@ -4,7 +4,9 @@ import PackageDescription
 let package = Package(
     name: "dirtyrec",
     products: [
-        .executable(name: "dirtyrec", targets: ["dirtyrec"])
+        .executable(name: "dirtyrec", targets: ["dirtyrec"]),
+        // The virtual table for any SQLite: .load libdirtyrec_sqlite
+        .library(name: "dirtyrec_sqlite", type: .dynamic, targets: ["EntryTable"]),
     ],
     dependencies: [
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -19,12 +21,15 @@ let package = Package(
 
         .target(name: "TraceModel"),
         .target(name: "Schemas", path: "schemas", resources: [.embedInCode("migrations"), .embedInCode("views")]),
+        // The virtual table that decodes segments: within our programs, and as an extension for any SQLite.
+        .target(name: "CEntryTable"),
+        .target(name: "EntryTable", dependencies: ["TraceModel", "CEntryTable"]),
         // The few SQLite calls that Swift cannot import because they are variadic.
         .target(name: "CSQLiteShim"),
         .target(
             name: "TraceStore",
             dependencies: [
-                "TraceModel", "Schemas", "CSQLiteShim",
+                "TraceModel", "Schemas", "CSQLiteShim", "EntryTable", "CEntryTable",
                 .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ]),
         .target(name: "Analysis", dependencies: ["TraceModel"]),
@@ -41,6 +46,11 @@ let package = Package(
         .executableTarget(
             name: "analysis-bench", dependencies: ["Report", "Analysis", "TraceModel"],
             path: "Benchmarks/analysis-bench"),
+        // Yardsticks in C, and what measures the store against them.
+        .target(name: "CStoreBench", path: "Benchmarks/CStoreBench", linkerSettings: [.linkedLibrary("sqlite3")]),
+        .executableTarget(
+            name: "dirtyrec-bench", dependencies: ["CStoreBench", "TraceStore", "TraceModel"],
+            path: "Benchmarks/StoreBench"),
 
         .testTarget(name: "TraceModelTests", dependencies: ["TraceModel"]),
         .testTarget(name: "TraceStoreTests", dependencies: ["TraceStore", "TraceModel"]),
@@ -53,7 +63,7 @@ let package = Package(
 )
 
 // One place for the rules of every Swift target of ours.
-for target in package.targets where !["CKVM", "CSQLiteShim"].contains(target.name) {
+for target in package.targets where !["CKVM", "CEntryTable", "CSQLiteShim", "CStoreBench"].contains(target.name) {
     target.swiftSettings = [
         .swiftLanguageMode(.v6),
         .strictMemorySafety(),

@@ -1,3 +1,4 @@
+import EntryTable
 import Foundation
 import GRDB
 import GRDBSQLite
@@ -35,11 +36,12 @@ public final class QuerySession: Sendable {
         let counts = try file.counts
         do {
             try file.connection.queue.unsafeReentrantRead { db in
-                try EntryTable.register(db)
                 if counts.rows < counts.entries || file.state == .recording { try Self.shadowRows(db) }
                 for view in Schema.views(exactTimes: file.derived.exactTimes) {
                     try db.execute(sql: view.replacingOccurrences(of: "CREATE VIEW", with: "CREATE TEMP VIEW"))
                 }
+                // Its first use declares its columns, which the authorizer would take for an attempt to create a table.
+                try db.execute(sql: "SELECT 1 FROM \(EntryTable.name) LIMIT 0")
                 unsafe sqlite3_set_authorizer(db.sqliteConnection, Self.authorize, nil)
                 let context = unsafe Unmanaged.passUnretained(watch).toOpaque()
                 unsafe sqlite3_progress_handler(db.sqliteConnection, Self.checkInterval, Self.check, context)

@@ -48,7 +48,9 @@ public final class RecordingFile: Trace, Sendable {
         do {
             (info, derived) = try connection.queue.unsafeReentrantRead { db in
                 try Self.checkIdentity(db, path)
-                return try RecordingInfo.read(db, path)
+                var (info, derived) = try RecordingInfo.read(db, path)
+                if connection.isHalfDone { (derived.rowsThrough, derived.summarized) = (0, false) }
+                return (info, derived)
             }
         } catch { throw RecordingError.reading(path, error) }
         isSummarized = derived.summarized

@@ -1,3 +1,4 @@
+import EntryTable
 import GRDB
 import TraceModel
 
@@ -29,6 +30,10 @@ public enum Verifier {
     public static func verify(path: String, progress: @escaping (Int64) -> Void = { _ in }) throws -> [Finding] {
         let file = try RecordingFile(path: path)
         let findings = Findings()
+        guard !file.connection.isHalfDone else {
+            findings.add("recording", 1, "its completion was interrupted", .recover)
+            return findings.all
+        }
         do {
             // Of a recording in progress, one moment is checked.
             try file.connection.snapshot { db in
@@ -70,7 +75,6 @@ public enum Verifier {
     }
 
     private static func checkTimes(_ db: Database, _ file: RecordingFile, _ findings: Findings) throws {
-        try EntryTable.register(db)
         let kept = try RawStatement(db, "SELECT seq, ts_ns FROM main.entry_time ORDER BY seq")
         let decoded = try RawStatement(
             db, "SELECT seq, ts_ns FROM \(EntryTable.name) WHERE seq <= \(file.derived.rowsThrough) ORDER BY seq")

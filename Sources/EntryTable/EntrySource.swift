@@ -1,11 +1,10 @@
-import CSQLiteShim
-import GRDB
-import GRDBSQLite
+import CEntryTable
 import TraceModel
 
 /// Decodes the segments of a range of harvests one after the other, for the virtual table.
 @safe final class EntrySource {
-    private let harvests: RawStatement
+    private let harvests: OpaquePointer
+    private let database: OpaquePointer
     private var gfns: [GFN] = []
     private var times: [Int64] = []
     // SQLite walks these while arrays may move: the decoded segment is copied here.
@@ -17,58 +16,67 @@ import TraceModel
     /// What went wrong, when something did.
     private(set) var failure = ""
 
-    init(_ database: OpaquePointer) throws {
+    /// Nil when there is no table `harvest` to read from.
+    init?(_ database: OpaquePointer) {
         // The harvest that holds the lowest entry begins at or before it.
-        harvests = try unsafe RawStatement(
-            database,
-            """
+        let sql = """
             SELECT id, since_ns, ts_ns, entry_count, first_seq, entries FROM main.harvest
             WHERE first_seq <= ?2 AND entry_count > 0 AND first_seq >= coalesce(
                 (SELECT max(first_seq) FROM main.harvest WHERE first_seq <= ?1), 0)
             ORDER BY first_seq, id
-            """)
+            """
+        var statement: OpaquePointer?
+        guard unsafe ext_prepare(database, sql, &statement) == SQLITE_OK, let statement = unsafe statement else {
+            return nil
+        }
+        unsafe (harvests, self.database) = (statement, database)
         unsafe gfnBuffer = .allocate(capacity: Segment.maxEntries)
     }
 
     deinit {
+        unsafe ext_finalize(harvests)
         unsafe gfnBuffer.deallocate()
         unsafe timeBuffer?.deallocate()
     }
 
     /// Begins anew with the entries from `lowest` through `highest`.
     func rewind(from lowest: Int64, through highest: Int64) {
-        harvests.reset()
-        harvests.bind(1, lowest)
-        harvests.bind(2, highest)
+        unsafe ext_reset(harvests)
+        unsafe ext_bind(harvests, 1, lowest)
+        unsafe ext_bind(harvests, 2, highest)
         (self.lowest, self.highest) = (lowest, highest)
     }
 
     /// Decodes the next harvest with entries in the range and points `cursor` at the first; at the end, the cursor is
     /// left without entries. False when the file is corrupt.
-    func load(_ cursor: inout csqlite_entry_cursor) -> Bool {
+    func load(_ cursor: inout entry_cursor) -> Bool {
         unsafe (cursor.index, cursor.end) = (0, 0)
-        do {
-            while unsafe cursor.index >= cursor.end {
-                guard try harvests.step() else { return true }
-                try unsafe decode(into: &cursor)
+        while unsafe cursor.index >= cursor.end {
+            switch unsafe ext_step(harvests) {
+            case SQLITE_ROW: break
+            case SQLITE_DONE: return true
+            default:
+                failure = unsafe "table harvest: \(String(cString: ext_error(database)))"
+                return false
             }
-            return true
-        } catch {
-            failure = "harvest row \(harvests.int64(0)): \((error as? DatabaseError)?.message ?? "\(error)")"
-            return false
+            do { try unsafe decode(into: &cursor) } catch {
+                failure = unsafe "harvest row \(ext_int64(harvests, 0)): \(error)"
+                return false
+            }
         }
+        return true
     }
 
-    private func decode(into cursor: inout csqlite_entry_cursor) throws {
-        let since = harvests.int64(1)
-        let first = harvests.int64(4)
-        let count = harvests.int64(3)
+    private func decode(into cursor: inout entry_cursor) throws(Segment.DecodingError) {
+        let since = unsafe ext_int64(harvests, 1)
+        let count = unsafe ext_int64(harvests, 3)
+        let first = unsafe ext_int64(harvests, 4)
         guard (1...Int64(Segment.maxEntries)).contains(count), first >= 1, first < Int64.max - count else {
             throw Segment.DecodingError.tooManyEntries(Int(count))
         }
-        try harvests.withBytes(5) { segment in
-            try Segment.decode(segment, count: Int(count), sinceNs: since, into: &gfns, times: &times)
-        }
+        let bytes = unsafe ext_blob(harvests, 5)?.assumingMemoryBound(to: UInt8.self)
+        let segment = unsafe UnsafeBufferPointer(start: bytes, count: Int(ext_bytes(harvests, 5)))
+        try unsafe Segment.decode(segment.span, count: Int(count), sinceNs: since, into: &gfns, times: &times)
         unsafe gfnBuffer.update(from: gfns, count: gfns.count)
         unsafe cursor.gfns = UnsafePointer(gfnBuffer)
         unsafe cursor.times = nil
@@ -78,8 +86,8 @@ import TraceModel
             unsafe timeBuffer = buffer
             unsafe cursor.times = UnsafePointer(buffer)
         }
-        unsafe cursor.harvest = harvests.int64(0)
-        unsafe cursor.ts_ns = harvests.int64(2)
+        unsafe cursor.harvest = ext_int64(harvests, 0)
+        unsafe cursor.ts_ns = ext_int64(harvests, 2)
         unsafe cursor.first_seq = first
         unsafe cursor.index = max(lowest - first, 0)
         unsafe cursor.end = min(highest - first, count - 1) + 1
