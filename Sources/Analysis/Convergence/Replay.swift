@@ -213,23 +213,27 @@ struct Replayer: Sendable {
         return (min(low, high), high)
     }
 
-    /// A proof that no round ever leaves little enough, or nil.
+    /// Lengths of windows, in groups, that prove that no round ever leaves little enough; ascending.
     ///
-    /// If every recorded window of w boundaries holds at least L pages, and sending L pages takes at least as long as
-    /// any w + 1 boundaries, then a round of at least L pages always contains such a window and leaves at least L.
-    func divergence(_ scenario: Scenario) -> String? {
+    /// If every recorded window of w groups holds at least L pages, and sending L pages takes at least as long as any
+    /// w + 1 groups, then a round of at least L pages always contains such a window and leaves at least L.
+    func proofs(_ scenario: Scenario) -> some Sequence<Int> {
         let limit = Rational(bandwidth: scenario.bandwidth, nanoseconds: scenario.downtimeNs)
         let stoppable = scenario.policy.largestStoppable(rounds: .max, limitBytes: limit, pageSize: pageSize)
-        for window in stride(from: 1, to: clock.table.groups, by: 1) {
+        return stride(from: 1, to: clock.table.groups, by: 1).lazy.filter { window in
             let pages = clock.extremes.fewest[window]
-            guard pages > stoppable else { continue }
+            guard pages > stoppable else { return false }
             let time = guestTime(sendingTime(pages, scenario.bandwidth), scenario, roundedUp: false)
-            if time >= clock.extremes.longestNs[window + 1] {
-                let ticks = window * clock.table.ticksPerGroup
-                return "every \(ticks) tick\(ticks == 1 ? "" : "s") dirty at least \(pages) pages, "
-                    + "which take \(Units.duration(sendingTime(pages, scenario.bandwidth))) to send"
-            }
+            return time >= clock.extremes.longestNs[window + 1]
         }
-        return nil
+    }
+
+    /// The shortest proof as a clause, or nil.
+    private func divergence(_ scenario: Scenario) -> String? {
+        guard let window = proofs(scenario).first(where: { _ in true }) else { return nil }
+        let pages = clock.extremes.fewest[window]
+        let ticks = window * clock.table.ticksPerGroup
+        return "any \(ticks == 1 ? "tick dirties" : "\(ticks) ticks dirty") at least \(pages) pages, "
+            + "which take \(Units.duration(sendingTime(pages, scenario.bandwidth))) to send"
     }
 }
