@@ -5,6 +5,7 @@ import KVM
 import Recorder
 import TraceModel
 import TraceStore
+import Tracing
 
 /// Records which memory pages a KVM guest dirties, and answers questions about it.
 @main
@@ -19,7 +20,10 @@ struct Dirtyrec: ParsableCommand {
             failed check), 2 usage, 3 the host cannot do it, 4 the input is broken.
             """,
         version: version,
-        subcommands: [Record.self, Doctor.self])
+        subcommands: [
+            Record.self, Doctor.self,
+            Import.self,
+        ])
 
     static func main() {
         do {
@@ -44,6 +48,7 @@ enum Failure {
         switch error {
         case let error as KVMError: end(host, error.description + ".")
         case let error as RecordError: end(error.isHostLack ? host : usage, error.description)
+        case let error as ImportError: end(input, error.description)
         case let error as GuestError: end(usage, error.description)
         case let error as RecordingError:
             end(status(of: error.problem), [error.description, error.hint].compactMap { $0 }.joined(separator: " "))
