@@ -32,13 +32,15 @@ let package = Package(
                 "TraceModel", "Schemas", "CSQLiteShim", "EntryTable", "CEntryTable",
                 .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ]),
+        // Entries that another VMM's guest made: tracefs live, trace files, text. No KVM.
+        .target(name: "Tracing", dependencies: ["TraceModel"]),
         .target(name: "Analysis", dependencies: ["TraceModel"]),
         .target(name: "Report", dependencies: ["TraceModel", "Analysis"]),
 
         .executableTarget(
             name: "dirtyrec",
             dependencies: [
-                "KVM", "Guests", "Recorder", "TraceModel", "TraceStore", "Analysis", "Report",
+                "KVM", "Guests", "Recorder", "TraceModel", "TraceStore", "Analysis", "Report", "Tracing",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
@@ -58,6 +60,7 @@ let package = Package(
         .testTarget(name: "ReportTests", dependencies: ["Report", "Analysis", "TraceModel"]),
         .testTarget(name: "KVMTests", dependencies: ["KVM", "Guests"]),
         .testTarget(name: "RecorderTests", dependencies: ["Recorder", "TraceModel", "Guests", "KVM"]),
+        .testTarget(name: "TracingTests", dependencies: ["Tracing", "TraceModel"]),
         .testTarget(name: "CLITests", dependencies: ["TraceModel", "TraceStore"]),
     ]
 )

@@ -5,6 +5,7 @@ import KVM
 import Recorder
 import TraceModel
 import TraceStore
+import Tracing
 
 /// Records which memory pages a KVM guest dirties, and answers questions about it.
 @main
@@ -20,7 +21,15 @@ struct Dirtyrec: ParsableCommand {
             """,
         version: version,
         subcommands: [
-            Record.self, ReportCommand.self, Converge.self, SQL.self, Verify.self, Recover.self, Rows.self, Doctor.self,
+            Record.self,
+            Import.self,
+            ReportCommand.self,
+            Converge.self,
+            SQL.self,
+            Verify.self,
+            Recover.self,
+            Rows.self,
+            Doctor.self,
         ])
 
     static func main() {
@@ -46,6 +55,7 @@ enum Failure {
         switch error {
         case let error as KVMError: end(host, error.description + ".")
         case let error as RecordError: end(error.isHostLack ? host : usage, error.description)
+        case let error as ImportError: end(input, error.description)
         case let error as GuestError: end(usage, error.description)
         case let error as RecordingError:
             end(status(of: error.problem), [error.description, error.hint].compactMap { $0 }.joined(separator: " "))
