@@ -104,11 +104,10 @@ struct Machine: Sendable {
             return RingCollector(vm: vm, vcpus: vcpus, ringEntries: ringEntries, slots: map.logged, startNs: startNs)
         }
         // Memory that is still all zeroes has never been written: guests start from zeroed memory.
-        let zeroes = [UInt8](repeating: 0, count: 4096)
         let logged = map.logged
         let isWritten: (GFN) -> Bool = { gfn in
             guard let slot = logged.first(where: { $0.contains(gfn * 4096) }) else { return false }
-            return slot.memory.read(4096, at: slot.offset + Int(gfn - slot.baseGFN) * 4096) != zeroes
+            return !slot.memory.isZeroPage(at: slot.offset + Int(gfn - slot.baseGFN) * 4096)
         }
         return BitmapCollector(
             vm: vm, manual: plan.source == .clearLog, clearChunk: UInt64(plan.clearChunkPages), slots: logged,

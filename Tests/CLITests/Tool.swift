@@ -14,7 +14,8 @@ enum Tool {
         .deletingLastPathComponent().appendingPathComponent("dirtyrec").path
 
     static let canRecord =
-        access("/dev/kvm", R_OK | W_OK) == 0 && ProcessInfo.processInfo.environment["DIRTYREC_HOST"] != "nested"
+        FileManager.default.isWritableFile(atPath: "/dev/kvm")
+        && ProcessInfo.processInfo.environment["DIRTYREC_HOST"] != "nested"
     static let reason: Comment = "needs read-write access to /dev/kvm; the demo records in the rig where there is none"
 
     /// Starts a program; the caller waits.

@@ -66,7 +66,7 @@ struct `Traps` {
 
     @Test(arguments: [HarvestMode.live, .paused, .liveFinal])
     func `pages that were never written are told apart in a first bitmap of all ones`(mode: HarvestMode) throws {
-        let recorded = try record("sequential:size=32MiB,rate=5k/s") {
+        let recorded = try record("sequential:size=32MiB,rate=2k/s") {
             $0.source = .clearLog
             $0.initiallySet = true
             $0.mode = mode
