@@ -43,6 +43,7 @@ var table: [String] = []
 let harvests = { (gfns: [GFN]) in
     stride(from: 0, to: gfns.count, by: ringSize).map { Array(gfns[$0..<min($0 + ringSize, gfns.count)]) }
 }
+// Short runs: more of them, for one in the quiet.
 var bytesPerEntry: [String] = []
 for (name, gfns) in [("uniform over 4 GiB", uniform), ("sequential", sequential)] {
     let parts = harvests(gfns)
@@ -52,7 +53,7 @@ for (name, gfns) in [("uniform over 4 GiB", uniform), ("sequential", sequential)
     defer { unsafe theirs.deallocate(); unsafe decodedC.deallocate() }
     var size = 0
     var encode = Pair("segment write, \(name)", against: "C loop", entries: entries, target: 0.8)
-    encode.measure(rounds) {
+    encode.measure(rounds * 5) {
         size = 0
         for part in parts {
             ours.removeAll(keepingCapacity: true)
@@ -76,7 +77,7 @@ for (name, gfns) in [("uniform over 4 GiB", uniform), ("sequential", sequential)
     var decoded: [GFN] = []
     var times: [Int64] = []
     var decode = Pair("segment read, \(name)", against: "C loop, unchecked", entries: entries, target: 0.5)
-    try decode.measure(rounds) {
+    try decode.measure(rounds * 5) {
         for (segment, part) in zip(segments, parts) {
             try Segment.decode(segment.span, count: part.count, into: &decoded, times: &times)
         }
