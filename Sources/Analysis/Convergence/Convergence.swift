@@ -142,7 +142,7 @@ private struct Room {
             high += high / 20
         }
         guard high <= 1_000_000_000_000 else { return result }
-        while high - low > high / 1000 {
+        while high - low > max(1, high / 1000) {
             let middle = (low + high) / 2
             if converges(middle) { high = middle } else { low = middle }
         }
