@@ -45,6 +45,26 @@ public struct QEMUDirtyRate: Decodable, Sendable, Equatable {
         return [row(nil, dirtyRate)] + valid.prefix(4096).map { row($0.id, $0.dirtyRate) }
     }
 
+    /// The rows of an answer that was stored in a file, with or without QMP's `{"return": …}` around it. Its time is
+    /// not the guest's: the window is taken to begin with the recording.
+    ///
+    /// - Throws: ``ImportError``.
+    public static func read(_ path: String, since: Int64) throws -> [ForeignRate] {
+        struct Wrapped: Decodable { let `return`: QEMUDirtyRate }
+        let file = try BinaryFile(path: path)
+        let data = Data(try file.bytes(at: 0, count: min(file.size, 1 << 20)))
+        let decoder = JSONDecoder()
+        guard
+            let answer = (try? decoder.decode(QEMUDirtyRate.self, from: data))
+                ?? (try? decoder.decode(Wrapped.self, from: data))?.return
+        else { throw ImportError(path, "is no answer of QEMU to query-dirty-rate.") }
+        guard answer.status == "measured", (1...3600).contains(answer.calcTime) else {
+            throw ImportError(
+                path, "holds no finished measurement; ask query-dirty-rate again when it says 'measured'.")
+        }
+        return answer.rates(since: since, ts: since + answer.calcTime * 1_000_000_000)
+    }
+
     /// 4 PiB a second: sums stay small.
     private static let largest: Int64 = 1 << 32
 }
