@@ -94,6 +94,10 @@ public final class RecordingFile: Trace, Sendable {
     public var statistics: [KVMStatistic] {
         get throws { try list("kvm_stat", KVMStatistic.columns, KVMStatistic.init) }
     }
+    /// Every dirty rate that another tool measured, in order.
+    public var foreignRates: [ForeignRate] {
+        get throws { try list("foreign_rate", ForeignRate.columns, ForeignRate.init) }
+    }
     /// Every write to a watched page, in order.
     public var watchEvents: [WatchEvent] {
         get throws { try list("watch_event", WatchEvent.columns, WatchEvent.init) }

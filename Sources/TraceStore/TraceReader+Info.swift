@@ -108,6 +108,16 @@ extension StopLatency {
     }
 }
 
+extension ForeignRate {
+    static let columns = ["tool", "vcpu", "since_ns", "ts_ns", "bytes_per_second", "quantum"]
+
+    init(_ row: inout CheckedRows) throws {
+        self.init(
+            tool: try row.text(), vcpu: try row.optional { Int(try $0.integer(in: 0...4095)) }, sinceNs: try row.time(),
+            tsNs: try row.time(), bytesPerSecond: try row.amount(), quantum: try row.amount())
+    }
+}
+
 extension OracleVerdict {
     static let columns = [
         "iteration", "oracle", "expected", "missing", "unexplained", "provisional", "first_read", "initially_set",

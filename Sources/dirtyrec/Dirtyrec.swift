@@ -22,6 +22,7 @@ struct Dirtyrec: ParsableCommand {
         version: version,
         subcommands: [
             Record.self,
+            Attach.self,
             Import.self,
             ReportCommand.self,
             Converge.self,
@@ -55,6 +56,7 @@ enum Failure {
         switch error {
         case let error as KVMError: end(host, error.description + ".")
         case let error as RecordError: end(error.isHostLack ? host : usage, error.description)
+        case let error as AttachError: end(host, error.description)
         case let error as ImportError: end(input, error.description)
         case let error as GuestError: end(usage, error.description)
         case let error as RecordingError:

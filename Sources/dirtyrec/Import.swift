@@ -9,13 +9,14 @@ struct Import: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Turn a trace or another recorder's text into a recording.",
         discussion: """
-            Formats (docs/import.md): text, dirtyrec's own, one harvest a line. Without --format the file says what it is.
+            Formats (docs/import.md): text, dirtyrec's own, one harvest a line; events, text of kvm_dirty_ring events by \
+            ftrace, trace-cmd report or perf script; trace-cmd, its binary file trace.dat. Without --format the file says \
+            what it is.
 
-            Example:
+            Examples:
               dirtyrec import mine.txt -o mine.db
+              dirtyrec import trace.dat -o vm.db
             """)
-
-    enum Format: String, CaseIterable, ExpressibleByArgument { case text }
 
     @Argument(help: "File to read; - is standard input.")
     var file: String
@@ -27,7 +28,21 @@ struct Import: ParsableCommand {
     var force = false
 
     @Option(help: "What the file is.")
-    var format: Format?
+    var format: ImportFormat?
+
+    @Option(
+        help: ArgumentHelp(
+            "Of a trace with several guests: the threads of the VMM wanted, separated by commas.", valueName: "tid,…"))
+    var threads: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Of a trace: shortest iteration; one ends with the VMM's first re-protection after this time (default: 100ms).",
+            valueName: "time"))
+    var interval: Nanoseconds?
+
+    @Option(help: ArgumentHelp("QEMU's answer to query-dirty-rate as JSON, kept beside our rates.", valueName: "file"))
+    var qemuRate: String?
 
     @Flag(
         inversion: .prefixedNo,
@@ -43,7 +58,10 @@ struct Import: ParsableCommand {
         let writer = try RecordingWriter(
             path: output, info: info, slots: source.slots, options: .init(replace: force))
         do {
-            while let batch = try source.next() {
+            var rates = try qemuRate.map { try QEMUDirtyRate.read($0, since: source.info.startNs) } ?? []
+            while var batch = try source.next() {
+                batch.foreignRates += rates
+                rates = []
                 try writer.commit(batch)
                 Terminal.live("\(Units.count(writer.committedEntries)) entries")
             }
@@ -71,5 +89,14 @@ struct Import: ParsableCommand {
         Terminal.say("Next: dirtyrec report \(ShellWords.join([output]))")
     }
 
-    private func open() throws -> any ImportSource { try TextFormat(path: file) }
+    private func open() throws -> any ImportSource {
+        let wanted = (threads ?? "").split(separator: ",").map { Int($0) }
+        guard !wanted.contains(nil) else {
+            throw ValidationError("--threads \(threads ?? "") is not a list of thread ids.")
+        }
+        return try (format ?? ImportFormat.guess(file)).open(
+            file, threads: Set(wanted.compactMap(\.self)), intervalNs: interval?.ns ?? 100_000_000)
+    }
 }
+
+extension ImportFormat: ExpressibleByArgument {}
