@@ -54,6 +54,9 @@ let package = Package(
             name: "dirtyrec-bench", dependencies: ["CStoreBench", "TraceStore", "TraceModel"],
             path: "Benchmarks/StoreBench"),
 
+        // How long it takes to stop all vCPUs, by method (docs/sources.md).
+        .executableTarget(name: "stop-bench", dependencies: ["Recorder", "TraceModel"], path: "Benchmarks/StopBench"),
+
         .testTarget(name: "TraceModelTests", dependencies: ["TraceModel"]),
         .testTarget(name: "TraceStoreTests", dependencies: ["TraceStore", "TraceModel"]),
         .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "TraceModel"]),

@@ -53,6 +53,16 @@ final class VCPUCrew: Sendable {
         var stuck: [Int] = []
     }
 
+    /// How vCPUs are made to leave the guest. Recordings use the default; the others are there to be measured.
+    enum StopMethod: String, CaseIterable {
+        /// `immediate_exit`, then a signal: never late, whatever the thread is doing.
+        case exitAndSignal = "immediate_exit + signal"
+        /// A signal alone, sent again every millisecond: it is lost on a thread that is about to enter the guest.
+        case signal = "signal alone"
+        /// Nothing but the flag that threads look at between exits.
+        case poll = "flag polled at exits"
+    }
+
     private enum Phase: Equatable {
         case running
         case waiting(since: Int64)
@@ -234,20 +244,32 @@ final class VCPUCrew: Sendable {
     func interrupt() { state.change { $0.interrupted = true } }
 
     /// Asks every vCPU to leave the guest and waits until all have, or until `timeout` nanoseconds have passed.
-    func stop(timeout: Int64) -> StopResult {
+    func stop(timeout: Int64, method: StopMethod = .exitAndSignal) -> StopResult {
         let asked = monotonicNow()
         let running = state.change { state -> [(Int, ThreadID?)] in
             state.stopRequested = true
             return state.members.indices.filter { state.members[$0].phase == .running }
                 .map { ($0, state.members[$0].thread) }
         }
-        for (index, thread) in running {
+        if method == .exitAndSignal {
             // The byte first: the signal alone would be lost on a thread that is just about to enter.
-            vcpus[index].requestExit(true)
-            if let thread { Kick.send(to: thread) }
+            for (index, _) in running { vcpus[index].requestExit(true) }
         }
-        _ = state.wait(
-            until: asked + timeout, for: { $0.members.allSatisfy { $0.phase != .running } }, then: { _ in })
+        func waitForAll(until deadline: Int64) -> Bool {
+            state.wait(until: deadline, for: { $0.members.allSatisfy { $0.phase != .running } }, then: { _ in true })
+                ?? false
+        }
+        func kickAll() { for case (_, let thread?) in running { Kick.send(to: thread) } }
+        switch method {
+        case .exitAndSignal:
+            kickAll()
+            _ = waitForAll(until: asked + timeout)
+        case .signal:
+            repeat {
+                kickAll()
+            } while !waitForAll(until: monotonicNow() + 1_000_000) && monotonicNow() < asked + timeout
+        case .poll: _ = waitForAll(until: asked + timeout)
+        }
         return state.read { state in
             var result = StopResult()
             for (index, _) in running where state.members[index].phase == .running { result.stuck.append(index) }

@@ -47,6 +47,8 @@ struct Dirtyrec: ParsableCommand {
 enum Failure {
     /// The answer is no: a gate failed, a check found something, an entry was lost.
     static let no: Int32 = 1
+    /// Ends the command with that status; the reason has been said.
+    static let answerIsNo = ExitCode(no)
     private static let usage: Int32 = 2
     private static let host: Int32 = 3
     private static let input: Int32 = 4

@@ -80,6 +80,12 @@ struct Record: ParsableCommand {
             valueName: "event"))
     var slotEvent: [String] = []
 
+    @Flag(
+        help:
+            "Run the same guest under all three sources, into FILE.dirty-ring.db and so on, and print the costs side by side."
+    )
+    var compareSources = false
+
     @Flag(help: "Judge every pause by oracles: the workload's known answer, and a copy of guest memory.")
     var verify = false
 
@@ -101,7 +107,7 @@ struct Record: ParsableCommand {
         }
     }
 
-    private func plan() throws -> RecordPlan {
+    func plan() throws -> RecordPlan {
         var plan = RecordPlan()
         if let watch { plan.watch = try WatchRange.parse(watch) }
         plan.slotEvents = try slotEvent.map(SlotEvent.init(parsing:))
@@ -118,12 +124,19 @@ struct Record: ParsableCommand {
     }
 
     func run() throws {
+        if compareSources {
+            try SourceComparison(record: self).run()
+            return
+        }
+        let (outcome, totals) = try record(plan(), into: output)
+        try conclude(outcome, totals)
+    }
+
+    /// Runs the guest once and finishes its file.
+    func record(_ plan: RecordPlan, into path: String) throws -> (RecorderOutcome, FileSink.Totals) {
         let guest = try BuiltinGuest(workload: Workload(parsing: workload), vcpus: vcpus, memory: memory?.bytes)
-        let recorder = try Recorder(plan: plan(), guest: guest)
-        let interruptions = Atomic(0)
-        let path = output
+        let recorder = try Recorder(plan: plan, guest: guest)
         Termination.watch { count in
-            interruptions.store(count, ordering: .relaxed)
             if count == 1 {
                 recorder.stop()
             } else {
@@ -139,17 +152,9 @@ struct Record: ParsableCommand {
         let outcome: RecorderOutcome
         do {
             outcome = try recorder.run { info, slots in
-                var info = info
-                info.tool = Dirtyrec.version
-                info.commandLine = CommandLine.arguments.map(Self.quoted).joined(separator: " ")
-                info.guest = guest.workload.specification
-                info.seed = guest.workload.seed
-                for pair in label {
-                    let parts = pair.split(separator: "=", maxSplits: 1).map(String.init)
-                    info.labels[parts[0]] = parts[1]
-                }
                 let file = try FileSink(
-                    RecordingWriter(path: path, info: info, slots: slots, options: .init(replace: force)))
+                    RecordingWriter(
+                        path: path, info: described(info, guest), slots: slots, options: .init(replace: force)))
                 sink.withLock { $0 = file }
                 live.start(counting: file)
                 return file
@@ -163,7 +168,20 @@ struct Record: ParsableCommand {
         guard let file = sink.withLock({ $0 }) else { preconditionFailure("a recording that ran has a sink") }
         if let failure = outcome.storeFailure { throw failure }
         try file.finish(outcome, rows: rows)
-        try conclude(outcome, file.totals, recorder.info)
+        return (outcome, file.totals)
+    }
+
+    private func described(_ info: RecordingInfo, _ guest: BuiltinGuest) -> RecordingInfo {
+        var info = info
+        info.tool = Dirtyrec.version
+        info.commandLine = CommandLine.arguments.map(Self.quoted).joined(separator: " ")
+        info.guest = guest.workload.specification
+        info.seed = guest.workload.seed
+        for pair in label {
+            let parts = pair.split(separator: "=", maxSplits: 1).map(String.init)
+            info.labels[parts[0]] = parts[1]
+        }
+        return info
     }
 
     private static func quoted(_ argument: String) -> String {
@@ -172,7 +190,7 @@ struct Record: ParsableCommand {
     }
 
     /// Says what was recorded and what to type next.
-    private func conclude(_ outcome: RecorderOutcome, _ totals: FileSink.Totals, _ info: RecordingInfo) throws {
+    private func conclude(_ outcome: RecorderOutcome, _ totals: FileSink.Totals) throws {
         let size = (try? FileManager.default.attributesOfItem(atPath: output)[.size] as? Int64) ?? 0
         Terminal.say(
             """
@@ -201,6 +219,6 @@ struct Record: ParsableCommand {
             if verdicts.contains(where: { $0.missing > 0 }) { isBad = true }
         }
         Terminal.say("Next: dirtyrec report \(Self.quoted(output))")
-        if isBad { throw ExitCode(Failure.no) }
+        if isBad { throw Failure.answerIsNo }
     }
 }
