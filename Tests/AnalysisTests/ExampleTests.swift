@@ -61,6 +61,12 @@ import TraceModel
         #expect(phases.map(\.lastTick) == [30, 60, 90])
     }
 
+    @Test func `a guest that dirties at random has no phases`() throws {
+        var random = SplitMix(state: 7)
+        let ticks = (0..<90).map { _ in (0..<20).map { _ in GFN.random(in: 0..<60, using: &random) } }
+        #expect(try Analyzer.analyze(Traces.plain(ticks)).phases.phases.count == Int(1))
+    }
+
     // MARK: Edges
 
     @Test func `one tick of one page`() throws {
