@@ -1,3 +1,4 @@
+import Analysis
 import ArgumentParser
 import Foundation
 import Guests
@@ -26,6 +27,7 @@ struct Dirtyrec: ParsableCommand {
             Import.self,
             ReportCommand.self,
             Converge.self,
+            Diff.self,
             SQL.self,
             Verify.self,
             Recover.self,
@@ -61,6 +63,7 @@ enum Failure {
         case let error as AttachError: end(host, error.description)
         case let error as ImportError: end(input, error.description)
         case let error as GuestError: end(usage, error.description)
+        case let error as Gate.ParsingError: end(usage, error.description)
         case let error as RecordingError:
             end(status(of: error.problem), [error.description, error.hint].compactMap { $0 }.joined(separator: " "))
         case let error as ExitCode: Foundation.exit(error.rawValue)

@@ -13,10 +13,13 @@ enum VegaBundle {
                 folders.append(binary.deletingLastPathComponent().path + "/../share/dirtyrec")
             }
             let home = environment["HOME"] ?? NSHomeDirectory()
-            folders.append(environment["DIRTYREC_CACHE"] ?? (environment["XDG_CACHE_HOME"] ?? home + "/.cache") + "/dirtyrec")
+            folders.append(
+                environment["DIRTYREC_CACHE"] ?? (environment["XDG_CACHE_HOME"] ?? home + "/.cache") + "/dirtyrec")
         }
         for folder in folders {
-            if let text = try? String(contentsOfFile: folder + "/vega.js", encoding: .utf8), !text.isEmpty { return text }
+            if let text = try? String(contentsOfFile: folder + "/vega.js", encoding: .utf8), !text.isEmpty {
+                return text
+            }
         }
         return nil
     }

@@ -62,18 +62,24 @@ struct ReportCommand: ParsableCommand {
         options.convergence.namesBlockingPages = false
         let analysis = try Analyzer.analyze(recording, options: options)
         let page = try HTMLReport(
-            recording, analysis: analysis, topPages: options.topPages, fileName: recording.path, vega: VegaBundle.find())
+            recording, analysis: analysis, topPages: options.topPages, fileName: recording.path, vega: VegaBundle.find()
+        )
         let session = try QuerySession(path: file)
         let text = try page.render { sql in
             var rows: [[JSON]] = []
-            try session.run(sql) { _ in } row: { rows.append($0.map(Self.json)) }
+            try session.run(sql) { _ in
+            } row: {
+                rows.append($0.map(Self.json))
+            }
             return rows
         }
         do { try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic) } catch {
             throw ValidationError("Cannot write \(path): choose a file in a folder that exists and is writable.")
         }
         Terminal.say("Wrote \(path) (\(Units.size(Int64(text.utf8.count)))).")
-        if page.vega == nil { Terminal.say("Its charts are static; scripts/vega installs what makes them interactive.") }
+        if page.vega == nil {
+            Terminal.say("Its charts are static; scripts/vega installs what makes them interactive.")
+        }
         if open { Browser.show(path) }
     }
 

@@ -19,7 +19,8 @@ enum ConvergenceView {
         guard !rounds.isEmpty else { return nil }
         let values = rounds.compactMap { number, round -> String? in
             guard let startHigh = round.startNs.high, let lastsHigh = round.durationNs.high else { return nil }
-            return "(\(number), \(outcome.startNs + round.startNs.low), \(outcome.startNs + startHigh), \(round.durationNs.low), \(lastsHigh))"
+            return
+                "(\(number), \(outcome.startNs + round.startNs.low), \(outcome.startNs + startHigh), \(round.durationNs.low), \(lastsHigh))"
         }
         return template.replacing("ROUNDS", with: values.joined(separator: ", "))
     }
@@ -84,7 +85,8 @@ enum ConvergenceView {
             text += " Keeping the guest from running \(throttle) % of the time would make it converge."
         }
         if cell.modelDiffers {
-            text += " The average-rate model (λ = \(Units.fixed(cell.lambda.lambda, decimals: 2))) says the opposite: it forgets that the same pages are dirtied again."
+            text +=
+                " The average-rate model (λ = \(Units.fixed(cell.lambda.lambda, decimals: 2))) says the opposite: it forgets that the same pages are dirtied again."
         }
         return text
     }

@@ -65,7 +65,8 @@ public struct HTMLReport {
         context["scripts"] = scripts.map(Self.harmless)
         context["mapPicture"] = picture.dataURL
         context["data"] = HTML.embed(data(sets, picture))
-        context["specs"] = "{" + sets.compactMap { set in set.spec.map { "\"\(set.name)\":\($0)" } }.joined(separator: ",") + "}"
+        context["specs"] =
+            "{" + sets.compactMap { set in set.spec.map { "\"\(set.name)\":\($0)" } }.joined(separator: ",") + "}"
         let library = MustacheLibrary(templates: [
             "page": try MustacheTemplate(string: Self.resource(PackageResources.page_mustache)),
             "chart": try MustacheTemplate(string: Self.resource(PackageResources.chart_mustache)),

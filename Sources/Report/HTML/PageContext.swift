@@ -27,8 +27,10 @@ struct PageContext {
             }, "hasMarkers": !report.markers.isEmpty,
             "timeCharts": timeCharts, "convergence": convergence, "checkpointCharts": charts(["checkpoints"]),
             "vcpuCharts": charts(["vcpus", "sharing", "stalls", "ring_what_if"]), "costCharts": charts(["costs"]),
-            "tables": PageContext.tables.compactMap(table), "windows": chart(named: "working_set_windows", PageContext.windowsTable) as Any,
-            "fidelity": facts(FidelityFacts.fidelity(analysis)), "provenance": facts(FidelityFacts.provenance(analysis)),
+            "tables": PageContext.tables.compactMap(table),
+            "windows": chart(named: "working_set_windows", PageContext.windowsTable) as Any,
+            "fidelity": facts(FidelityFacts.fidelity(analysis)),
+            "provenance": facts(FidelityFacts.provenance(analysis)),
             "rings": rings, "hasRings": !analysis.rings.isEmpty,
         ]
     }
@@ -121,11 +123,13 @@ struct PageContext {
     }
 
     static let windowsTable = Caption(
-        title: "Writable working set by window", note: "Distinct pages in a window; exact, because windows lie on iterations.")
+        title: "Writable working set by window",
+        note: "Distinct pages in a window; exact, because windows lie on iterations.")
 
     static let captions: [String: Caption] = [
         "rate": Caption(
-            title: "Dirty rate", note: "Entries count duplicates, as QEMU's ring mode does; unique pages are what a migration sends."),
+            title: "Dirty rate",
+            note: "Entries count duplicates, as QEMU's ring mode does; unique pages are what a migration sends."),
         "working_set": Caption(
             title: "Writable working set over time", note: "Distinct pages in the window that ends at each moment."),
         "footprint": Caption(
@@ -133,13 +137,16 @@ struct PageContext {
         "redirty": Caption(
             title: "How soon pages are dirty again", note: "Share of re-dirty intervals that are at most so long."),
         "granularity": Caption(
-            title: "Granularity", note: "What tracking in larger units would mark dirty, as a multiple of the dirty pages."),
+            title: "Granularity",
+            note: "What tracking in larger units would mark dirty, as a multiple of the dirty pages."),
         "vcpus": Caption(title: "Who dirties, over time", note: "Entries per second, stacked by vCPU."),
         "sharing": Caption(
-            title: "Page sharing", note: "Pages that two vCPUs dirtied in one iteration. Bytes are unseen: no evidence of false sharing."),
+            title: "Page sharing",
+            note: "Pages that two vCPUs dirtied in one iteration. Bytes are unseen: no evidence of false sharing."),
         "stalls": Caption(title: "Full rings", note: "How long vCPUs stood still because their ring was full."),
         "ring_what_if": Caption(
-            title: "Rings of other sizes", note: "Exits because the ring is full, from the recorded fill at the recorded interval."),
+            title: "Rings of other sizes",
+            note: "Exits because the ring is full, from the recorded fill at the recorded interval."),
         "costs": Caption(title: "Cost of harvesting", note: "Milliseconds per iteration, by step."),
         "checkpoints": Caption(
             title: "Incremental checkpoints", note: "What a chain of increments holds, by the time between two."),
@@ -186,7 +193,8 @@ struct PageContext {
                     }
                 ]
             },
-            "more": set.rows.count > Self.staticRows ? "The first \(Self.staticRows) of \(Units.count(Int64(set.rows.count)))." : "",
+            "more": set.rows.count > Self.staticRows
+                ? "The first \(Self.staticRows) of \(Units.count(Int64(set.rows.count)))." : "",
         ]
     }
 }

@@ -11,7 +11,9 @@ enum PageSets {
     static func all(_ report: HTMLReport, query: PageQuery) throws -> [PageData] {
         let origin = report.analysis.info.startNs
         var sets = course(report, origin) + windows(report.analysis, origin) + pages(report)
-        sets += [sharing(report.analysis), whatIf(report.analysis), checkpoints(report.analysis), losses(report, origin)]
+        sets += [
+            sharing(report.analysis), whatIf(report.analysis), checkpoints(report.analysis), losses(report, origin),
+        ]
         var statistics = PageData(
             "kvm_stats",
             [

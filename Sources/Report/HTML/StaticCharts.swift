@@ -14,7 +14,8 @@ enum StaticCharts {
                 ], xTitle: "seconds since the recording began", yTitle: "per second")
             return (plot.svg, plot.series.map(\.name))
         case "working_set":
-            return grouped(data, title, by: "ticks", "end_s", "pages", name: { $0 == "1" ? "1 iteration" : "\($0) iterations" })
+            return grouped(
+                data, title, by: "ticks", "end_s", "pages", name: { $0 == "1" ? "1 iteration" : "\($0) iterations" })
         case "costs": return grouped(data, title, by: "step", "start_s", "ms")
         case "vcpus": return grouped(data, title, by: "who", "start_s", "entries_per_s", shape: .area)
         case "stalls":
@@ -51,14 +52,16 @@ enum StaticCharts {
         case "granularity":
             return (
                 bars(
-                    title, points(data, "bytes", "amplification").map {
+                    title,
+                    points(data, "bytes", "amplification").map {
                         (Units.size(Int64($0.x)), $0.y, "× " + Units.fixed($0.y, decimals: 2))
                     }), []
             )
         case "ring_what_if":
             return (
                 bars(
-                    title, points(data, "ring_entries", "full_exits").map {
+                    title,
+                    points(data, "ring_entries", "full_exits").map {
                         (Units.count(Int64($0.x)), $0.y, Units.count(Int64($0.y)))
                     }), []
             )
@@ -100,7 +103,8 @@ enum StaticCharts {
             let y = Double(row) * step + 6
             let width = bar.value / most * 380
             svg += StaticPlot.text(74, y + 13, bar.name, "end")
-            svg += "<rect class=\"bar\" x=\"82\" y=\"\(StaticPlot.n(y))\" width=\"\(StaticPlot.n(max(width, bar.value > 0 ? 1 : 0)))\" height=\"17\"/>"
+            svg +=
+                "<rect class=\"bar\" x=\"82\" y=\"\(StaticPlot.n(y))\" width=\"\(StaticPlot.n(max(width, bar.value > 0 ? 1 : 0)))\" height=\"17\"/>"
             svg += StaticPlot.text(90 + width, y + 13, bar.figure, "start")
         }
         return svg + "</svg>"
@@ -123,7 +127,8 @@ enum StaticCharts {
             guard let one = vcpus.firstIndex(of: pair[0]), let other = vcpus.firstIndex(of: pair[1]) else { continue }
             let color = String(Palette.heat(pair[2] / most), radix: 16)
             for (x, y) in [(one, other), (other, one)] {
-                svg += "<rect x=\"\(StaticPlot.n(36 + Double(x) * cell))\" y=\"\(StaticPlot.n(36 + Double(y) * cell))\" width=\"26\" height=\"26\" fill=\"#\(String(repeating: "0", count: 6 - color.count) + color)\"><title>vCPU \(StaticPlot.n(pair[0])) and \(StaticPlot.n(pair[1])): \(Units.count(Int64(pair[2]))) pages</title></rect>"
+                svg +=
+                    "<rect x=\"\(StaticPlot.n(36 + Double(x) * cell))\" y=\"\(StaticPlot.n(36 + Double(y) * cell))\" width=\"26\" height=\"26\" fill=\"#\(String(repeating: "0", count: 6 - color.count) + color)\"><title>vCPU \(StaticPlot.n(pair[0])) and \(StaticPlot.n(pair[1])): \(Units.count(Int64(pair[2]))) pages</title></rect>"
             }
         }
         return svg + "</svg>"

@@ -31,8 +31,13 @@ struct StaticPlot {
     var svg: String {
         let points = series.flatMap(\.points).filter { $0.x.isFinite && $0.y.isFinite && (!isLogX || $0.x > 0) }
         guard let first = points.map(\.x).min(), let last = points.map(\.x).max() else { return "" }
-        let stacked = shape == .area ? Self.stack(series) : series.map { ($0, [Double](repeating: 0, count: $0.points.count)) }
-        let most = max(yMax, shape == .area ? stacked.flatMap { s in zip(s.0.points, s.1).map { $0.y + $1 } }.max() ?? 0 : points.map(\.y).max() ?? 0)
+        let stacked =
+            shape == .area ? Self.stack(series) : series.map { ($0, [Double](repeating: 0, count: $0.points.count)) }
+        let most = max(
+            yMax,
+            shape == .area
+                ? stacked.flatMap { s in zip(s.0.points, s.1).map { $0.y + $1 } }.max() ?? 0
+                : points.map(\.y).max() ?? 0)
         let ys = Self.ticks(to: most > 0 ? most : 1)
         let yTop = max(ys.last ?? 1, most)
         let x = { (value: Double) -> Double in
@@ -44,14 +49,17 @@ struct StaticPlot {
         }
         var svg = Self.open(title, Self.width, Self.height)
         for tick in ys {
-            svg += "<line class=\"grid\" x1=\"\(Self.left)\" x2=\"\(Self.width - Self.right)\" y1=\"\(Self.n(y(tick)))\" y2=\"\(Self.n(y(tick)))\"/>"
+            svg +=
+                "<line class=\"grid\" x1=\"\(Self.left)\" x2=\"\(Self.width - Self.right)\" y1=\"\(Self.n(y(tick)))\" y2=\"\(Self.n(y(tick)))\"/>"
             svg += Self.text(Self.left - 8, y(tick) + 4, label(tick), "end")
         }
         for tick in isLogX ? Self.logTicks(first, last) : Self.ticks(from: first, to: last) {
-            svg += "<line class=\"tick\" x1=\"\(Self.n(x(tick)))\" x2=\"\(Self.n(x(tick)))\" y1=\"\(Self.height - Self.bottom)\" y2=\"\(Self.height - Self.bottom + 4)\"/>"
+            svg +=
+                "<line class=\"tick\" x1=\"\(Self.n(x(tick)))\" x2=\"\(Self.n(x(tick)))\" y1=\"\(Self.height - Self.bottom)\" y2=\"\(Self.height - Self.bottom + 4)\"/>"
             svg += Self.text(x(tick), Self.height - Self.bottom + 17, Self.short(tick), "middle")
         }
-        svg += "<line class=\"axis\" x1=\"\(Self.left)\" x2=\"\(Self.width - Self.right)\" y1=\"\(Self.height - Self.bottom)\" y2=\"\(Self.height - Self.bottom)\"/>"
+        svg +=
+            "<line class=\"axis\" x1=\"\(Self.left)\" x2=\"\(Self.width - Self.right)\" y1=\"\(Self.height - Self.bottom)\" y2=\"\(Self.height - Self.bottom)\"/>"
         svg += Self.text((Self.left + Self.width - Self.right) / 2, Self.height - 6, xTitle, "middle")
         for (place, (one, base)) in stacked.enumerated() {
             svg += path(one, base, place, x, y, last)
@@ -59,10 +67,13 @@ struct StaticPlot {
         return svg + "</svg>"
     }
 
-    private func label(_ value: Double) -> String { yFormat == .percent ? Units.fixed(value * 100, decimals: 0) + " %" : Self.short(value) }
+    private func label(_ value: Double) -> String {
+        yFormat == .percent ? Units.fixed(value * 100, decimals: 0) + " %" : Self.short(value)
+    }
 
     private func path(
-        _ series: Series, _ base: [Double], _ place: Int, _ x: (Double) -> Double, _ y: (Double) -> Double, _ last: Double
+        _ series: Series, _ base: [Double], _ place: Int, _ x: (Double) -> Double, _ y: (Double) -> Double,
+        _ last: Double
     ) -> String {
         var upper = ""
         var previous: Double?
@@ -110,8 +121,11 @@ struct StaticPlot {
     /// A figure on an axis: `0.25`, `40`, `12k`, `3M`.
     static func short(_ value: Double) -> String {
         let (scaled, unit) =
-            abs(value) >= 1e9 ? (value / 1e9, "G") : abs(value) >= 1e6 ? (value / 1e6, "M") : abs(value) >= 1e3 ? (value / 1e3, "k") : (value, "")
-        for decimals in 0...3 where abs(scaled - (Double(Units.fixed(scaled, decimals: decimals)) ?? 0)) < 1e-9 * max(1, abs(scaled)) {
+            abs(value) >= 1e9
+            ? (value / 1e9, "G")
+            : abs(value) >= 1e6 ? (value / 1e6, "M") : abs(value) >= 1e3 ? (value / 1e3, "k") : (value, "")
+        for decimals in 0...3
+        where abs(scaled - (Double(Units.fixed(scaled, decimals: decimals)) ?? 0)) < 1e-9 * max(1, abs(scaled)) {
             return Units.fixed(scaled, decimals: decimals) + unit
         }
         return Units.fixed(scaled, decimals: 3) + unit
@@ -133,7 +147,8 @@ struct StaticPlot {
         let isWide = last / first > 100
         var power = pow(10, Foundation.floor(log10(first)))
         while power <= last {
-            for factor in isWide ? [1.0] : [1, 2, 5] where power * factor >= first * 0.999 && power * factor <= last * 1.001 {
+            for factor in isWide ? [1.0] : [1, 2, 5]
+            where power * factor >= first * 0.999 && power * factor <= last * 1.001 {
                 ticks.append(power * factor)
             }
             power *= 10

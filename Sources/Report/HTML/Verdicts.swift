@@ -35,15 +35,18 @@ struct Verdict {
         switch outcome.verdict {
         case .converges:
             verdict.figure = "Yes, in \(outcome.totalNs.map { Units.duration($0.high ?? $0.low) } ?? total)"
-            verdict.sentence = "QEMU sends \(rounds) while the guest runs, then pauses it for \(pause). In all: \(total)."
+            verdict.sentence =
+                "QEMU sends \(rounds) while the guest runs, then pauses it for \(pause). In all: \(total)."
             verdict.tone = .good
         case .mayConverge:
             verdict.figure = "Perhaps"
-            verdict.sentence = "It takes \(total) with a pause of \(pause): between two harvests the recording cannot tell on which side of 300 ms. Harvest more often to know."
+            verdict.sentence =
+                "It takes \(total) with a pause of \(pause): between two harvests the recording cannot tell on which side of 300 ms. Harvest more often to know."
             verdict.tone = .open
         case .doesNotConverge:
             verdict.figure = "No"
-            verdict.sentence = "It never gets there: \(Sanitizer.line(outcome.reason ?? "every round leaves too much"))."
+            verdict.sentence =
+                "It never gets there: \(Sanitizer.line(outcome.reason ?? "every round leaves too much"))."
             verdict.tone = .bad
         case .exceedsDowntime:
             verdict.figure = "No"
@@ -72,7 +75,8 @@ struct Verdict {
             verdict.tone = .plain
             if let average = least.average {
                 let figure = Text.bracket(average) { Units.bandwidth(Double($0)) }
-                verdict.sentence = "The least that converges, by replay to 0.1 %. The average footprint alone says \(figure)."
+                verdict.sentence =
+                    "The least that converges, by replay to 0.1 %. The average footprint alone says \(figure)."
             }
         }
         return verdict
@@ -101,7 +105,8 @@ struct Verdict {
         ]
         var sentence = "No page was reported twice in an iteration: entries are unique pages."
         if let most = classes.max(by: { $0.0 < $1.0 }), most.0 > 0 {
-            sentence = "\(Units.count(counts.entries - counts.distinct)) of \(Units.count(counts.entries)) entries repeat a page of their iteration, "
+            sentence =
+                "\(Units.count(counts.entries - counts.distinct)) of \(Units.count(counts.entries)) entries repeat a page of their iteration, "
                 + "mostly because \(most.1) (\(Units.count(most.0)))."
         }
         return Verdict(
@@ -111,13 +116,16 @@ struct Verdict {
 
     private static func fidelity(_ analysis: TraceAnalysis) -> Verdict {
         let fidelity = analysis.fidelity
-        let figure = fidelity.isComplete ? "Nothing lost" : fidelity.wasCutOff && fidelity.losses.isEmpty ? "Cut off" : "Losses"
+        let figure =
+            fidelity.isComplete ? "Nothing lost" : fidelity.wasCutOff && fidelity.losses.isEmpty ? "Cut off" : "Losses"
         var sentence = TextFidelity.completeness(analysis)
-        sentence = sentence.hasPrefix("yes: no known loss")
+        sentence =
+            sentence.hasPrefix("yes: no known loss")
             ? "No known loss in \(Units.count(fidelity.iterations)) iterations"
             : "Not complete" + sentence.dropFirst(2)
         let missing = fidelity.oracles.reduce(Int64(0)) { $0 &+ $1.missing }
-        sentence += fidelity.oracles.isEmpty
+        sentence +=
+            fidelity.oracles.isEmpty
             ? ". No oracle checked the entries." : missing == 0 ? "; every oracle agrees." : "."
         return Verdict(
             question: "Can these figures be trusted?", figure: figure, sentence: sentence, section: "fidelity",
