@@ -20,6 +20,8 @@ public final class BuiltinGuest: Guest {
 
     /// What runs.
     public let workload: Workload
+    /// The words that named the workload.
+    public var label: String { workload.specification }
     /// Number of vCPUs.
     public let vcpus: Int
     /// Unlogged memory.
@@ -57,7 +59,7 @@ public final class BuiltinGuest: Guest {
         let tableAddress = pageTable + tables * 4096
         let tableBytes = workload.kind == .zipf ? Int(workload.pages) * MemoryLayout<ckvm_alias_entry>.stride : 0
         let lowSize = Self.roundUp(tableAddress + tableBytes, to: 2 << 20)
-        guard lowSize < Int(VirtualMachine.tssAddress) else {
+        guard lowSize <= 2 << 30 else {
             throw GuestError("The zipf table of \(workload.pages) pages does not fit below 2 GiB; use a smaller size=.")
         }
         low = try GuestMemory(size: lowSize)
@@ -188,7 +190,7 @@ public final class BuiltinGuest: Guest {
         let value = data.prefix(4).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         switch Int(port) {
         case CKVM_PORT_DONE: return .done
-        case CKVM_PORT_PHASE: return .mark("vCPU \(vcpu.index): phase \(value)")
+        case CKVM_PORT_PHASE: return .mark(["vCPU \(vcpu.index): phase \(value)"])
         case CKVM_PORT_DMA: return .wrote(writeAsDevice(firstPage: value, vcpu: vcpu.index))
         default: return .unexpected
         }

@@ -22,6 +22,11 @@ struct Machine: Sendable {
             throw RecordError(
                 "This kernel lacks KVM_CAP_IMMEDIATE_EXIT (Linux 4.11); use a newer one.", isHostLack: true)
         }
+        if guest.needsKernelMode, !plan.slow, Host().kvmModule == "kvm_pvm" {
+            throw RecordError(
+                "This host's KVM (kvm_pvm) emulates kernel-mode code instruction by instruction, so a kernel would take hours to"
+                    + " boot; record in the nested rig (rig/README.md), or give --slow.", isHostLack: true)
+        }
         let vm = try system.makeVM()
         let most = system.maxRingEntries
         switch plan.source {
@@ -49,6 +54,7 @@ struct Machine: Sendable {
             throw RecordError(
                 "--source \(plan.source.rawValue) cannot be recorded; use dirty-ring, dirty-log or clear-log.")
         }
+        try guest.prepare(vm)
         try guest.populate()
         for region in guest.regions {
             try vm.setMemory(

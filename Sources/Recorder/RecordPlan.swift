@@ -21,6 +21,8 @@ public struct RecordPlan: Sendable {
     public var initiallySet = false
     /// Whether oracles judge every iteration at which all vCPUs stand still.
     public var verify = false
+    /// Whether a kernel-mode guest may run on a host that emulates kernel mode.
+    public var slow = false
     /// Nanoseconds that a vCPU has to answer a stop.
     public var stopTimeoutNs: Int64 = 2_000_000_000
     /// Entries that may wait to be written, 8 bytes each.

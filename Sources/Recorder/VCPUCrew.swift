@@ -18,6 +18,8 @@ final class VCPUCrew: Sendable {
         case resume
         /// The vCPU has nothing more to do.
         case done
+        /// The guest as a whole has ended.
+        case guestEnded
         /// The vCPU cannot go on; one sentence says why.
         case died(String)
     }
@@ -28,7 +30,7 @@ final class VCPUCrew: Sendable {
         case tick
         /// Rings are full: vCPU and since when it stands still, in the order of the indices.
         case ringFull([Waiting])
-        /// All members are done.
+        /// All members are done, or the guest has ended.
         case finished
         /// A member died.
         case died(vcpu: Int, why: String)
@@ -68,6 +70,7 @@ final class VCPUCrew: Sendable {
         var members: [Member]
         var stopRequested = true
         var quit = false
+        var guestEnded = false
         var interrupted = false
         var threads = 0
     }
@@ -127,6 +130,9 @@ final class VCPUCrew: Sendable {
                     switch handle(vcpu, exit) {
                     case .resume: continue
                     case .done: return nil
+                    case .guestEnded:
+                        state.change { $0.guestEnded = true }
+                        return nil
                     case .died(let why): return why
                     }
                 }
@@ -178,7 +184,7 @@ final class VCPUCrew: Sendable {
             if let dead = state.members.firstIndex(where: { $0.death != nil }) {
                 return .died(vcpu: dead, why: state.members[dead].death ?? "")
             }
-            if state.members.allSatisfy({ $0.phase == .finished }) { return .finished }
+            if state.guestEnded || state.members.allSatisfy({ $0.phase == .finished }) { return .finished }
             return state.interrupted ? .interrupted : nil
         }
         return state.wait(until: deadline, for: { work($0) != nil }, then: { work($0) ?? .tick }) ?? .tick
