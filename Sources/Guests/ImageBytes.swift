@@ -57,6 +57,6 @@ struct ImageBytes: Sendable {
 
     /// An error about this image.
     func fault(_ why: String) -> GuestError {
-        GuestError("The \(name) is not usable: \(why); build or download it again.")
+        GuestError("The \(name) is not usable: \(why); build or download it again.", isBrokenInput: true)
     }
 }

@@ -44,7 +44,7 @@ enum Failure {
         switch error {
         case let error as KVMError: end(host, error.description + ".")
         case let error as RecordError: end(error.isHostLack ? host : usage, error.description)
-        case let error as GuestError: end(usage, error.description)
+        case let error as GuestError: end(error.isBrokenInput ? input : usage, error.description)
         case let error as RecordingError:
             end(status(of: error.problem), [error.description, error.hint].compactMap { $0 }.joined(separator: " "))
         case let error as ExitCode: Foundation.exit(error.rawValue)
