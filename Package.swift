@@ -69,6 +69,7 @@ let package = Package(
         .testTarget(name: "TraceStoreTests", dependencies: ["TraceStore", "TraceModel"]),
         .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "TraceModel"]),
         .testTarget(name: "ReportTests", dependencies: ["Report", "Analysis", "TraceModel", "TraceStore", "Schemas"]),
+        .testTarget(name: "GuestsTests", dependencies: ["Guests"]),
         .testTarget(name: "KVMTests", dependencies: ["KVM", "Guests"]),
         .testTarget(name: "RecorderTests", dependencies: ["Recorder", "TraceModel", "Guests", "KVM"]),
         .testTarget(name: "TracingTests", dependencies: ["Tracing", "TraceModel"]),

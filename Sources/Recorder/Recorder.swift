@@ -77,9 +77,12 @@ public final class Recorder: Sendable {
             case .resume: return .resume
             case .done: return .done
             case .waitForIteration: return .waitForIteration
-            case .mark(let text):
-                events.mark(text, vcpu: vcpu.index)
+            case .mark(let texts):
+                for text in texts { events.mark(text, vcpu: vcpu.index) }
                 return .resume
+            case .end(let how):
+                events.mark("The guest \(how).", vcpu: vcpu.index)
+                return .guestEnded
             case .wrote(let pages):
                 events.wrote(pages)
                 return .resume

@@ -21,6 +21,8 @@ final class VCPUCrew: Sendable {
         case waitForIteration
         /// The vCPU has nothing more to do.
         case done
+        /// The guest as a whole has ended.
+        case guestEnded
         /// The vCPU cannot go on; one sentence says why.
         case died(String)
     }
@@ -31,7 +33,7 @@ final class VCPUCrew: Sendable {
         case tick
         /// Rings are full: vCPU and since when it stands still, in the order of the indices.
         case ringFull([Waiting])
-        /// All members are done.
+        /// All members are done, or the guest has ended.
         case finished
         /// A member died.
         case died(vcpu: Int, why: String)
@@ -82,6 +84,7 @@ final class VCPUCrew: Sendable {
         var members: [Member]
         var stopRequested = true
         var quit = false
+        var guestEnded = false
         var interrupted = false
         var threads = 0
     }
@@ -148,6 +151,9 @@ final class VCPUCrew: Sendable {
                         }
                         guard enterWhenAllowed(vcpu) else { return nil }
                     case .done: return nil
+                    case .guestEnded:
+                        state.change { $0.guestEnded = true }
+                        return nil
                     case .died(let why): return why
                     }
                 }
@@ -200,7 +206,7 @@ final class VCPUCrew: Sendable {
             if let dead = state.members.firstIndex(where: { $0.death != nil }) {
                 return .died(vcpu: dead, why: state.members[dead].death ?? "")
             }
-            if state.members.allSatisfy({ $0.phase == .finished }) { return .finished }
+            if state.guestEnded || state.members.allSatisfy({ $0.phase == .finished }) { return .finished }
             if state.members.allSatisfy({ $0.phase == .finished || $0.phase == .stepDone }) { return .tick }
             return state.interrupted ? .interrupted : nil
         }

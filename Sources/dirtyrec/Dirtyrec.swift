@@ -62,7 +62,7 @@ enum Failure {
         case let error as RecordError: end(error.isHostLack ? host : usage, error.description)
         case let error as AttachError: end(host, error.description)
         case let error as ImportError: end(input, error.description)
-        case let error as GuestError: end(usage, error.description)
+        case let error as GuestError: end(error.isBrokenInput ? input : usage, error.description)
         case let error as Gate.ParsingError: end(usage, error.description)
         case let error as RecordingError:
             end(status(of: error.problem), [error.description, error.hint].compactMap { $0 }.joined(separator: " "))

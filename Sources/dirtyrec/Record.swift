@@ -20,6 +20,7 @@ struct Record: ParsableCommand {
             Examples:
               dirtyrec record -o demo.db --vcpus 2 --workload zipf:size=64MiB,rate=50k/s --duration 5s
               dirtyrec record -o laps.db --workload sequential:size=16MiB,ops=8192 --mode paused --verify
+              dirtyrec record -o boot.db --kernel vmlinuz --initrd initrd.gz --vcpus 2 --memory 512MiB
             """)
 
     @Option(name: .shortAndLong, help: "File to create.")
@@ -28,16 +29,8 @@ struct Record: ParsableCommand {
     @Flag(name: .long, help: "Replace an existing file once the guest runs.")
     var force = false
 
-    @Option(help: ArgumentHelp("Built-in workload, as NAME:key=value,…", valueName: "spec"))
-    var workload = "zipf"
-
-    @Option(help: "Number of vCPUs.")
-    var vcpus = 1
-
-    @Option(
-        help: ArgumentHelp("Logged guest memory, such as 256MiB (default: what the workload takes).", valueName: "size")
-    )
-    var memory: ByteSize?
+    @OptionGroup(title: "Guest")
+    var guest: GuestOptions
 
     @Option(help: "Where entries come from: dirty-ring, dirty-log (GET) or clear-log (GET + CLEAR).")
     var source = Source.dirtyRing
@@ -85,6 +78,8 @@ struct Record: ParsableCommand {
             "Run the same guest under all three sources, into FILE.dirty-ring.db and so on, and print the costs side by side."
     )
     var compareSources = false
+    @Flag(help: "Let a kernel run although this host's KVM emulates kernel mode.")
+    var slow = false
 
     @Flag(help: "Judge every pause by oracles: the workload's known answer, and a copy of guest memory.")
     var verify = false
@@ -98,10 +93,6 @@ struct Record: ParsableCommand {
     var label: [String] = []
 
     func validate() throws {
-        guard (1...4096).contains(vcpus) else {
-            throw ValidationError(
-                "--vcpus \(vcpus) is not usable: give 1 to 4096; `dirtyrec doctor` shows the host's limit.")
-        }
         for label in label where label.split(separator: "=", maxSplits: 1).count != 2 {
             throw ValidationError("--label \(label) is not usable: write key=value.")
         }
@@ -120,6 +111,7 @@ struct Record: ParsableCommand {
         if let clearChunk { plan.clearChunkPages = clearChunk }
         plan.initiallySet = initiallySet
         plan.verify = verify
+        plan.slow = slow
         return plan
     }
 
@@ -134,7 +126,7 @@ struct Record: ParsableCommand {
 
     /// Runs the guest once and finishes its file.
     func record(_ plan: RecordPlan, into path: String) throws -> (RecorderOutcome, FileSink.Totals) {
-        let guest = try BuiltinGuest(workload: Workload(parsing: workload), vcpus: vcpus, memory: memory?.bytes)
+        let (guest, console) = try self.guest.makeGuest()
         let recorder = try Recorder(plan: plan, guest: guest)
         Termination.watch { count in
             if count == 1 {
@@ -156,27 +148,29 @@ struct Record: ParsableCommand {
                     RecordingWriter(
                         path: path, info: described(info, guest), slots: slots, options: .init(replace: force)))
                 sink.withLock { $0 = file }
-                live.start(counting: file)
+                if !self.guest.usesTerminal { live.start(counting: file) }
                 return file
             }
         } catch {
             live.stop()
+            console?.finish()
             sink.withLock { $0?.discard() }
             throw error
         }
         live.stop()
+        console?.finish()
         guard let file = sink.withLock({ $0 }) else { preconditionFailure("a recording that ran has a sink") }
         if let failure = outcome.storeFailure { throw failure }
         try file.finish(outcome, rows: rows)
         return (outcome, file.totals)
     }
 
-    private func described(_ info: RecordingInfo, _ guest: BuiltinGuest) -> RecordingInfo {
+    private func described(_ info: RecordingInfo, _ guest: any Guest) -> RecordingInfo {
         var info = info
         info.tool = Dirtyrec.version
         info.commandLine = CommandLine.arguments.map(Self.quoted).joined(separator: " ")
-        info.guest = guest.workload.specification
-        info.seed = guest.workload.seed
+        info.guest = guest.label
+        info.seed = (guest as? BuiltinGuest)?.workload.seed
         for pair in label {
             let parts = pair.split(separator: "=", maxSplits: 1).map(String.init)
             info.labels[parts[0]] = parts[1]
