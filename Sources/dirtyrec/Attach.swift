@@ -73,7 +73,7 @@ struct Attach: ParsableCommand {
                 Terminal.live("\(Units.count(attachment.entries)) entries, iteration \(batch.iteration.id)")
             }
             Terminal.endLive()
-            try writer.finish(reason: reason, endNs: Attachment.now(), rows: rows)
+            try writer.finish(reason: reason, endNs: attachment.endNs, rows: rows)
         } catch {
             Terminal.endLive()
             writer.discard()
