@@ -31,12 +31,13 @@ public final class Instance {
         path = tracefs.root + "/instances/\(Tracefs.prefix)-\(getpid())"
         Self.remove(path)
         guard unsafe mkdir(path, 0o700) == 0 else {
-            throw AttachError("\(path) cannot be made: \(systemError()); attach needs root.")
+            throw AttachError("A trace instance cannot be made: \(systemError()); attach needs root.")
         }
         probe = tracefs.addSlotProbe()
         do {
             guard let layout = PageLayout(parsing: try Files.read(tracefs.root + "/events/header_page")) else {
-                throw AttachError("\(tracefs.root)/events/header_page has a form that dirtyrec does not know.")
+                throw AttachError(
+                    "The trace's header_page has a form that dirtyrec does not know; please report this kernel.")
             }
             self.layout = layout
             decoder = try Self.setUp(path, pid: pid, probe: probe)
@@ -74,7 +75,8 @@ public final class Instance {
         for event in events {
             let file = path + "/events/" + event
             guard let format = EventFormat(parsing: try Files.read(file + "/format")), decoder.learn(format) else {
-                throw AttachError("\(file)/format lacks a field that dirtyrec needs; please report this kernel.")
+                throw AttachError(
+                    "The format of \(event) lacks a field that dirtyrec needs; please report this kernel.")
             }
             if event.hasSuffix("_push"), threads.count <= mostFiltered {
                 try set("events/\(event)/filter", threads.map { "common_pid==" + $0 }.joined(separator: "||"))
