@@ -18,7 +18,9 @@ let package = Package(
         .target(name: "Recorder", dependencies: ["KVM", "Guests", "TraceModel"]),
 
         .target(name: "TraceModel"),
-        .target(name: "Schemas", path: "schemas", resources: [.embedInCode("migrations"), .embedInCode("views")]),
+        .target(
+            name: "Schemas", path: "schemas",
+            resources: [.embedInCode("migrations"), .embedInCode("views"), .embedInCode("queries")]),
         // The few SQLite calls that Swift cannot import because they are variadic.
         .target(name: "CSQLiteShim"),
         .target(
@@ -27,6 +29,8 @@ let package = Package(
                 "TraceModel", "Schemas", "CSQLiteShim",
                 .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ]),
+        // Line editing for the SQL shell; the setters of libedit are variadic.
+        .target(name: "CLineEdit", linkerSettings: [.linkedLibrary("edit")]),
         .target(name: "Analysis", dependencies: ["TraceModel"]),
         .target(name: "Report", dependencies: ["TraceModel", "Analysis"]),
 
@@ -34,6 +38,7 @@ let package = Package(
             name: "dirtyrec",
             dependencies: [
                 "KVM", "Guests", "Recorder", "TraceModel", "TraceStore", "Analysis", "Report",
+                "CLineEdit",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
@@ -44,6 +49,7 @@ let package = Package(
 
         .testTarget(name: "TraceModelTests", dependencies: ["TraceModel"]),
         .testTarget(name: "TraceStoreTests", dependencies: ["TraceStore", "TraceModel"]),
+        .testTarget(name: "SQLTests", dependencies: ["TraceStore", "Analysis", "TraceModel", "Schemas"]),
         .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "TraceModel"]),
         .testTarget(name: "ReportTests", dependencies: ["Report", "Analysis", "TraceModel"]),
         .testTarget(name: "KVMTests", dependencies: ["KVM", "Guests"]),
@@ -53,7 +59,7 @@ let package = Package(
 )
 
 // One place for the rules of every Swift target of ours.
-for target in package.targets where !["CKVM", "CSQLiteShim"].contains(target.name) {
+for target in package.targets where !["CKVM", "CSQLiteShim", "CLineEdit"].contains(target.name) {
     target.swiftSettings = [
         .swiftLanguageMode(.v6),
         .strictMemorySafety(),
