@@ -128,3 +128,11 @@ extension NamedQuery.Parameter {
         text.hasPrefix("0x") ? Int64(text.dropFirst(2), radix: 16) : Int64(text)
     }
 }
+
+extension NamedQuery {
+    /// Parameters declared one a line, as in the documentation of a query: `limit  integer = 20. How many at most.`
+    public static func parameters(in text: String) -> [Parameter] {
+        let lines = text.split(separator: "\n").map { "  " + $0.drop { $0 == " " } }
+        return Documentation(["Parameters"] + lines).parameters.map(Parameter.init)
+    }
+}

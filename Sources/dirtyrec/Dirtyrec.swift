@@ -20,7 +20,8 @@ struct Dirtyrec: ParsableCommand {
             """,
         version: version,
         subcommands: [
-            Record.self, ReportCommand.self, Converge.self, SQL.self, Verify.self, Recover.self, Rows.self, Doctor.self,
+            Record.self, ReportCommand.self, Converge.self, SQL.self, NotebookCommand.self, Export.self, Verify.self,
+            Recover.self, Rows.self, Doctor.self,
         ])
 
     static func main() {

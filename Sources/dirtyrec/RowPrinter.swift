@@ -1,4 +1,5 @@
 import Foundation
+import Notebook
 import Report
 import TraceStore
 
@@ -11,7 +12,11 @@ struct RowPrinter {
     func run(_ sql: String, parameters: [String: SQLValue] = [:]) throws {
         let output = BufferedOutput()
         // What came before an error is shown before it.
-        defer { output.flush() }
+        let watchdog = Watchdog(session.file.path, limitNs: timeout?.ns)
+        defer {
+            watchdog.stop()
+            output.flush()
+        }
         var table: TableFormatter?
         var isFirst = true
         try session.run(sql, parameters: parameters, timeout: timeout.map { .nanoseconds($0.ns) }) { columns in
@@ -23,39 +28,6 @@ struct RowPrinter {
             table?.add(row.map(Value.init))
         }
         table?.finish()
-    }
-}
-
-/// stdout, in large pieces.
-final class BufferedOutput {
-    private static let pieceSize = 1 << 16
-    private let handle: FileHandle
-    private var waiting = Data()
-
-    init(_ handle: FileHandle = .standardOutput) { self.handle = handle }
-
-    func write(_ text: String) {
-        waiting.append(contentsOf: text.utf8)
-        if waiting.count >= Self.pieceSize { flush() }
-    }
-
-    func flush() {
-        handle.write(waiting)
-        waiting.removeAll(keepingCapacity: true)
-    }
-}
-
-extension Value {
-    /// The same value for a table.
-    init(_ value: SQLValue) {
-        self =
-            switch value {
-            case .null: .null
-            case .integer(let number): .integer(number)
-            case .real(let number): .real(number)
-            case .text(let text): .text(text)
-            case .blob(let bytes): .blob(bytes)
-            }
     }
 }
 
