@@ -102,7 +102,8 @@ import CCMark
 
     private static func makeText(_ node: OpaquePointer, isBlock: Bool) {
         guard let text = unsafe cmark_node_new(CMARK_NODE_TEXT) else { return }
-        unsafe cmark_node_set_literal(text, cmark_node_get_literal(node))
+        let literal = unsafe string(cmark_node_get_literal(node))
+        unsafe cmark_node_set_literal(text, literal.hasSuffix("\n") ? String(literal.dropLast()) : literal)
         var replacement = unsafe text
         if isBlock, let paragraph = unsafe cmark_node_new(CMARK_NODE_PARAGRAPH) {
             unsafe cmark_node_append_child(paragraph, text)

@@ -47,6 +47,9 @@ struct SQL: ParsableCommand {
     @Flag(help: .hidden)
     var reference = false
 
+    @Flag(help: .hidden)
+    var datasette = false
+
     @Option(help: "table, csv, tsv, json, jsonl or markdown.")
     var format: TableFormat?
 
@@ -66,7 +69,7 @@ struct SQL: ParsableCommand {
         guard [csv, json, format != nil].count(where: { $0 }) <= 1 else {
             throw ValidationError("Give one of --csv, --json and --format.")
         }
-        guard file != nil || list || reference else {
+        guard file != nil || list || reference || datasette else {
             throw ValidationError("Name a recording, or list what can be asked with: dirtyrec sql --list")
         }
         guard settings.isEmpty || sql != nil || script != nil || query != nil else {
@@ -77,6 +80,7 @@ struct SQL: ParsableCommand {
     func run() throws {
         let format = csv ? .csv : json ? .json : self.format ?? .table
         if reference { return FileHandle.standardOutput.write(Data(SQLReference.markdown.utf8)) }
+        if datasette { return FileHandle.standardOutput.write(Data(DatasetteMetadata.yaml.utf8)) }
         if list { return Catalog.list(format) }
         let named = try query.map { try Self.named($0, settings) }
         let session = try QuerySession(path: file ?? "")

@@ -85,7 +85,7 @@ import TraceStore
         ("DELETE FROM harvest", "only statements that read"), ("ATTACH ':memory:' AS x", "only statements that read"),
         ("CREATE TEMP TABLE t(x)", "only statements that read"), ("", "a result comes from one SELECT"),
         ("SELECT 1 AS x) ; DROP TABLE temp.early; --", "syntax error"), ("PRAGMA user_version = 3", "only statements"),
-        ("SELECT load_extension('x')", "only statements that read"), ("SELECT :x", "the parameter &#39;x&#39;"),
+        ("SELECT load_extension('x')", "not authorized to use function"), ("SELECT :x", "the parameter &#39;x&#39;"),
         ("WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x FROM n) SELECT max(x) FROM n", "time limit"),
         ("INSERT INTO temp.early VALUES (1)", "only statements that read"), ("DROP TABLE early", "only statements"),
         ("SELECT zeroblob(1e9)", "too big"), ("EXPLAIN SELECT 1", "syntax error"),
@@ -148,6 +148,8 @@ import TraceStore
         }
         let markdown = try run(text, format: .markdown).text
         let prose = markdown.components(separatedBy: "```").enumerated().filter { $0.offset % 2 == 0 }.map(\.element)
+            // What stands in a code span is text anyway.
+            .map { $0.replacing(/``.*?``/, with: "") }
         for part in prose {
             #expect(part.firstMatch(of: /(^|[^\\])<[a-z\/!]/) == nil, "an element could begin in: \(part)")
         }

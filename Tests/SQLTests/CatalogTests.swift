@@ -78,6 +78,12 @@ import TraceModel
         #expect(page == SQLReference.markdown, "docs/sql.md is stale: run scripts/gen-docs")
     }
 
+    @Test func `samples/datasette is what the catalog says`() throws {
+        let file = Self.root.appendingPathComponent("samples/datasette/metadata.yaml")
+        let yaml = try String(contentsOf: file, encoding: .utf8)
+        #expect(yaml == DatasetteMetadata.yaml, "samples/datasette/metadata.yaml is stale: run scripts/gen-docs")
+    }
+
     @Test func `settings are values, never SQL`() throws {
         let query = try NamedQuery.named("pages/history")
         #expect(try query.values(["gfn": "0x10"])["gfn"] == .integer(16))

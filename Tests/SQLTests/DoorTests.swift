@@ -80,7 +80,7 @@ import TraceModel
     @Test func `large results stream`() throws {
         let path = try recording()
         let query = """
-            WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 40000) SELECT hex(zeroblob(1500)) FROM n
+            WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 12000) SELECT hex(zeroblob(1500)) FROM n
             """
         let script = """
             import resource, subprocess, sys
@@ -88,7 +88,7 @@ import TraceModel
             child = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE)
             while piece := child.stdout.read(1 << 16): size += len(piece)
             child.wait()
-            print(size > 100_000_000, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 80_000, child.returncode)
+            print(size > 36_000_000, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 50_000, child.returncode)
             """
         let outcome = try run("python3", ["-c", script, Self.program, "sql", path, query, "--csv"])
         #expect(outcome.output == "True True 0\n", "\(outcome)")
