@@ -18,7 +18,7 @@ build: setup
 install: build
 	install -D -m 755 .build/release/dirtyrec $(DESTDIR)$(PREFIX)/bin/dirtyrec
 	install -d $(DESTDIR)$(PREFIX)/share/dirtyrec
-	cp -R schemas/views samples $(DESTDIR)$(PREFIX)/share/dirtyrec/
+	cp -R schemas/views schemas/queries samples $(DESTDIR)$(PREFIX)/share/dirtyrec/
 
 setup:
 	@scripts/setup

@@ -3,7 +3,8 @@ import Testing
 
 @Suite struct `The command line` {
     static let commands = [
-        "record", "report", "converge", "diff", "sql", "verify", "recover", "rows", "attach", "import", "doctor",
+        "record", "report", "converge", "diff", "sql", "notebook", "export", "verify", "recover", "rows", "attach",
+        "import", "doctor",
     ]
 
     @Test(arguments: commands)
