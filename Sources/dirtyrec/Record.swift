@@ -91,6 +91,18 @@ struct Record: ParsableCommand {
     @Option(help: ArgumentHelp("Label of the recording, as key=value; may be repeated.", valueName: "key=value"))
     var label: [String] = []
 
+    @Flag(help: ArgumentHelp("Say on stderr when an iteration is safe.", visibility: .hidden))
+    var logCommits = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Store nothing and say how far the guest got: discard (harvest all the same) or unlogged (no dirty logging).",
+            visibility: .hidden))
+    var measure: Measure?
+
+    /// Yardsticks for what recording costs the guest.
+    enum Measure: String, ExpressibleByArgument, CaseIterable { case discard, unlogged }
+
     func validate() throws {
         guard (1...4096).contains(vcpus) else {
             throw ValidationError(
@@ -114,12 +126,14 @@ struct Record: ParsableCommand {
         if let clearChunk { plan.clearChunkPages = clearChunk }
         plan.initiallySet = initiallySet
         plan.verify = verify
+        plan.logsWrites = measure != .unlogged
         return plan
     }
 
     func run() throws {
         let guest = try BuiltinGuest(workload: Workload(parsing: workload), vcpus: vcpus, memory: memory?.bytes)
         let recorder = try Recorder(plan: plan(), guest: guest)
+        if measure != nil { return try measureProgress(recorder) }
         let interruptions = Atomic(0)
         let path = output
         Termination.watch { count in
@@ -149,7 +163,8 @@ struct Record: ParsableCommand {
                     info.labels[parts[0]] = parts[1]
                 }
                 let file = try FileSink(
-                    RecordingWriter(path: path, info: info, slots: slots, options: .init(replace: force)))
+                    RecordingWriter(path: path, info: info, slots: slots, options: .init(replace: force)),
+                    logsCommits: logCommits)
                 sink.withLock { $0 = file }
                 live.start(counting: file)
                 return file
@@ -164,6 +179,18 @@ struct Record: ParsableCommand {
         if let failure = outcome.storeFailure { throw failure }
         try file.finish(outcome, rows: rows)
         try conclude(outcome, file.totals, recorder.info)
+    }
+
+    /// Runs the guest without a file.
+    private func measureProgress(_ recorder: Recorder) throws {
+        let sink = DiscardingSink()
+        var startNs: Int64 = 0
+        _ = try recorder.run { info, _ in
+            startNs = info.startNs
+            return sink
+        }
+        let last = sink.lastIteration
+        printResult("\(last.guestProgress ?? 0) operations in \(last.endNs - startNs) ns")
     }
 
     private static func quoted(_ argument: String) -> String {
