@@ -186,6 +186,8 @@ struct Replayer: Sendable {
         _ scenario: Scenario, start: Int64, from elapsed: (low: Int64, high: Int64),
         for duration: (low: Int64, high: Int64)
     ) -> (low: Int64, high: Int64)? {
+        // Beyond 73 years nothing is known, and sums would overflow.
+        guard elapsed.high < .max / 4 else { return nil }
         let origin = clock.table.boundaries[0] + start
         let earliest = origin + guestTime(elapsed.low, scenario, roundedUp: false)
         let latest = origin + guestTime(elapsed.high, scenario, roundedUp: true)
@@ -196,8 +198,9 @@ struct Replayer: Sendable {
         else { return nil }
         var low = Int64.max
         var high: Int64 = 0
-        // The window may begin anywhere in earliest...latest: stretch by stretch between boundaries.
-        for boundary in first...last {
+        // The window may begin anywhere in earliest...latest: stretch by stretch between boundaries. Beyond one length of
+        // the recording the stretches repeat.
+        for boundary in first...min(last, first + clock.table.groups + 1) {
             let begin = max(earliest, clock.time(of: boundary))
             let end = boundary == last ? latest : min(latest, clock.time(of: boundary + 1))
             guard let outer = clock.boundary(atOrAfter: end + longest),

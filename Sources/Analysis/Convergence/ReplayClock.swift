@@ -69,6 +69,7 @@ struct ReplayClock: Sendable {
         let beyond = time - start > length
         if beyond, extend == .none { return nil }
         let loops = beyond ? (time - start) / length : 0
+        guard loops < 1 << 40 else { return nil }
         let within = time - loops * length
         var low = 0
         var high = table.groups
