@@ -53,6 +53,13 @@ let package = Package(
         .executableTarget(
             name: "dirtyrec-bench", dependencies: ["CStoreBench", "TraceStore", "TraceModel"],
             path: "Benchmarks/StoreBench"),
+        // Asks everything of damaged and hostile recordings (scripts/fuzz).
+        .executableTarget(
+            name: "dirtyrec-fuzz",
+            dependencies: [
+                "TraceStore", "Analysis", "Report", "TraceModel", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            path: "Benchmarks/fuzz"),
 
         .testTarget(name: "TraceModelTests", dependencies: ["TraceModel"]),
         .testTarget(name: "TraceStoreTests", dependencies: ["TraceStore", "TraceModel"]),

@@ -2,7 +2,9 @@ import Foundation
 import Testing
 
 @Suite struct `The command line` {
-    static let commands = ["record", "report", "converge", "sql", "verify", "recover", "rows", "attach", "import", "doctor"]
+    static let commands = [
+        "record", "report", "converge", "sql", "verify", "recover", "rows", "attach", "import", "doctor",
+    ]
 
     @Test(arguments: commands)
     func `every command has help with an example`(command: String) throws {
