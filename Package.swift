@@ -11,6 +11,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.0"),
     ],
     targets: [
         // Constants, layout asserts and guest machine code. No logic.
@@ -20,7 +21,9 @@ let package = Package(
         .target(name: "Recorder", dependencies: ["KVM", "Guests", "TraceModel"]),
 
         .target(name: "TraceModel"),
-        .target(name: "Schemas", path: "schemas", resources: [.embedInCode("migrations"), .embedInCode("views")]),
+        .target(
+            name: "Schemas", path: "schemas",
+            resources: [.embedInCode("migrations"), .embedInCode("views"), .embedInCode("charts")]),
         // The virtual table that decodes segments: within our programs, and as an extension for any SQLite.
         .target(name: "CEntryTable"),
         .target(name: "EntryTable", dependencies: ["TraceModel", "CEntryTable"]),
@@ -35,7 +38,12 @@ let package = Package(
         // Entries that another VMM's guest made: tracefs live, trace files, text. No KVM.
         .target(name: "Tracing", dependencies: ["TraceModel"]),
         .target(name: "Analysis", dependencies: ["TraceModel"]),
-        .target(name: "Report", dependencies: ["TraceModel", "Analysis"]),
+        .target(
+            name: "Report",
+            dependencies: [
+                "TraceModel", "Analysis", "Schemas", .product(name: "Mustache", package: "swift-mustache"),
+            ],
+            resources: [.embedInCode("Resources")]),
 
         .executableTarget(
             name: "dirtyrec",
@@ -61,10 +69,14 @@ let package = Package(
             ],
             path: "Benchmarks/fuzz"),
 
+        // How long it takes to stop all vCPUs, by method (docs/sources.md).
+        .executableTarget(name: "stop-bench", dependencies: ["Recorder", "TraceModel"], path: "Benchmarks/StopBench"),
+
         .testTarget(name: "TraceModelTests", dependencies: ["TraceModel"]),
         .testTarget(name: "TraceStoreTests", dependencies: ["TraceStore", "TraceModel"]),
         .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "TraceModel"]),
-        .testTarget(name: "ReportTests", dependencies: ["Report", "Analysis", "TraceModel"]),
+        .testTarget(name: "ReportTests", dependencies: ["Report", "Analysis", "TraceModel", "TraceStore", "Schemas"]),
+        .testTarget(name: "GuestsTests", dependencies: ["Guests"]),
         .testTarget(name: "KVMTests", dependencies: ["KVM", "Guests"]),
         .testTarget(name: "RecorderTests", dependencies: ["Recorder", "TraceModel", "Guests", "KVM"]),
         .testTarget(name: "TracingTests", dependencies: ["Tracing", "TraceModel"]),

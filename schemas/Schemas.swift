@@ -19,5 +19,38 @@ public enum Schemas {
     public static let views = [PackageResources.dirty_sql, PackageResources.rates_sql, PackageResources.pages_sql]
         .map(text)
 
+    /// A question with its answer in SQL and, where a picture says more, its picture.
+    public struct Chart: Sendable {
+        /// Name of the question and of its data.
+        public let name: String
+        /// One statement that answers it on any finished recording.
+        public let sql: String
+        /// Vega-Lite specification that reads the answer's rows as the data set ``name``; nil where a table is all.
+        public let spec: String?
+    }
+
+    /// The questions of the HTML report, by name; notebooks can run the same statements and draw the same pictures.
+    public static let charts: [String: Chart] = Dictionary(
+        uniqueKeysWithValues: [
+            ("checkpoints", PackageResources.checkpoints_sql, PackageResources.checkpoints_vl_json),
+            ("convergence", PackageResources.convergence_sql, nil),
+            ("costs", PackageResources.costs_sql, PackageResources.costs_vl_json),
+            ("footprint", PackageResources.footprint_sql, PackageResources.footprint_vl_json),
+            ("granularity", PackageResources.granularity_sql, PackageResources.granularity_vl_json),
+            ("hottest", PackageResources.hottest_sql, nil),
+            ("iterations", PackageResources.iterations_sql, nil),
+            ("kvm_stats", PackageResources.kvm_stats_sql, nil),
+            ("losses", PackageResources.losses_sql, nil),
+            ("rate", PackageResources.rate_sql, PackageResources.rate_vl_json),
+            ("redirty", PackageResources.redirty_sql, PackageResources.redirty_vl_json),
+            ("ring_what_if", PackageResources.ring_what_if_sql, PackageResources.ring_what_if_vl_json),
+            ("shared", PackageResources.shared_sql, nil),
+            ("sharing", PackageResources.sharing_sql, PackageResources.sharing_vl_json),
+            ("stalls", PackageResources.stalls_sql, PackageResources.stalls_vl_json),
+            ("vcpus", PackageResources.vcpus_sql, PackageResources.vcpus_vl_json),
+            ("working_set", PackageResources.working_set_sql, PackageResources.working_set_vl_json),
+            ("working_set_windows", PackageResources.working_set_windows_sql, nil),
+        ].map { name, sql, spec in (name, Chart(name: name, sql: text(sql), spec: spec.map(text))) })
+
     private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 }

@@ -16,7 +16,7 @@ enum Hostile {
             )
         } + [
             ("pages in circles", circles), ("one page many rings", manyRings),
-            ("many empty iterations", manyIterations),
+            ("many short iterations", manyIterations),
             ("far apart pages", farApart), ("neighbouring pages of many vCPUs", manyVCPUs),
         ]
     }
@@ -152,7 +152,12 @@ enum Hostile {
     private static func manyIterations(_ path: String) throws {
         let writer = try RecordingWriter(path: path, info: Bases.info(), slots: Bases.slots)
         for id in 1...20_000 as ClosedRange<Int64> {
-            try writer.commit(IterationBatch(iteration: Iteration(id: id, startNs: id * 1000, endNs: id * 1000 + 1000)))
+            var batch = IterationBatch(iteration: Iteration(id: id, startNs: id * 1000, endNs: id * 1000 + 1000))
+            let harvest = Harvest(
+                iteration: id, source: .dirtyRing, vcpu: 0, cause: .periodic, sinceNs: id * 1000, tsNs: id * 1000 + 500,
+                entryCount: 2)
+            batch.harvests = [(harvest, [256 + GFN(id % 500), 256 + GFN(id % 7)])]
+            try writer.commit(batch)
         }
         try writer.finish(reason: .duration, endNs: 30_000_000)
     }

@@ -25,6 +25,7 @@ public enum Analyzer {
             timeline: collector.timeline.buckets,
             workingSet: WorkingSetWindow.ladder(windows)
                 + options.tausNs.compactMap { WorkingSetWindow.asked($0, windows) },
+            workingSetCourse: WorkingSetCourse.all(windows),
             footprint: gathered.footprint.ladder,
             redirty: Redirty(collector.pages, ticks: collector.ticks),
             granularity: Granularity.all(collector.pages.index.gfns, pageSize: pageSize),

@@ -14,6 +14,8 @@ public struct TraceAnalysis: Sendable, Equatable {
     public var timeline: [TimelineBucket]
     /// Writable working set (W1): windows on ticks, then those asked in time.
     public var workingSet: [WorkingSetWindow]
+    /// Writable working set over time, for a few window lengths.
+    public var workingSetCourse: [WorkingSetCourse]
     /// Footprint (W2).
     public var footprint: [FootprintPoint]
     /// Re-dirty intervals (W3).

@@ -20,6 +20,8 @@ public final class BuiltinGuest: Guest {
 
     /// What runs.
     public let workload: Workload
+    /// The words that named the workload.
+    public var label: String { workload.specification }
     /// Number of vCPUs.
     public let vcpus: Int
     /// Unlogged memory.
@@ -60,7 +62,7 @@ public final class BuiltinGuest: Guest {
         let tableAddress = pageTable + tables * 4096
         let tableBytes = workload.kind == .zipf ? Int(workload.pages) * MemoryLayout<ckvm_alias_entry>.stride : 0
         let lowSize = Self.roundUp(tableAddress + tableBytes, to: 2 << 20)
-        guard lowSize < Int(VirtualMachine.tssAddress) else {
+        guard lowSize <= 2 << 30 else {
             throw GuestError("The zipf table of \(workload.pages) pages does not fit below 2 GiB; use a smaller size=.")
         }
         low = try GuestMemory(size: lowSize)
@@ -185,7 +187,7 @@ public final class BuiltinGuest: Guest {
             case .idle: ckvm_entry_idle
             case .dma: ckvm_entry_dma
             }
-        try vcpu.startLongMode(
+        try vcpu.startUserMode(
             entry: UInt64(Self.codeAddress) + UInt64(entry), pageTable: UInt64(pageTable),
             argument: UInt64(parameters(of: vcpu.index)))
     }
@@ -204,7 +206,7 @@ public final class BuiltinGuest: Guest {
         let value = data.prefix(4).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         switch Int(port) {
         case CKVM_PORT_LIMIT: return reachLimit(of: vcpu.index)
-        case CKVM_PORT_PHASE: return .mark("vCPU \(vcpu.index): phase \(value)")
+        case CKVM_PORT_PHASE: return .mark(["vCPU \(vcpu.index): phase \(value)"])
         case CKVM_PORT_DMA: return .wrote(writeAsDevice(firstPage: value, vcpu: vcpu.index))
         default: return .unexpected
         }

@@ -24,6 +24,11 @@ struct Machine: Sendable {
             throw RecordError(
                 "This kernel lacks KVM_CAP_IMMEDIATE_EXIT (Linux 4.11); use a newer one.", isHostLack: true)
         }
+        if guest.needsKernelMode, !plan.slow, Host().kvmModule == "kvm_pvm" {
+            throw RecordError(
+                "This host's KVM (kvm_pvm) emulates kernel-mode code instruction by instruction, so a kernel would take hours to"
+                    + " boot; record in the nested rig (rig/README.md), or give --slow.", isHostLack: true)
+        }
         let vm = try system.makeVM()
         let most = system.maxRingEntries
         switch plan.source {
@@ -57,6 +62,7 @@ struct Machine: Sendable {
             throw RecordError(
                 "This KVM has no read-only slots, which --watch needs (Linux 3.7); leave it out.", isHostLack: true)
         }
+        try guest.prepare(vm)
         try guest.populate()
         for slot in map.slots { try vm.setMemory(slot.region, memory: slot.memory, offset: slot.offset) }
         var vcpus: [VCPU] = []

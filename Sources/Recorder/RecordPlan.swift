@@ -27,6 +27,8 @@ public struct RecordPlan: Sendable {
     public var watch: [Range<UInt64>] = []
     /// Changes of memory slots.
     public var slotEvents: [SlotEvent] = []
+    /// Whether a kernel-mode guest may run on a host that emulates kernel mode.
+    public var slow = false
     /// Nanoseconds that a vCPU has to answer a stop.
     public var stopTimeoutNs: Int64 = 2_000_000_000
     /// Entries that may wait to be written, 8 bytes each.

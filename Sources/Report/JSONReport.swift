@@ -35,6 +35,7 @@ public enum JSONReport {
             ),
             ("duplicates", duplicates(analysis.duplicates)),
             ("working_set", .array(analysis.workingSet.map(workingSet))),
+            ("working_set_course", .array(analysis.workingSetCourse.flatMap(workingSetCourse))),
             ("footprint", .array(analysis.footprint.map(footprint))),
             (
                 "redirty",
@@ -149,6 +150,15 @@ public enum JSONReport {
             ("windows", .integer(Int64(window.windows))), ("exact", .bool(window.isExact)),
             ("pages", pages(window.high)), ("pages_low", pages(window.low)),
         ])
+    }
+
+    private static func workingSetCourse(_ course: WorkingSetCourse) -> [JSON] {
+        course.points.map {
+            .object([
+                ("ticks", .integer(course.ticks)), ("last_tick", .integer($0.lastTick)),
+                ("end_ns", .integer($0.endNs)), ("pages", .integer($0.pages)),
+            ])
+        }
     }
 
     private static func footprint(_ point: FootprintPoint) -> JSON {

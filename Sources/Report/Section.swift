@@ -5,11 +5,14 @@ import TraceModel
 struct Section {
     var title: String
     private(set) var lines: [String] = []
+    /// Names and values, for pages that lay them out by themselves.
+    private(set) var fields: [(String, String)] = []
 
     init(_ title: String) { self.title = title }
 
     /// A name and its value.
     mutating func field(_ name: String, _ value: String) {
+        fields.append((name, value))
         lines.append("  " + name + String(repeating: " ", count: max(1, 15 - name.count)) + value)
     }
 

@@ -52,7 +52,7 @@ enum TextFidelity {
         return section
     }
 
-    private static func completeness(_ analysis: TraceAnalysis) -> String {
+    static func completeness(_ analysis: TraceAnalysis) -> String {
         let fidelity = analysis.fidelity
         if fidelity.isComplete { return "yes: no known loss" }
         var reasons: [String] = []

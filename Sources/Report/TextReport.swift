@@ -16,7 +16,7 @@ public enum TextReport {
 
     // MARK: Sections
 
-    private static func provenance(_ analysis: TraceAnalysis) -> Section {
+    static func provenance(_ analysis: TraceAnalysis) -> Section {
         let info = analysis.info
         var section = Section("Recording")
         section.field(

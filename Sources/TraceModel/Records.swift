@@ -168,7 +168,7 @@ public struct Iteration: Sendable, Equatable {
     public var endNs: Int64
     /// From the stop request until the last vCPU had left the guest; 0 in live mode.
     public var kickNs: Int64 = 0
-    /// From the stop request until vCPUs were let go again; 0 in live mode.
+    /// From the stop request until vCPUs were let go again, without what oracles took; 0 in live mode.
     public var pauseNs: Int64 = 0
     /// Reading rings, all harvests together.
     public var scanNs: Int64 = 0

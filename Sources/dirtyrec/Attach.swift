@@ -54,6 +54,7 @@ struct Attach: ParsableCommand {
 
     func run() throws {
         let monitor = try qmp.map { try QMP(socket: $0) }
+        let meter = monitor.map(DirtyRateMeter.init)
         guard let pid = pid ?? monitor?.peer else { throw AttachError("QEMU's process is unknown; add --pid PID.") }
         let stopping = StopFlag()
         Termination.watch { count in
@@ -63,17 +64,17 @@ struct Attach: ParsableCommand {
         }
         let target = try Target(pid: pid)
         let attachment = try Attachment(target, intervalNs: interval?.ns ?? 100_000_000)
-        let writer = try RecordingWriter(
-            path: output, info: describe(target, attachment), options: .init(replace: force))
-        let session = AttachSession(
-            attachment: attachment, meter: monitor.map(DirtyRateMeter.init), durationNs: duration?.ns)
+        var info = describe(target, attachment)
+        info.memoryBytes = meter?.memoryBytes ?? 0
+        let writer = try RecordingWriter(path: output, info: info, options: .init(replace: force))
+        let session = AttachSession(attachment: attachment, meter: meter, durationNs: duration?.ns)
         do {
             let reason = try session.run(until: { stopping.isSet }) { batch in
                 try writer.commit(batch)
                 Terminal.live("\(Units.count(attachment.entries)) entries, iteration \(batch.iteration.id)")
             }
             Terminal.endLive()
-            try writer.finish(reason: reason, endNs: Attachment.now(), rows: rows)
+            try writer.finish(reason: reason, endNs: attachment.endNs, rows: rows)
         } catch {
             Terminal.endLive()
             writer.discard()

@@ -1,3 +1,4 @@
+import Analysis
 import ArgumentParser
 import Foundation
 import Guests
@@ -26,6 +27,7 @@ struct Dirtyrec: ParsableCommand {
             Import.self,
             ReportCommand.self,
             Converge.self,
+            Diff.self,
             SQL.self,
             Verify.self,
             Recover.self,
@@ -47,6 +49,8 @@ struct Dirtyrec: ParsableCommand {
 enum Failure {
     /// The answer is no: a gate failed, a check found something, an entry was lost.
     static let no: Int32 = 1
+    /// Ends the command with that status; the reason has been said.
+    static let answerIsNo = ExitCode(no)
     private static let usage: Int32 = 2
     private static let host: Int32 = 3
     private static let input: Int32 = 4
@@ -58,7 +62,8 @@ enum Failure {
         case let error as RecordError: end(error.isHostLack ? host : usage, error.description)
         case let error as AttachError: end(host, error.description)
         case let error as ImportError: end(input, error.description)
-        case let error as GuestError: end(usage, error.description)
+        case let error as GuestError: end(error.isBrokenInput ? input : usage, error.description)
+        case let error as Gate.ParsingError: end(usage, error.description)
         case let error as RecordingError:
             end(status(of: error.problem), [error.description, error.hint].compactMap { $0 }.joined(separator: " "))
         case let error as ExitCode: Foundation.exit(error.rawValue)

@@ -10,6 +10,12 @@ final class FileSink: BatchSink {
         var iterations: Int64 = 0
         var counts = DuplicateCounts()
         var pages: Int64 = 0
+        /// Costs summed over the iterations, by name, in nanoseconds.
+        var costs: [String: Int64] = [:]
+        /// Rises of KVM's statistics, VM and vCPUs together, by the kernel's name.
+        var statistics: [String: Int64] = [:]
+        /// Operations that the guest has completed.
+        var guestProgress: Int64 = 0
     }
 
     private struct State {
@@ -47,6 +53,7 @@ final class FileSink: BatchSink {
             state.totals.iterations += 1
             state.totals.counts += state.classifier.counts
             state.totals.pages = Int64(state.index.count)
+            state.totals.add(batch)
         }
     }
 

@@ -1,5 +1,6 @@
 import Analysis
 import ArgumentParser
+import Foundation
 import Report
 import TraceModel
 import TraceStore
@@ -14,6 +15,7 @@ struct ReportCommand: ParsableCommand {
 
             Example:
               dirtyrec report demo.db --tau 1s,10s
+              dirtyrec report demo.db --html demo.html --open
             """)
 
     @Argument(help: "The recording.")
@@ -27,22 +29,68 @@ struct ReportCommand: ParsableCommand {
             "Windows of the writable working set, separated by commas (default: on ticks).", valueName: "times"))
     var tau: DurationList?
 
-    @Option(help: ArgumentHelp("Pages in each list of pages.", valueName: "n"))
-    var top = 16
+    @Option(help: ArgumentHelp("Pages in each list of pages (default: 16, with --html 64).", valueName: "n"))
+    var top: Int?
+
+    @Option(help: ArgumentHelp("Write one self-contained HTML page to this file.", valueName: "page"))
+    var html: String?
+
+    @Flag(help: "Show the page in the browser; with --html.")
+    var open = false
 
     func validate() throws {
-        guard (0...100_000).contains(top) else {
+        if let top, !(0...100_000).contains(top) {
             throw ValidationError("--top \(top) is not usable: give 0 to 100000.")
         }
+        guard html == nil || !json else { throw ValidationError("Give either --html or --json, not both.") }
+        guard html != nil || !open else { throw ValidationError("--open shows a page: give --html FILE as well.") }
     }
 
     func run() throws {
         let recording = try RecordingFile(path: file)
         var options = AnalysisOptions()
         options.tausNs = tau?.ns ?? []
-        options.topPages = top
+        options.topPages = top ?? (html == nil ? 16 : 64)
+        if let html { return try writePage(html, of: recording, options) }
         let analysis = try Analyzer.analyze(recording, options: options)
         printResult(json ? JSONReport.render(analysis).text(indented: true) : TextReport.render(analysis))
+    }
+
+    private func writePage(_ path: String, of recording: RecordingFile, _ options: AnalysisOptions) throws {
+        var options = options
+        options.convergence = HTMLReport.convergenceOptions
+        options.convergence.namesBlockingPages = false
+        let analysis = try Analyzer.analyze(recording, options: options)
+        let page = try HTMLReport(
+            recording, analysis: analysis, topPages: options.topPages, fileName: recording.path, vega: VegaBundle.find()
+        )
+        let session = try QuerySession(path: file)
+        let text = try page.render { sql in
+            var rows: [[JSON]] = []
+            try session.run(sql) { _ in
+            } row: {
+                rows.append($0.map(Self.json))
+            }
+            return rows
+        }
+        do { try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic) } catch {
+            throw ValidationError("Cannot write \(path): choose a file in a folder that exists and is writable.")
+        }
+        Terminal.say("Wrote \(path) (\(Units.size(Int64(text.utf8.count)))).")
+        if page.vega == nil {
+            Terminal.say("Its charts are static; scripts/vega installs what makes them interactive.")
+        }
+        if open { Browser.show(path) }
+    }
+
+    private static func json(_ value: SQLValue) -> JSON {
+        switch value {
+        case .null: .null
+        case .integer(let number): .integer(number)
+        case .real(let number): .number(number)
+        case .text(let text): .string(text)
+        case .blob(let bytes): .integer(Int64(bytes.count))
+        }
     }
 }
 

@@ -179,6 +179,17 @@ import TraceModel
         #expect(cell.throttle?.dirtyLimit == Int64(16_384))
     }
 
+    @Test func `a window that rounds may miss is no proof`() throws {
+        // Every tick of 1 s dirties the page, but a round of 1.2 s may begin within a tick and hold no whole one.
+        let trace = Traces.plain((0..<50).map { _ in [7] }, memoryPages: 1000)
+        let scenario = Scenario(bandwidth: 4096 * 10 / 12, downtimeNs: 1_000_000_000, policy: .qemu)
+        let replayer = try replayer(trace)
+        #expect(replayer.run(scenario, start: 0).verdict == .traceTooShort)
+        // Sent in 2 s, it always holds one.
+        let slow = Scenario(bandwidth: 2048, downtimeNs: 1_000_000_000, policy: .qemu)
+        #expect(replayer.run(slow, start: 0).verdict == .doesNotConverge)
+    }
+
     @Test func `throttling stretches the guest's time`() throws {
         // 4 new pages a tick, 2 sent a tick: λ = 2, and λ < 1 beyond 50 %. The limit of 80 pages makes the brackets small.
         let trace = Traces.plain((0..<600).map { tick in (0..<4).map { GFN(tick * 4 + $0) } }, memoryPages: 160)

@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct `The command line` {
     static let commands = [
-        "record", "report", "converge", "sql", "verify", "recover", "rows", "attach", "import", "doctor",
+        "record", "report", "converge", "diff", "sql", "verify", "recover", "rows", "attach", "import", "doctor",
     ]
 
     @Test(arguments: commands)
@@ -46,6 +46,8 @@ import Testing
         (["sql", "F/text.db", "SELECT 1"], 4, "is not an SQLite database"),
         (["verify", "F/other.db"], 4, "not a recording of dirtyrec"),
         (["converge", "F/text.db", "--bandwidth", "fast"], 2, "--bandwidth"),
+        (["diff", "F/text.db", "F/text.db", "--fail-if", "wws.p95 is big"], 2, "A gate"),
+        (["diff", "F/text.db", "F/text.db"], 4, "F/text.db is not an SQLite database."),
     ]
 
     @Test(arguments: refusals)

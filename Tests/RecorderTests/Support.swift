@@ -60,7 +60,7 @@ func record(
 /// A guest of a few bytes of machine code, in user or kernel mode, with one logged region at 4 GiB (RDI points to it).
 final class CodeGuest: Guest {
     let vcpus = 1
-    let isStepped = false
+    let label = "machine code"
     private let inner: BuiltinGuest
     private let code: [UInt8]
     private let kernelMode: Bool
@@ -79,10 +79,14 @@ final class CodeGuest: Guest {
     var regions: [GuestRegion] { inner.regions }
     func populate() throws { try inner.data.populate(offset: 0, bytes: inner.data.size) }
     func start(_ vcpu: VCPU) throws {
-        inner.low.write(code, at: 0x8000)
-        try vcpu.startLongMode(
-            entry: 0x8000, pageTable: inner.pageTableAddress, argument: BuiltinGuest.dataAddress, kernelMode: kernelMode
-        )
+        let (entry, pages, data) = (UInt64(0x8000), inner.pageTableAddress, BuiltinGuest.dataAddress)
+        // Kernel code gets its argument in RSI: mov rdi, rsi comes first.
+        inner.low.write((kernelMode ? [0x48, 0x89, 0xf7] : []) + code, at: Int(entry))
+        if kernelMode {
+            try vcpu.startKernelMode(entry: entry, pageTable: pages, gdt: (0x9000, 24), stack: 0xa000, argument: data)
+        } else {
+            try vcpu.startUserMode(entry: entry, pageTable: pages, argument: data)
+        }
     }
     func handle(_ exit: VCPUExit, of vcpu: VCPU) -> GuestAction { onExit(exit) }
     func completedOperations(of vcpu: Int) -> UInt64? { nil }

@@ -198,14 +198,15 @@ struct Replayer: Sendable {
         else { return nil }
         var low = Int64.max
         var high: Int64 = 0
-        // The window may begin anywhere in earliest...latest: stretch by stretch between boundaries. Beyond one length of
-        // the recording the stretches repeat.
-        for boundary in first...min(last, first + clock.table.groups + 1) {
+        // The window may begin anywhere in earliest...latest: stretch by stretch between boundaries. Of more than 64,
+        // neighbours are taken together, which widens the bracket a little: there may be millions.
+        let together = max(1, (last - first) / 64)
+        for boundary in stride(from: first, through: last, by: together) {
             let begin = max(earliest, clock.time(of: boundary))
-            let end = boundary == last ? latest : min(latest, clock.time(of: boundary + 1))
+            let end = boundary == last ? latest : min(latest, clock.time(of: boundary + together))
             guard let outer = clock.boundary(atOrAfter: end + longest),
                 let inner = clock.boundary(atOrBefore: begin + shortest),
-                let innerBegin = clock.boundary(atOrAfter: begin == end ? begin : begin + 1)
+                let innerBegin = clock.boundary(atOrAfter: together > 1 ? end : begin == end ? begin : begin + 1)
             else { return nil }
             high = max(high, clock.pages(after: boundary, through: outer).high)
             low = min(low, clock.pages(after: innerBegin, through: inner).low)

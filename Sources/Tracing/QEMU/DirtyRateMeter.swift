@@ -80,6 +80,19 @@ public final class DirtyRateMeter {
     /// A meter of the QEMU at the other end.
     public init(_ qmp: QMP) { self.qmp = qmp }
 
+    /// Bytes of the guest's memory; nil when QEMU does not say.
+    public var memoryBytes: Int64? {
+        struct Summary: Decodable {
+            let base: Int64
+            let plugged: Int64?
+            enum CodingKeys: String, CodingKey { case base = "base-memory", plugged = "plugged-memory" }
+        }
+        guard let summary: Summary = try? qmp.execute("query-memory-size-summary"),
+            (0...1 << 50).contains(summary.base), (0...1 << 50).contains(summary.plugged ?? 0)
+        else { return nil }
+        return summary.base + (summary.plugged ?? 0)
+    }
+
     /// Begins a window of 1 to 60 seconds.
     ///
     /// - Throws: ``AttachError``.

@@ -7,8 +7,10 @@ import TraceModel
 public final class Attachment {
     /// The process.
     public let target: Target
-    /// When it began.
+    /// From when on every event is seen.
     public let startNs: Int64
+    /// Up to when every event was seen; meaningful after ``finish(_:)``.
+    public private(set) var endNs: Int64 = 0
     private let instance: Instance
     private var assembler: Assembler
     private var pending: [RingEvent] = []
@@ -30,8 +32,8 @@ public final class Attachment {
         let tracefs = try Tracefs()
         tracefs.removeStale()
         self.target = target
-        startNs = Self.now()
         instance = try Instance(tracefs, pid: target.pid)
+        startNs = Self.now()
         assembler = Assembler(vcpuCount: target.vcpuCount, intervalNs: intervalNs, startNs: startNs)
     }
 
@@ -74,6 +76,7 @@ public final class Attachment {
     /// - Throws: what `commit` throws.
     public func finish(_ commit: (IterationBatch) throws -> Void) throws {
         let end = Self.now()
+        endNs = end
         defer { instance.end() }
         // Events of this very moment may take a while to become readable.
         usleep(useconds_t(Self.settleNs / 1000))

@@ -9,9 +9,15 @@ public final class Instance {
     private let layout: PageLayout
     private let decoder: EventDecoder
     private var readers: [CPUReader] = []
+    private var threads: Threads
 
     /// Bytes of a CPU's buffer: half a second of a guest that dirties 400,000 pages a second.
     private static let bufferKiB = 16 << 10
+
+    /// Pushes of other processes stay out of the buffer by the event's own filter, as long as it does not get too long;
+    /// what is left is sorted out by ``Threads``. `set_event_pid` would lose entries: KVM marks the page of the guest's
+    /// steal time when the vCPU's thread is switched out, and by then that filter looks at the next thread.
+    private static let mostFiltered = 100
 
     /// Whether memory slots are seen when the VMM sets them.
     public var seesSlots: Bool { probe != nil }
@@ -21,15 +27,17 @@ public final class Instance {
     /// - Throws: ``AttachError``. Nothing is left behind then.
     public init(_ tracefs: Tracefs, pid: Int32) throws {
         self.tracefs = tracefs
+        threads = Threads(of: pid)
         path = tracefs.root + "/instances/\(Tracefs.prefix)-\(getpid())"
         Self.remove(path)
         guard unsafe mkdir(path, 0o700) == 0 else {
-            throw AttachError("\(path) cannot be made: \(systemError()); attach needs root.")
+            throw AttachError("A trace instance cannot be made: \(systemError()); attach needs root.")
         }
         probe = tracefs.addSlotProbe()
         do {
             guard let layout = PageLayout(parsing: try Files.read(tracefs.root + "/events/header_page")) else {
-                throw AttachError("\(tracefs.root)/events/header_page has a form that dirtyrec does not know.")
+                throw AttachError(
+                    "The trace's header_page has a form that dirtyrec does not know; please report this kernel.")
             }
             self.layout = layout
             decoder = try Self.setUp(path, pid: pid, probe: probe)
@@ -59,17 +67,19 @@ public final class Instance {
         try set("buffer_size_kb", String(bufferKiB))
         // When a buffer is full new events are dropped and counted; nothing that was seen changes.
         try set("options/overwrite", "0")
-        try set("options/event-fork", "1")
         let threads = Files.list("/proc/\(pid)/task")
         guard !threads.isEmpty else { throw AttachError("There is no process \(pid).") }
-        try set("set_event_pid", threads.joined(separator: " "))
         var decoder = EventDecoder()
         let events =
             EventDecoder.tracepoints.map { "kvm/" + $0 } + (probe.map { [$0 + "/" + EventDecoder.slotProbe] } ?? [])
         for event in events {
             let file = path + "/events/" + event
             guard let format = EventFormat(parsing: try Files.read(file + "/format")), decoder.learn(format) else {
-                throw AttachError("\(file)/format lacks a field that dirtyrec needs; please report this kernel.")
+                throw AttachError(
+                    "The format of \(event) lacks a field that dirtyrec needs; please report this kernel.")
+            }
+            if event.hasSuffix("_push"), threads.count <= mostFiltered {
+                try set("events/\(event)/filter", threads.map { "common_pid==" + $0 }.joined(separator: "||"))
             }
             try set("events/\(event)/enable", "1")
         }
@@ -87,16 +97,18 @@ public final class Instance {
 
     /// Appends the events up to now, in no order between CPUs, to `events`.
     ///
-    /// - Returns: losses that the kernel told of, as sentences.
     /// - Throws: ``AttachError`` when the trace cannot be read any more.
     public func read(upTo ns: Int64, into events: inout [RingEvent]) throws {
+        threads.forgetStrangers()
         for reader in readers {
             do {
                 try reader.readPages(upTo: ns) { page in
                     var last = Int64.min
                     _ = try layout.forEachRecord(in: page) { record, time in
                         last = time
-                        if let event = decoder.decode(record, ns: time) { events.append(event) }
+                        if let event = decoder.decode(record, ns: time), threads.contains(event.pid) {
+                            events.append(event)
+                        }
                     }
                     return last
                 }
@@ -122,6 +134,24 @@ public final class Instance {
         }
         return dropped
     }
+}
+
+/// Which threads belong to a process. VMMs start threads at any time: QEMU's migration thread harvests rings.
+private struct Threads {
+    private let folder: String
+    private var known: [Int: Bool] = [:]
+
+    init(of pid: Int32) { folder = "/proc/\(pid)/task/" }
+
+    mutating func contains(_ thread: Int) -> Bool {
+        if let isOurs = known[thread] { return isOurs }
+        let isOurs = Files.exists(folder + String(thread))
+        known[thread] = isOurs
+        return isOurs
+    }
+
+    /// The number of a stranger that ended may become one of ours.
+    mutating func forgetStrangers() { known = known.filter(\.value) }
 }
 
 /// Reads one CPU's buffer in the kernel's own binary form.

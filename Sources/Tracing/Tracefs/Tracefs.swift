@@ -10,9 +10,11 @@ public struct AttachError: Error, Sendable, Equatable, CustomStringConvertible {
 }
 
 /// The kernel's trace file system.
-public struct Tracefs: Sendable {
-    /// Where it is mounted.
-    public let root: String
+public final class Tracefs: Sendable {
+    /// A path that leads into it as long as this object lives, even if somebody unmounts it meanwhile: what was switched
+    /// on can always be switched off.
+    let root: String
+    private let folder: CInt
 
     /// Finds the mounted file system.
     ///
@@ -26,14 +28,19 @@ public struct Tracefs: Sendable {
             throw AttachError(
                 "The trace file system is not mounted; as root: mount -t tracefs nodev /sys/kernel/tracing")
         }
-        root = String(found[1])
+        let mount = String(found[1])
+        folder = unsafe open(mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard folder >= 0 else { throw AttachError("\(mount) cannot be opened: \(systemError()).") }
+        root = "/proc/self/fd/\(folder)"
         guard unsafe access(root + "/instances", W_OK) == 0 else {
-            throw AttachError("\(root) may not be written; attach needs root.")
+            throw AttachError("\(mount) may not be written; attach needs root.")
         }
         guard Files.exists(root + "/events/kvm/kvm_dirty_ring_push/format") else {
             throw AttachError("This kernel has no tracepoint kvm:kvm_dirty_ring_push; load kvm, Linux 5.11 or newer.")
         }
     }
+
+    deinit { close(folder) }
 
     /// What dirtyrec names its instances and probes after: the process that owns them.
     static let prefix = "dirtyrec"

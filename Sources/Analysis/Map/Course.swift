@@ -1,0 +1,48 @@
+import TraceModel
+
+/// What one stretch of a recording cost, and who dirtied how much. Stretches are those of the timeline.
+public struct CourseColumn: Sendable, Equatable {
+    /// First iteration (1…).
+    public var firstTick: Int64
+    /// Number of iterations.
+    public var ticks: Int64 = 0
+    /// When it begins, nanoseconds on CLOCK_MONOTONIC.
+    public var startNs: Int64
+    /// When it ends, nanoseconds on CLOCK_MONOTONIC.
+    public var endNs: Int64
+    /// Entries by layer: in the order of ``DirtyMap/layers``.
+    public var entries: [Int64]
+    /// Harvests.
+    public var harvests: Int64 = 0
+    /// Reading rings, in nanoseconds.
+    public var scanNs: Int64 = 0
+    /// `KVM_GET_DIRTY_LOG`, in nanoseconds.
+    public var getNs: Int64 = 0
+    /// `KVM_CLEAR_DIRTY_LOG`, in nanoseconds.
+    public var clearNs: Int64 = 0
+    /// `KVM_RESET_DIRTY_RINGS`, in nanoseconds.
+    public var resetNs: Int64 = 0
+    /// From stop requests until vCPUs ran again, in nanoseconds.
+    public var pauseNs: Int64 = 0
+    /// Exits because a ring was full.
+    public var ringFull: Int64 = 0
+    /// How long vCPUs stood still because of them, in nanoseconds.
+    public var stallNs: Int64 = 0
+
+    mutating func add(_ harvest: Harvest, layer: Int) {
+        entries[layer] += Int64(harvest.entryCount)
+        harvests += 1
+        if harvest.cause == .ringFull { ringFull += 1 }
+        stallNs &+= harvest.stallNs
+    }
+
+    mutating func add(_ iteration: Iteration) {
+        ticks += 1
+        scanNs &+= iteration.scanNs
+        getNs &+= iteration.getNs
+        clearNs &+= iteration.clearNs
+        resetNs &+= iteration.resetNs
+        pauseNs &+= iteration.pauseNs
+        endNs = max(endNs, iteration.endNs)
+    }
+}

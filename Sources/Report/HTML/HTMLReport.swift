@@ -1,0 +1,115 @@
+import Analysis
+import Mustache
+import Schemas
+import TraceModel
+
+/// One self-contained HTML file that shows what a recording says.
+public struct HTMLReport {
+    /// The answers.
+    public var analysis: TraceAnalysis
+    /// The picture.
+    public var map: DirtyMap
+    /// Memory slots.
+    public var slots: [MemorySlot]
+    /// Markers.
+    public var markers: [Marker]
+    /// Losses.
+    public var losses: [Loss]
+    /// Pages in each list of pages.
+    public var topPages: Int
+    /// The recording's file name, as commands on the page name it.
+    public var fileName: String
+    /// Vega's bundle, which makes charts interactive; nil when it is not installed.
+    public var vega: String?
+
+    /// A grid wide enough to look at, which holds every cell of the default one.
+    public static var convergenceOptions: ConvergenceOptions {
+        var options = ConvergenceOptions()
+        options.bandwidths = [125_000_000, 312_500_000, 625_000_000, 1_250_000_000, 3_125_000_000, 12_500_000_000]
+        options.downtimesNs = [10_000_000, 50_000_000, 100_000_000, 300_000_000, 1_000_000_000, 3_000_000_000]
+        return options
+    }
+
+    /// Reads `trace` for its picture.
+    ///
+    /// - Throws: whatever reading the recording throws.
+    public init(_ trace: some Trace, analysis: TraceAnalysis, topPages: Int, fileName: String, vega: String?) throws {
+        self.analysis = analysis
+        map = try DirtyMap(trace)
+        slots = try trace.slots
+        markers = try trace.markers
+        losses = try trace.losses
+        self.topPages = topPages
+        self.fileName = fileName
+        self.vega = vega
+    }
+
+    /// Every set of rows on the page, with the statement that gives the same rows.
+    public func sets(query: PageQuery) throws -> [PageData] { try PageSets.all(self, query: query) }
+
+    /// The page.
+    ///
+    /// - Parameter query: Runs a statement on the recording, for the few tables that the analysis does not hold.
+    public func render(query: PageQuery) throws -> String {
+        let sets = try sets(query: query)
+        let picture = MapPicture(map)
+        let style = Self.resource(PackageResources.report_css)
+        let scripts = [
+            vega, Self.resource(PackageResources.format_js), Self.resource(PackageResources.map_js),
+            Self.resource(PackageResources.page_js),
+        ].compactMap { $0 }
+        let page = PageContext(report: self, sets: Dictionary(uniqueKeysWithValues: sets.map { ($0.name, $0) }))
+        var context = page.all
+        context["csp"] = Self.policy(style: style, scripts: scripts)
+        context["style"] = style
+        context["scripts"] = scripts.map(Self.harmless)
+        context["mapPicture"] = picture.dataURL
+        context["data"] = HTML.embed(data(sets, picture))
+        context["specs"] =
+            "{" + sets.compactMap { set in set.spec.map { "\"\(set.name)\":\($0)" } }.joined(separator: ",") + "}"
+        let library = MustacheLibrary(templates: [
+            "page": try MustacheTemplate(string: Self.resource(PackageResources.page_mustache)),
+            "chart": try MustacheTemplate(string: Self.resource(PackageResources.chart_mustache)),
+            "rows": try MustacheTemplate(string: Self.resource(PackageResources.rows_mustache)),
+        ])
+        return library.render(context, withTemplate: "page") ?? ""
+    }
+
+    private func data(_ sets: [PageData], _ picture: MapPicture) -> JSON {
+        let origin = analysis.info.startNs
+        func seconds(_ ns: Int64) -> JSON { .number(Double(ns - origin) / 1e9) }
+        return .object([
+            ("pageSize", .integer(analysis.info.pageSize)),
+            ("map", picture.json(slots: slots, origin: origin)),
+            (
+                "markers",
+                .array(
+                    markers.prefix(1000).map { .array([seconds($0.tsNs), .string(Sanitizer.line($0.text))]) })
+            ),
+            (
+                "phases",
+                .array(
+                    analysis.phases.phases.prefix(200).map {
+                        .array([seconds($0.startNs), seconds($0.endNs), .integer($0.pages)])
+                    })
+            ),
+            ("sets", .object(sets.map { ($0.name, $0.json) })),
+            ("cells", .array(analysis.convergence.grid.map(ConvergenceView.cell))),
+            ("convergenceSQL", .string(ConvergenceView.template)),
+        ])
+    }
+
+    /// Only what is in the file: no request, no other script, no other style.
+    private static func policy(style: String, scripts: [String]) -> String {
+        func hash(_ text: String) -> String { "'sha256-\(Base64.encode(SHA256.digest(text.utf8)))'" }
+        return "default-src 'none'; script-src \(scripts.map { hash(harmless($0)) }.joined(separator: " ")); "
+            + "style-src \(hash(style)); img-src data:; base-uri 'none'; form-action 'none'"
+    }
+
+    /// A script whose strings cannot end its element.
+    private static func harmless(_ script: String) -> String {
+        script.replacing("</script", with: "<\\/script").replacing("<!--", with: "<\\!--")
+    }
+
+    static func resource(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+}

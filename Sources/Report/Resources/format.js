@@ -1,0 +1,49 @@
+"use strict";
+// Figures as the rest of dirtyrec writes them, and the data of the page.
+const dirtyrec = (() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const grouped = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+
+  function scaled(value, base, units) {
+    let place = 0;
+    while (Math.abs(value) >= base - base / 20000 && place < units.length - 1) { value /= base; place += 1; }
+    const size = Math.abs(value);
+    const digits = Number.isInteger(value) ? 0 : size < 10 ? 3 : size < 100 ? 2 : size < 1000 ? 1 : 0;
+    return value.toFixed(digits) + " " + units[place];
+  }
+  const count = (n) => grouped.format(n);
+  const duration = (ns) => Math.abs(ns) < 6e11 ? scaled(ns, 1000, ["ns", "µs", "ms", "s"])
+    : Math.floor(ns / 6e10) + " min " + Math.round(ns / 1e9) % 60 + " s";
+  const size = (n) => scaled(n, 1024, ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]);
+  const hex = (n) => "0x" + n.toString(16);
+  const rate = (n) => scaled(n, 1000, ["", "k", "M", "G"]).replace(/ $/, "") + "/s";
+  function percent(n) {
+    if (n === 0 || n === 1) return n * 100 + " %";
+    if (n < 0.001) return "< 0.1 %";
+    return n > 0.999 ? "> 99.9 %" : (n * 100).toFixed(1) + " %";
+  }
+  const kinds = {
+    text: String, count, hex, rate, share: percent, nanoseconds: duration, bytes: size,
+    decimal: (n) => n.toFixed(2), seconds: (n) => n.toFixed(3),
+  };
+  const figure = (value, kind) =>
+    value === null ? "–" : typeof value === "number" ? (kinds[kind] ?? String)(value) : String(value);
+
+  // One figure, or low..high, or at least low.
+  function bracket(pair, print) {
+    if (!pair) return "-";
+    if (pair[1] === null) return "≥ " + print(pair[0]);
+    const [low, high] = pair.map(print);
+    return low === high ? high : low + ".." + high;
+  }
+
+  const listeners = [];
+  // What is selected on the map: seconds and GFNs, or null.
+  let selection = null;
+  return {
+    data, count, duration, size, hex, percent, figure, bracket,
+    get selection() { return selection; },
+    select(next) { selection = next; for (const listener of listeners) listener(next); },
+    onSelect(listener) { listeners.push(listener); },
+  };
+})();

@@ -1,0 +1,210 @@
+"use strict";
+// Tables that sort, filter and copy; cells that show their rounds; charts that Vega draws when it is here.
+(() => {
+  const { data, figure, bracket, count, size, duration } = dirtyrec;
+  const element = (name, text, attributes = {}) => {
+    const made = document.createElement(name);
+    if (text !== undefined) made.textContent = text;
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    return made;
+  };
+  const maxRows = 2000;
+
+  // Which rows of a set lie in the selection: by time, by iteration, or by GFN, whichever it has.
+  function selected(set, rows) {
+    const chosen = dirtyrec.selection;
+    if (!chosen) return rows;
+    const place = (key) => set.columns.findIndex((column) => column[0] === key);
+    const start = place("start_s"), end = place("end_s"), gfn = place("gfn"), at = place("at_s");
+    if (gfn >= 0) return rows.filter((row) => row[gfn] >= chosen.low && row[gfn] <= chosen.high);
+    if (start >= 0 && end >= 0) return rows.filter((row) => row[start] < chosen.end && row[end] > chosen.start);
+    if (end >= 0 || at >= 0) {
+      const time = end >= 0 ? end : at;
+      return rows.filter((row) => row[time] > chosen.start && row[time] <= chosen.end);
+    }
+    return rows;
+  }
+
+  async function copy(text, button) {
+    const before = button.textContent;
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const area = element("textarea", text);
+      document.body.append(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+    }
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = before; }, 1200);
+  }
+  const field = (value) => {
+    // A spreadsheet must not run what a guest wrote.
+    const text = value === null ? "" : typeof value === "number" ? String(value) : /^[=+\-@\t]/.test(value) ? "'" + value : value;
+    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+
+  function makeTable(table) {
+    const set = data.sets[table.dataset.rows];
+    let sort = null, filter = "";
+    const body = table.tBodies[0];
+    const heads = [...table.tHead.rows[0].cells];
+    const more = table.closest("article").querySelector(".more");
+    const shownRows = () => {
+      let rows = selected(set, set.rows);
+      if (filter) {
+        rows = rows.filter((row) => row.some((value, column) =>
+          figure(value, set.columns[column][2]).toLowerCase().includes(filter) || String(value).toLowerCase().includes(filter)));
+      }
+      if (sort) {
+        const { column, down } = sort;
+        rows = [...rows].sort((one, other) => {
+          const a = one[column], b = other[column];
+          const order = a === b ? 0 : a === null ? -1 : b === null ? 1 : a < b ? -1 : 1;
+          return down ? -order : order;
+        });
+      }
+      return rows;
+    };
+    function render() {
+      const rows = shownRows();
+      body.replaceChildren(...rows.slice(0, maxRows).map((row) => {
+        const line = element("tr");
+        row.forEach((value, column) => {
+          const kind = set.columns[column][2];
+          line.append(element("td", figure(value, kind), { class: kind === "text" ? "t" : "n" }));
+        });
+        return line;
+      }));
+      more.textContent = rows.length > maxRows ? `The first ${count(maxRows)} of ${count(rows.length)}.`
+        : rows.length < set.rows.length ? `${count(rows.length)} of ${count(set.rows.length)}.` : "";
+    }
+    heads.forEach((head, column) => {
+      const button = element("button", head.textContent, { type: "button" });
+      button.addEventListener("click", () => {
+        const down = sort && sort.column === column ? !sort.down : set.columns[column][2] !== "text";
+        sort = { column, down };
+        for (const other of heads) other.removeAttribute("aria-sort");
+        head.setAttribute("aria-sort", down ? "descending" : "ascending");
+        render();
+      });
+      head.replaceChildren(button);
+    });
+    const tools = element("div", undefined, { class: "tools" });
+    const input = element("input", undefined, { type: "search", placeholder: "Filter rows", "aria-label": "Filter rows" });
+    input.addEventListener("input", () => { filter = input.value.trim().toLowerCase(); render(); });
+    const csv = element("button", "Copy as CSV", { type: "button", class: "copy" });
+    csv.addEventListener("click", () => copy([set.columns.map((column) => column[0]), ...shownRows()]
+      .map((row) => row.map(field).join(",")).join("\n") + "\n", csv));
+    tools.append(input, csv);
+    table.closest(".scroll").before(tools);
+    const details = table.closest("details");
+    const isOpen = () => !details || details.open;
+    details?.addEventListener("toggle", () => { if (details.open) render(); });
+    dirtyrec.onSelect(() => { if (isOpen()) render(); });
+    if (isOpen()) render();
+  }
+
+  // A cell of the convergence grid shows its rounds, and the statement that counts them anew.
+  function showCell(button) {
+    const cell = data.cells[Number(button.dataset.cell)];
+    for (const other of document.querySelectorAll("[data-cell]")) other.setAttribute("aria-pressed", String(other === button));
+    const card = document.getElementById("rounds");
+    card.querySelector(".cell-title").textContent = cell.title;
+    card.querySelector(".cell-sentence").textContent = cell.sentence
+      + (cell.count > cell.rounds.length ? ` The first ${cell.rounds.length} of ${count(cell.count)} rounds.` : "");
+    card.querySelector("tbody").replaceChildren(...cell.rounds.map((round, number) => {
+      const [start, pages, bytes, lasts, dirty] = round;
+      const line = element("tr");
+      const texts = [number + 1, bracket(start, duration), bracket(pages, count), bracket(bytes, size), bracket(lasts, duration), bracket(dirty, count)];
+      for (const text of texts) line.append(element("td", String(text), { class: "n" }));
+      return line;
+    }));
+    const known = cell.rounds.map((round, number) => [number + 1, round]).filter(([, round]) => round[4] && round[4][1] !== null);
+    const values = known.map(([number, [start, , , lasts]]) =>
+      `(${number}, ${cell.start_ns + start[0]}, ${cell.start_ns + start[1]}, ${lasts[0]}, ${lasts[1]})`).join(", ");
+    card.querySelector("code").textContent = values ? data.convergenceSQL.replace("ROUNDS", values) : "";
+    card.querySelector(".sql").hidden = !values;
+  }
+
+  for (const table of document.querySelectorAll("table[data-rows]")) makeTable(table);
+  for (const button of document.querySelectorAll("[data-cell]")) button.addEventListener("click", () => showCell(button));
+  for (const pre of document.querySelectorAll("pre[data-sql]")) {
+    const button = element("button", "Copy", { type: "button", class: "copy" });
+    button.addEventListener("click", () => copy(pre.textContent, button));
+    pre.after(button);
+  }
+
+  // MARK: Vega
+
+  const embed = globalThis.vegaEmbed;
+  if (!embed) { document.documentElement.dataset.ready = "true"; return; }
+  const specs = JSON.parse(document.getElementById("specs").textContent);
+  const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const views = new Map();
+  const rowsOf = (name) => {
+    const set = data.sets[name];
+    const keys = set.columns.map((column) => column[0]);
+    return selected(set, set.rows).map((row) => Object.fromEntries(keys.map((key, place) => [key, row[place]])));
+  };
+  const hint = element("div", undefined, { id: "tip", hidden: "" });
+  document.body.append(hint);
+  // Our own tooltip: text only, and no style that the policy would have to allow.
+  function tooltip(_, event, item, value) {
+    if (!value) { hint.hidden = true; return; }
+    hint.textContent = typeof value === "object" ? Object.entries(value).map(([key, text]) => `${key}: ${text}`).join("\n") : String(value);
+    hint.hidden = false;
+    hint.style.left = Math.min(event.clientX + 14, innerWidth - hint.offsetWidth - 8) + "px";
+    hint.style.top = Math.min(event.clientY + 14, innerHeight - hint.offsetHeight - 8) + "px";
+  }
+  function theme() {
+    const colors = ["--s0", "--s1", "--s2", "--s3", "--s4", "--s5", "--s6", "--s7"].map(style);
+    const font = "system-ui, sans-serif";
+    return {
+      background: null, font, view: { stroke: null }, range: { category: colors }, padding: 0,
+      axis: {
+        labelColor: style("--muted"), titleColor: style("--muted"), gridColor: style("--grid"), domainColor: style("--line"),
+        tickColor: style("--line"), labelFontSize: 11.5, titleFontSize: 11.5, titleFontWeight: "normal", titlePadding: 8, tickCount: 5,
+      },
+      axisY: { domain: false, ticks: false },
+      legend: { orient: "top", labelColor: style("--muted"), titleColor: style("--muted"), labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal", symbolType: "stroke", offset: 6 },
+      line: { strokeWidth: 1.6 }, bar: { color: colors[0] }, mark: { color: colors[0] },
+    };
+  }
+  async function drawChart(figureElement) {
+    const name = figureElement.dataset.chart;
+    const holder = element("div", undefined, { class: "vega", "data-vega": name });
+    const before = [...figureElement.children];
+    figureElement.append(holder);
+    const spec = { ...specs[name], data: { name }, datasets: { [name]: rowsOf(name) } };
+    const result = await embed(holder, spec, {
+      ast: true, actions: false, renderer: "svg", defaultStyle: false, tooltip, config: theme(), hover: true,
+    });
+    for (const old of before) old.remove();
+    views.set(name, { figureElement, result });
+    holder.dataset.ready = "true";
+  }
+  const waiting = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (!entry.isIntersecting) continue;
+      waiting.unobserve(entry.target);
+      // One by one, so that the page stays responsive.
+      queue = queue.then(() => new Promise((resolve) => setTimeout(resolve))).then(() => drawChart(entry.target));
+    }
+  }, { rootMargin: "300px" });
+  let queue = Promise.resolve();
+  for (const chart of document.querySelectorAll("[data-chart]")) if (specs[chart.dataset.chart]) waiting.observe(chart);
+
+  dirtyrec.onSelect(() => {
+    hint.hidden = true;
+    for (const [name, { result }] of views) result.view.data(name, rowsOf(name)).runAsync();
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    for (const [, { figureElement, result }] of views) {
+      result.finalize();
+      queue = queue.then(() => drawChart(figureElement));
+    }
+  });
+  document.documentElement.dataset.ready = "true";
+})();
