@@ -69,6 +69,13 @@ let package = Package(
         .executableTarget(
             name: "dirtyrec-bench", dependencies: ["CStoreBench", "TraceStore", "TraceModel"],
             path: "Benchmarks/StoreBench"),
+        // Asks everything of damaged and hostile recordings (scripts/fuzz).
+        .executableTarget(
+            name: "dirtyrec-fuzz",
+            dependencies: [
+                "TraceStore", "Analysis", "Report", "TraceModel", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            path: "Benchmarks/fuzz"),
 
         // How long it takes to stop all vCPUs, by method (docs/sources.md).
         .executableTarget(name: "stop-bench", dependencies: ["Recorder", "TraceModel"], path: "Benchmarks/StopBench"),

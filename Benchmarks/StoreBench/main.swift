@@ -1,4 +1,8 @@
-// Measures the store against plain C on the same SQLite. Usage: dirtyrec-bench [entries in millions] [rounds]
+// Measures the store against plain C on the same SQLite; `make bench` runs all of it and the rest of the benchmarks.
+//
+//     dirtyrec-bench [entries in millions] [rounds]
+//     dirtyrec-bench make FILE MILLIONS    writes a synthetic recording
+//     dirtyrec-bench scan FILE             reads gfn from its rows, in C
 
 import CStoreBench
 import Foundation
@@ -25,6 +29,20 @@ struct Sum: TraceVisitor {
     var sum: UInt64 = 0
     mutating func visit(_ harvest: Harvest, gfns: [GFN]) { for gfn in gfns { sum &+= gfn } }
     mutating func visit(_ iteration: Iteration) {}
+}
+
+if CommandLine.arguments.count > 2 {
+    let path = CommandLine.arguments[2]
+    if CommandLine.arguments[1] == "make" {
+        try Synthetic.write(path, entries: 1_000_000 * (Int(CommandLine.arguments[3]) ?? 10))
+        exit(0)
+    }
+    if CommandLine.arguments[1] == "scan" {
+        var sum: UInt64 = 0
+        try check(unsafe cbench_scan_rows(path, &sum))
+        print(sum)
+        exit(0)
+    }
 }
 
 let entries = 1_000_000 * (CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 10)

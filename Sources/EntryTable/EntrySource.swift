@@ -12,6 +12,8 @@ import TraceModel
     private var timeBuffer: UnsafeMutablePointer<Int64>?
     private var lowest: Int64 = 0
     private var highest: Int64 = 0
+    /// Where the harvest decoded last begins. Pages of a hostile file's index may refer to each other in circles.
+    private var latestFirst: Int64 = 0
 
     /// What went wrong, when something did.
     private(set) var failure = ""
@@ -44,7 +46,7 @@ import TraceModel
         unsafe ext_reset(harvests)
         unsafe ext_bind(harvests, 1, lowest)
         unsafe ext_bind(harvests, 2, highest)
-        (self.lowest, self.highest) = (lowest, highest)
+        (self.lowest, self.highest, latestFirst) = (lowest, highest, 0)
     }
 
     /// Decodes the next harvest with entries in the range and points `cursor` at the first; at the end, the cursor is
@@ -59,6 +61,12 @@ import TraceModel
                 failure = unsafe "table harvest: \(String(cString: ext_error(database)))"
                 return false
             }
+            let first = unsafe ext_int64(harvests, 4)
+            guard first > latestFirst else {
+                failure = unsafe "harvest row \(ext_int64(harvests, 0)): first_seq does not ascend"
+                return false
+            }
+            latestFirst = first
             do { try unsafe decode(into: &cursor) } catch {
                 failure = unsafe "harvest row \(ext_int64(harvests, 0)): \(error)"
                 return false

@@ -56,7 +56,8 @@ struct Machine: Sendable {
             throw RecordError(
                 "--source \(plan.source.rawValue) cannot be recorded; use dirty-ring, dirty-log or clear-log.")
         }
-        let map = try MemoryMap(guest: guest, watch: plan.watch)
+        var map = try MemoryMap(guest: guest, watch: plan.watch)
+        if !plan.logsWrites { map.stopLogging() }
         if !plan.watch.isEmpty, system.check(.readonlyMemory) == 0 {
             throw RecordError(
                 "This KVM has no read-only slots, which --watch needs (Linux 3.7); leave it out.", isHostLack: true)

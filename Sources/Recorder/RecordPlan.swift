@@ -21,6 +21,8 @@ public struct RecordPlan: Sendable {
     public var initiallySet = false
     /// Whether oracles judge every iteration at which all vCPUs stand still.
     public var verify = false
+    /// Whether KVM logs writes at all; without, nothing is ever dirty: the yardstick for what logging costs.
+    public var logsWrites = true
     /// Guest physical ranges, in whole pages, of which every write is stored.
     public var watch: [Range<UInt64>] = []
     /// Changes of memory slots.

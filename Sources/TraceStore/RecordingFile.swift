@@ -140,7 +140,13 @@ public final class RecordingFile: Trace, Sendable {
         guard version == Schema.version else { throw RecordingError(path, .olderSchema(version)) }
         let rootPage = try RawStatement(
             db, "SELECT count(*) FROM main.sqlite_schema WHERE name = ? AND type = 'table' AND rootpage > 0")
-        let computed = try RawStatement(db, "SELECT count(*) FROM pragma_table_xinfo(?) WHERE hidden <> 0")
+        // A column by one of these names would stand in for the rowid.
+        let computed = try RawStatement(
+            db,
+            """
+            SELECT count(*) FROM pragma_table_xinfo(?)
+            WHERE hidden <> 0 OR lower(name) IN ('rowid', '_rowid_', 'oid')
+            """)
         for table in Schema.baseTables {
             rootPage.bind(1, table)
             computed.bind(1, table)

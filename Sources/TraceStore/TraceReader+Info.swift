@@ -54,9 +54,17 @@ extension RecordingInfo {
         guard try !row.step() else { throw row.corrupt("there must be one row only") }
 
         var capabilities = try CheckedRows(db, path, "capability", ["name", "value"], order: "name")
-        while try capabilities.step() { info.capabilities[try capabilities.text()] = Int(try capabilities.integer()) }
+        while try capabilities.step() {
+            let name = try capabilities.text()
+            let former = info.capabilities.updateValue(Int(try capabilities.integer()), forKey: name)
+            guard former == nil else { throw capabilities.corrupt("\(name) is there twice") }
+        }
         var labels = try CheckedRows(db, path, "label", ["key", "value"], order: "key")
-        while try labels.step() { info.labels[try labels.text()] = try labels.text() }
+        while try labels.step() {
+            let key = try labels.text()
+            let former = info.labels.updateValue(try labels.text(), forKey: key)
+            guard former == nil else { throw labels.corrupt("\(key) is there twice") }
+        }
         return (info, derived)
     }
 }

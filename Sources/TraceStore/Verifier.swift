@@ -47,9 +47,13 @@ public enum Verifier {
     }
 
     private static func checkDatabase(_ db: Database, _ findings: Findings) throws {
+        // What constraints compute is the file's own SQL.
+        try db.execute(sql: "PRAGMA ignore_check_constraints = ON")
         for line in try String.fetchAll(db, sql: "PRAGMA integrity_check(20)") where line != "ok" {
             findings.add("database", nil, line, .restore)
         }
+        // A walk along keys need not end where pages contradict each other.
+        guard findings.all.isEmpty else { return }
         for row in try Row.fetchAll(db, sql: "SELECT \"table\", rowid, parent FROM pragma_foreign_key_check LIMIT 20") {
             findings.add(row[0], row[1], "it refers to a row of \(row[2] as String) that does not exist", .restore)
         }

@@ -26,8 +26,13 @@ final class FileSink: BatchSink {
     }
 
     private let state: Mutex<State>
+    private let logsCommits: Bool
 
-    init(_ writer: sending RecordingWriter) { state = Mutex(State(writer: writer)) }
+    /// - Parameter logsCommits: whether to say on stderr which iteration is safe, as soon as it is.
+    init(_ writer: sending RecordingWriter, logsCommits: Bool = false) {
+        state = Mutex(State(writer: writer))
+        self.logsCommits = logsCommits
+    }
 
     /// Sums so far.
     var totals: Totals { state.withLock { $0.totals } }
@@ -35,6 +40,7 @@ final class FileSink: BatchSink {
     func commit(_ batch: IterationBatch) throws {
         try state.withLock { state in
             try state.writer.commit(batch)
+            if logsCommits { Terminal.say("committed \(batch.iteration.id)") }
             state.classifier.begin(iteration: batch.iteration.id)
             for (harvest, gfns) in batch.harvests {
                 let ring = DuplicateClassifier.ring(of: harvest)
@@ -63,4 +69,14 @@ final class FileSink: BatchSink {
 
     /// Removes a file into which nothing was committed.
     func discard() { state.withLock { $0.writer.discard() } }
+}
+
+/// Throws everything away: the yardstick for what storing costs the guest.
+final class DiscardingSink: BatchSink {
+    private let last = Mutex(Iteration(id: 0, startNs: 0, endNs: 0))
+
+    /// The last iteration.
+    var lastIteration: Iteration { last.withLock { $0 } }
+
+    func commit(_ batch: IterationBatch) { last.withLock { $0 = batch.iteration } }
 }

@@ -92,6 +92,18 @@ struct Record: ParsableCommand {
     @Option(help: ArgumentHelp("Label of the recording, as key=value; may be repeated.", valueName: "key=value"))
     var label: [String] = []
 
+    @Flag(help: ArgumentHelp("Say on stderr when an iteration is safe.", visibility: .hidden))
+    var logCommits = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Store nothing and say how far the guest got: discard (harvest all the same) or unlogged (no dirty logging).",
+            visibility: .hidden))
+    var measure: Measure?
+
+    /// Yardsticks for what recording costs the guest.
+    enum Measure: String, ExpressibleByArgument, CaseIterable { case discard, unlogged }
+
     func validate() throws {
         for label in label where label.split(separator: "=", maxSplits: 1).count != 2 {
             throw ValidationError("--label \(label) is not usable: write key=value.")
@@ -111,6 +123,7 @@ struct Record: ParsableCommand {
         if let clearChunk { plan.clearChunkPages = clearChunk }
         plan.initiallySet = initiallySet
         plan.verify = verify
+        plan.logsWrites = measure != .unlogged
         plan.slow = slow
         return plan
     }
@@ -120,8 +133,22 @@ struct Record: ParsableCommand {
             try SourceComparison(record: self).run()
             return
         }
+        if measure != nil { return try measureProgress() }
         let (outcome, totals) = try record(plan(), into: output)
         try conclude(outcome, totals)
+    }
+
+    /// Runs the guest without a file.
+    private func measureProgress() throws {
+        let recorder = try Recorder(plan: plan(), guest: guest.makeGuest().0)
+        let sink = DiscardingSink()
+        var startNs: Int64 = 0
+        _ = try recorder.run { info, _ in
+            startNs = info.startNs
+            return sink
+        }
+        let last = sink.lastIteration
+        printResult("\(last.guestProgress ?? 0) operations in \(last.endNs - startNs) ns")
     }
 
     /// Runs the guest once and finishes its file.
@@ -146,7 +173,8 @@ struct Record: ParsableCommand {
             outcome = try recorder.run { info, slots in
                 let file = try FileSink(
                     RecordingWriter(
-                        path: path, info: described(info, guest), slots: slots, options: .init(replace: force)))
+                        path: path, info: described(info, guest), slots: slots, options: .init(replace: force)),
+                    logsCommits: logCommits)
                 sink.withLock { $0 = file }
                 if !self.guest.usesTerminal { live.start(counting: file) }
                 return file

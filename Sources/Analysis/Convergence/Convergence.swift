@@ -44,9 +44,11 @@ public enum Convergence {
         for slot in slots where slot.logged && slot.addressSpace == 0 {
             if slot.generation >= last[slot.slot]?.generation ?? 0 { last[slot.slot] = slot }
         }
-        let logged = last.values.reduce(UInt64(0)) { $0 &+ min($1.pages, largestGFN + 1) }
-        if logged > 0 { return (Int64(min(logged, largestGFN + 1)), .slots) }
-        if info.memoryBytes >= info.pageSize { return (info.memoryBytes / info.pageSize, .memorySize) }
+        // x86 addresses 2^52 bytes: more is a lie, whose multiples would overflow.
+        let most = 1 << 52 / info.pageSize
+        let logged = last.values.reduce(Int64(0)) { min($0 + Int64(clamping: $1.pages), most) }
+        if logged > 0 { return (logged, .slots) }
+        if info.memoryBytes >= info.pageSize { return (min(info.memoryBytes / info.pageSize, most), .memorySize) }
         return (Int64(dirty.states.count), .dirtyPages)
     }
 }

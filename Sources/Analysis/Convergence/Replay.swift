@@ -186,6 +186,8 @@ struct Replayer: Sendable {
         _ scenario: Scenario, start: Int64, from elapsed: (low: Int64, high: Int64),
         for duration: (low: Int64, high: Int64)
     ) -> (low: Int64, high: Int64)? {
+        // Beyond 73 years nothing is known, and sums would overflow.
+        guard elapsed.high < .max / 4 else { return nil }
         let origin = clock.table.boundaries[0] + start
         let earliest = origin + guestTime(elapsed.low, scenario, roundedUp: false)
         let latest = origin + guestTime(elapsed.high, scenario, roundedUp: true)
@@ -196,13 +198,15 @@ struct Replayer: Sendable {
         else { return nil }
         var low = Int64.max
         var high: Int64 = 0
-        // The window may begin anywhere in earliest...latest: stretch by stretch between boundaries.
-        for boundary in first...last {
+        // The window may begin anywhere in earliest...latest: stretch by stretch between boundaries. Of more than 64,
+        // neighbours are taken together, which widens the bracket a little: there may be millions.
+        let together = max(1, (last - first) / 64)
+        for boundary in stride(from: first, through: last, by: together) {
             let begin = max(earliest, clock.time(of: boundary))
-            let end = boundary == last ? latest : min(latest, clock.time(of: boundary + 1))
+            let end = boundary == last ? latest : min(latest, clock.time(of: boundary + together))
             guard let outer = clock.boundary(atOrAfter: end + longest),
                 let inner = clock.boundary(atOrBefore: begin + shortest),
-                let innerBegin = clock.boundary(atOrAfter: begin == end ? begin : begin + 1)
+                let innerBegin = clock.boundary(atOrAfter: together > 1 ? end : begin == end ? begin : begin + 1)
             else { return nil }
             high = max(high, clock.pages(after: boundary, through: outer).high)
             low = min(low, clock.pages(after: innerBegin, through: inner).low)

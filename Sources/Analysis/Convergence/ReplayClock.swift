@@ -69,6 +69,7 @@ struct ReplayClock: Sendable {
         let beyond = time - start > length
         if beyond, extend == .none { return nil }
         let loops = beyond ? (time - start) / length : 0
+        guard loops < 1 << 40 else { return nil }
         let within = time - loops * length
         // Ticks are nearly regular: begin where a regular one would be, widen until the place is inside, then halve.
         let share = length == 0 ? 0 : Double(within - start) / Double(length)
