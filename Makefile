@@ -4,7 +4,7 @@ DEMO ?= demo.db
 # A static Swift runtime: the binary runs on machines without Swift, and in the rig. Stripped: 60 MB instead of 90.
 SWIFT_RELEASE = swift build -c release --static-swift-stdlib -Xlinker -s
 
-.PHONY: demo test build install setup lint format matrix clean
+.PHONY: demo test build install setup lint format matrix bench kills fuzz clean
 
 demo: build
 	@scripts/demo $(DEMO)
@@ -18,7 +18,8 @@ build: setup
 install: build
 	install -D -m 755 .build/release/dirtyrec $(DESTDIR)$(PREFIX)/bin/dirtyrec
 	install -d $(DESTDIR)$(PREFIX)/share/dirtyrec
-	cp -R schemas/views samples $(DESTDIR)$(PREFIX)/share/dirtyrec/
+	cp -R schemas/views schemas/queries schemas/charts samples $(DESTDIR)$(PREFIX)/share/dirtyrec/
+	-@scripts/vega $(DESTDIR)$(PREFIX)/share/dirtyrec
 
 setup:
 	@scripts/setup
@@ -31,6 +32,17 @@ format:
 
 matrix: build
 	@scripts/matrix
+
+# Ratios to C, SQLite and DuckDB, kept in docs/performance.md.
+bench: build
+	@$(SWIFT_RELEASE) --product dirtyrec-bench
+	@scripts/bench
+
+kills: build
+	@scripts/test-kills
+
+fuzz: build
+	@scripts/fuzz
 
 clean:
 	rm -rf .build

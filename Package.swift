@@ -4,7 +4,9 @@ import PackageDescription
 let package = Package(
     name: "dirtyrec",
     products: [
-        .executable(name: "dirtyrec", targets: ["dirtyrec"])
+        .executable(name: "dirtyrec", targets: ["dirtyrec"]),
+        // The virtual table for any SQLite: .load libdirtyrec_sqlite
+        .library(name: "dirtyrec_sqlite", type: .dynamic, targets: ["EntryTable"]),
     ],
     dependencies: [
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -21,15 +23,27 @@ let package = Package(
         .target(name: "TraceModel"),
         .target(
             name: "Schemas", path: "schemas",
-            resources: [.embedInCode("migrations"), .embedInCode("views"), .embedInCode("charts")]),
+            resources: [
+                .embedInCode("migrations"), .embedInCode("views"), .embedInCode("charts"), .embedInCode("queries"),
+            ]),
+        // The virtual table that decodes segments: within our programs, and as an extension for any SQLite.
+        .target(name: "CEntryTable"),
+        .target(name: "EntryTable", dependencies: ["TraceModel", "CEntryTable"]),
         // The few SQLite calls that Swift cannot import because they are variadic.
         .target(name: "CSQLiteShim"),
         .target(
             name: "TraceStore",
             dependencies: [
-                "TraceModel", "Schemas", "CSQLiteShim",
+                "TraceModel", "Schemas", "CSQLiteShim", "EntryTable", "CEntryTable",
                 .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ]),
+        // Entries that another VMM's guest made: tracefs live, trace files, text. No KVM.
+        .target(name: "Tracing", dependencies: ["TraceModel"]),
+        // Line editing for the SQL shell; the setters of libedit are variadic.
+        .target(name: "CLineEdit", linkerSettings: [.linkedLibrary("edit")]),
+        // Markdown by libcmark-gfm.
+        .systemLibrary(name: "CCMark", pkgConfig: "libcmark-gfm"),
+        .target(name: "Notebook", dependencies: ["CCMark", "TraceStore", "Report"]),
         .target(name: "Analysis", dependencies: ["TraceModel"]),
         .target(
             name: "Report",
@@ -41,7 +55,8 @@ let package = Package(
         .executableTarget(
             name: "dirtyrec",
             dependencies: [
-                "KVM", "Guests", "Recorder", "TraceModel", "TraceStore", "Analysis", "Report",
+                "KVM", "Guests", "Recorder", "TraceModel", "TraceStore", "Analysis", "Report", "Tracing", "CLineEdit",
+                "Notebook",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
@@ -49,19 +64,42 @@ let package = Package(
         .executableTarget(
             name: "analysis-bench", dependencies: ["Report", "Analysis", "TraceModel"],
             path: "Benchmarks/analysis-bench"),
+        // Yardsticks in C, and what measures the store against them.
+        .target(name: "CStoreBench", path: "Benchmarks/CStoreBench", linkerSettings: [.linkedLibrary("sqlite3")]),
+        .executableTarget(
+            name: "dirtyrec-bench", dependencies: ["CStoreBench", "TraceStore", "TraceModel"],
+            path: "Benchmarks/StoreBench"),
+        // Asks everything of damaged and hostile recordings (scripts/fuzz).
+        .executableTarget(
+            name: "dirtyrec-fuzz",
+            dependencies: [
+                "TraceStore", "Analysis", "Report", "TraceModel", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            path: "Benchmarks/fuzz"),
+
+        // How long it takes to stop all vCPUs, by method (docs/sources.md).
+        .executableTarget(name: "stop-bench", dependencies: ["Recorder", "TraceModel"], path: "Benchmarks/StopBench"),
+
+        // Not shipped: measures the named queries on a generated recording (docs/cookbook.md).
+        .executableTarget(name: "sql-bench", dependencies: ["TraceStore", "TraceModel"], path: "Benchmarks/sql-bench"),
 
         .testTarget(name: "TraceModelTests", dependencies: ["TraceModel"]),
         .testTarget(name: "TraceStoreTests", dependencies: ["TraceStore", "TraceModel"]),
+        .testTarget(name: "SQLTests", dependencies: ["TraceStore", "Analysis", "TraceModel", "Schemas"]),
+        .testTarget(name: "NotebookTests", dependencies: ["Notebook", "TraceStore", "TraceModel"]),
         .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "TraceModel"]),
         .testTarget(name: "ReportTests", dependencies: ["Report", "Analysis", "TraceModel", "TraceStore", "Schemas"]),
+        .testTarget(name: "GuestsTests", dependencies: ["Guests"]),
         .testTarget(name: "KVMTests", dependencies: ["KVM", "Guests"]),
         .testTarget(name: "RecorderTests", dependencies: ["Recorder", "TraceModel", "Guests", "KVM"]),
+        .testTarget(name: "TracingTests", dependencies: ["Tracing", "TraceModel"]),
         .testTarget(name: "CLITests", dependencies: ["TraceModel", "TraceStore"]),
     ]
 )
 
 // One place for the rules of every Swift target of ours.
-for target in package.targets where !["CKVM", "CSQLiteShim"].contains(target.name) {
+let cTargets = ["CKVM", "CEntryTable", "CSQLiteShim", "CStoreBench", "CLineEdit", "CCMark"]
+for target in package.targets where !cTargets.contains(target.name) {
     target.swiftSettings = [
         .swiftLanguageMode(.v6),
         .strictMemorySafety(),

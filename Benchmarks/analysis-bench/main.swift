@@ -22,7 +22,8 @@ struct PackedTrace: Trace {
     init(entries: Int, iterations: Int, pages: Int, vcpus: Int) {
         self.iterations = iterations
         self.vcpus = vcpus
-        perHarvest = max(1, entries / iterations / vcpus)
+        // A longer pass would be several harvests.
+        perHarvest = max(1, min(Segment.maxEntries, entries / iterations / vcpus))
         info.vcpuCount = vcpus
         info.memoryBytes = Int64(pages) * 4096
         info.endReason = .duration

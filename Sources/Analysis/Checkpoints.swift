@@ -33,8 +33,9 @@ public struct Checkpoint: Sendable, Equatable {
                 }
             }
             checkpoint.chainBytes = checkpoint.pages * pageSize
-            checkpoint.cadenceNs =
-                (table.boundaries[table.groups] - table.boundaries[0]) * Int64(step) / Int64(table.groups)
+            let (whole, rest) = (table.boundaries[table.groups] - table.boundaries[0])
+                .quotientAndRemainder(dividingBy: Int64(table.groups))
+            checkpoint.cadenceNs = whole * Int64(step) + rest * Int64(step) / Int64(table.groups)
             return checkpoint
         }
     }

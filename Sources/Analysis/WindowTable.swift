@@ -1,8 +1,8 @@
 /// How many distinct pages were dirtied in any window of the recording: exact for every pair of boundaries.
 ///
 /// Boundaries are harvest ticks: boundary 0 is the start, boundary k the end of tick group k. A group is one tick as
-/// long as the recording has at most ``WindowTableBuilder/capacity`` ticks; beyond that, neighbours are merged pairwise
-/// so that memory stays below 34 MB however long the recording is, and what lies on the remaining boundaries stays exact.
+/// long as the recording has fewer than 4,096 ticks; from then on, neighbours are merged pairwise, so that memory stays
+/// below 34 MB however long the recording is, and what lies on the remaining boundaries stays exact.
 ///
 /// A page counts in window (a, b] once, at its first occurrence i > a, that is the one whose previous occurrence is ≤ a.
 /// Counting pairs (previous occurrence, occurrence) therefore answers every window.

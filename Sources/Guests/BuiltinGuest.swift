@@ -20,6 +20,8 @@ public final class BuiltinGuest: Guest {
 
     /// What runs.
     public let workload: Workload
+    /// The words that named the workload.
+    public var label: String { workload.specification }
     /// Number of vCPUs.
     public let vcpus: Int
     /// Unlogged memory.
@@ -60,7 +62,7 @@ public final class BuiltinGuest: Guest {
         let tableAddress = pageTable + tables * 4096
         let tableBytes = workload.kind == .zipf ? Int(workload.pages) * MemoryLayout<ckvm_alias_entry>.stride : 0
         let lowSize = Self.roundUp(tableAddress + tableBytes, to: 2 << 20)
-        guard lowSize < Int(VirtualMachine.tssAddress) else {
+        guard lowSize <= 2 << 30 else {
             throw GuestError("The zipf table of \(workload.pages) pages does not fit below 2 GiB; use a smaller size=.")
         }
         low = try GuestMemory(size: lowSize)
@@ -138,8 +140,11 @@ public final class BuiltinGuest: Guest {
 
     /// Where in its region a vCPU begins: sequential walkers of one shared region start apart.
     private func start(of vcpu: Int) -> UInt64 {
-        workload.isShared ? workload.pages / UInt64(vcpus) * UInt64(vcpu) : 0
+        workload.isShared && workload.kind != .shared ? workload.pages / UInt64(vcpus) * UInt64(vcpu) : 0
     }
+
+    /// Guest physical address of the top-level page table.
+    public var pageTableAddress: UInt64 { UInt64(pageTable) }
 
     /// Guest frame number of the first data page.
     public var dataGFN: UInt64 { Self.dataAddress / 4096 }
@@ -175,14 +180,14 @@ public final class BuiltinGuest: Guest {
         }
         let entry =
             switch workload.kind {
-            case .sequential, .stride: ckvm_entry_stride
-            case .random, .shared: ckvm_entry_random
+            case .sequential, .shared, .stride: ckvm_entry_stride
+            case .random: ckvm_entry_random
             case .zipf: ckvm_entry_zipf
             case .hotspot: ckvm_entry_hotspot
             case .idle: ckvm_entry_idle
             case .dma: ckvm_entry_dma
             }
-        try vcpu.startLongMode(
+        try vcpu.startUserMode(
             entry: UInt64(Self.codeAddress) + UInt64(entry), pageTable: UInt64(pageTable),
             argument: UInt64(parameters(of: vcpu.index)))
     }
@@ -201,7 +206,7 @@ public final class BuiltinGuest: Guest {
         let value = data.prefix(4).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         switch Int(port) {
         case CKVM_PORT_LIMIT: return reachLimit(of: vcpu.index)
-        case CKVM_PORT_PHASE: return .mark("vCPU \(vcpu.index): phase \(value)")
+        case CKVM_PORT_PHASE: return .mark(["vCPU \(vcpu.index): phase \(value)"])
         case CKVM_PORT_DMA: return .wrote(writeAsDevice(firstPage: value, vcpu: vcpu.index))
         default: return .unexpected
         }

@@ -3,10 +3,16 @@ import TraceModel
 
 /// What runs in a virtual machine: its memory, its first instruction, and its devices.
 public protocol Guest: AnyObject, Sendable {
+    /// What runs, in a few words.
+    var label: String { get }
     /// Number of vCPUs.
     var vcpus: Int { get }
     /// Its memory.
     var regions: [GuestRegion] { get }
+    /// Whether it runs at CPL 0, which some hosts emulate.
+    var needsKernelMode: Bool { get }
+    /// Adds devices to the empty machine, before it has memory or vCPUs.
+    func prepare(_ vm: VirtualMachine) throws
     /// Makes memory present on the host that the guest is about to use.
     func populate() throws
     /// Sets a fresh vCPU's state so that its first entry starts the guest.
@@ -17,6 +23,17 @@ public protocol Guest: AnyObject, Sendable {
     func handle(_ exit: VCPUExit, of vcpu: VCPU) -> GuestAction
     /// Operations that a vCPU has completed; nil for guests that do not count them.
     func completedOperations(of vcpu: Int) -> UInt64?
+}
+
+extension Guest {
+    /// User-mode code unless told.
+    public var needsKernelMode: Bool { false }
+    /// No devices unless told.
+    public func prepare(_ vm: VirtualMachine) throws {}
+    /// Nothing is counted unless told.
+    public func completedOperations(of vcpu: Int) -> UInt64? { nil }
+    /// Iterations follow the clock unless told.
+    public var isStepped: Bool { false }
 }
 
 /// A range of guest memory.
@@ -44,8 +61,10 @@ public enum GuestAction: Sendable, Equatable {
     case done
     /// This vCPU waits until the iteration in progress has been harvested.
     case waitForIteration
-    /// Set a marker.
-    case mark(String)
+    /// Set markers.
+    case mark([String])
+    /// The guest as a whole has ended; how, as words that follow "The guest".
+    case end(String)
     /// The VMM has written these pages on the guest's behalf; KVM does not know.
     case wrote([GFN])
     /// The guest does not know this exit: the vCPU cannot go on.

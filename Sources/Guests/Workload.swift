@@ -10,7 +10,7 @@ public struct Workload: Sendable, Equatable {
         case stride
         /// Uniformly at random.
         case random
-        /// Uniformly at random, all vCPUs in one region.
+        /// All vCPUs walk one region from the same page on, and race for every page.
         case shared
         /// Zipf-distributed with exponent `theta`; ranks lie scattered over the region.
         case zipf
@@ -27,7 +27,7 @@ public struct Workload: Sendable, Equatable {
             case .sequential: "one page after the other, again and again"
             case .stride: "every `stride` bytes, wrapping at the end"
             case .random: "uniformly at random"
-            case .shared: "uniformly at random, all vCPUs in one region"
+            case .shared: "all vCPUs walk one region from the same page on, and race for every page"
             case .zipf: "Zipf-distributed with exponent `theta`, ranks scattered over the region"
             case .hotspot: "`share` of the accesses in a hot set of `hot` bytes that moves every `phase` operations"
             case .idle: "computes and touches no memory"
@@ -179,7 +179,7 @@ public struct Workload: Sendable, Equatable {
             throw GuestError("Workload parameters step= and ops= are not usable: give at least one operation.")
         }
         if phase == 0 { throw GuestError("Workload parameter phase=0 is not usable: give at least one operation.") }
-        guard burst >= 1, burst <= pages else {
+        guard kind != .dma || (1...pages).contains(burst) else {
             throw GuestError("Workload parameter burst=\(burst) is not usable: give 1 to \(pages) pages.")
         }
     }

@@ -56,11 +56,11 @@ public struct WorkloadModel: Sendable {
         let pages = workload.pages
         let page: UInt64
         switch workload.kind {
-        case .sequential, .stride:
+        case .sequential, .shared, .stride:
             page = cursor
             cursor += workload.stridePages
             if cursor >= pages { cursor -= pages }
-        case .random, .shared:
+        case .random:
             page = random.next().multipliedFullWidth(by: pages).high
         case .zipf:
             page = table?.choose(random.next(), pages: pages) ?? 0

@@ -55,10 +55,14 @@ public struct Capability: Sendable, Hashable {
     /// An interrupt controller in the kernel, for Linux guests.
     public static let irqchip = Capability(
         "IRQCHIP", KVM_CAP_IRQCHIP, requiredBy: "record --kernel", availableWith: "2.6.21")
+    /// A local APIC timer that counts in TSC ticks.
+    public static let tscDeadline = Capability(
+        "TSC_DEADLINE_TIMER", KVM_CAP_TSC_DEADLINE_TIMER, requiredBy: "record --kernel", availableWith: "3.2")
 
     /// All of them, in the order in which `dirtyrec doctor` shows them.
     public static let all = [
         memorySlots, maxVCPUs, immediateExit, dirtyRing, dirtyRingAcquireRelease, dirtyRingWithBitmap, manualProtect,
         readonlyMemory, statistics, tscFrequency, irqchip,
+        tscDeadline,
     ]
 }

@@ -51,6 +51,14 @@ public final class GuestMemory: @unchecked Sendable {
         return unsafe [UInt8](UnsafeRawBufferPointer(start: mapping.base + offset, count: count))
     }
 
+    /// Whether the page at `offset` holds nothing but zeroes.
+    public func isZeroPage(at offset: Int) -> Bool {
+        precondition(offset >= 0 && offset + 4096 <= size)
+        // A page is zero when its first byte is and every byte equals the one before.
+        let page = unsafe mapping.base + offset
+        return unsafe page.load(as: UInt8.self) == 0 && memcmp(page, page + 1, 4095) == 0
+    }
+
     /// Compares the page at `offset` with the same page of `other` and copies it there when they differ.
     ///
     /// - Returns: whether they differed.

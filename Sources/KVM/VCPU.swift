@@ -35,7 +35,7 @@ public enum VCPUExit: Sendable, Equatable {
 public final class VCPU: @unchecked Sendable {
     /// vCPU index, from 0; also the index of its ring.
     public let index: Int
-    private let handle: Handle
+    let handle: Handle
     private let area: Mapping
     private var ring: DirtyRing?
 
@@ -44,7 +44,7 @@ public final class VCPU: @unchecked Sendable {
         handle = Handle(owning: fd)
         area = try Mapping(fd: fd, offset: 0, size: runAreaSize, what: "kvm_run of vCPU \(index)")
         if let ringEntries { ring = try DirtyRing(vcpu: fd, entries: ringEntries) } else { ring = nil }
-        try copySupportedCPUID(from: system)
+        try setCPUID(from: system)
     }
 
     private var run: UnsafeMutablePointer<kvm_run> { unsafe area.base.assumingMemoryBound(to: kvm_run.self) }
@@ -107,48 +107,11 @@ public final class VCPU: @unchecked Sendable {
         }
     }
 
-    /// Starts 64-bit code with the guest's own page tables: in user mode (CPL 3) with IOPL 3, so that it may use ports,
-    /// or in kernel mode (CPL 0).
-    ///
-    /// - Parameters:
-    ///   - entry: address of the first instruction.
-    ///   - pageTable: physical address of the top-level page table.
-    ///   - argument: value of RDI.
-    public func startLongMode(
-        entry: UInt64, pageTable: UInt64, argument: UInt64, kernelMode: Bool = false
-    ) throws(KVMError) {
-        var sregs = kvm_sregs()
-        try request("KVM_GET_SREGS") { unsafe ioctl(handle.fd, CKVM_GET_SREGS, &sregs) }
-        func segment(selector: UInt16, type: UInt8, code: Bool) -> kvm_segment {
-            var segment = kvm_segment()
-            segment.limit = 0xffff_ffff
-            segment.selector = selector
-            segment.type = type
-            segment.present = 1
-            segment.dpl = kernelMode ? 0 : 3
-            segment.s = 1
-            segment.g = 1
-            segment.l = code ? 1 : 0
-            segment.db = code ? 0 : 1
-            return segment
+    /// Answers a ``VCPUExit/mmioRead(address:size:)`` with ones, as an empty bus does.
+    public func answerEmptyRead() {
+        unsafe withUnsafeMutableBytes(of: &run.pointee.mmio.data) { data in
+            for index in data.indices { unsafe data[index] = 0xff }
         }
-        sregs.cs = segment(selector: kernelMode ? 0x10 : 0x33, type: 0xb, code: true)
-        let data = segment(selector: kernelMode ? 0x18 : 0x2b, type: 0x3, code: false)
-        sregs.ds = data
-        sregs.es = data
-        sregs.fs = data
-        sregs.gs = data
-        sregs.ss = data
-        sregs.cr0 = 0x8005_0033  // PG, AM, WP, NE, ET, MP, PE
-        sregs.cr3 = pageTable
-        sregs.cr4 = 0x620  // PAE, OSFXSR, OSXMMEXCPT
-        sregs.efer = 0x501  // LMA, LME, SCE
-        try request("KVM_SET_SREGS") { unsafe ioctl(handle.fd, CKVM_SET_SREGS, &sregs) }
-        var regs = kvm_regs()
-        regs.rip = entry
-        regs.rdi = argument
-        regs.rflags = 0x3002  // IOPL 3 lets user code use ports
-        try request("KVM_SET_REGS") { unsafe ioctl(handle.fd, CKVM_SET_REGS, &regs) }
     }
 
     /// The instruction pointer; only while the vCPU is outside the guest.
@@ -188,17 +151,5 @@ public final class VCPU: @unchecked Sendable {
     /// The vCPU's statistics.
     public func statistics() throws(KVMError) -> StatisticsReader {
         try StatisticsReader(fd: request("KVM_GET_STATS_FD") { ioctl(handle.fd, CKVM_GET_STATS_FD, 0) })
-    }
-
-    private func copySupportedCPUID(from system: KVMSystem) throws(KVMError) {
-        let capacity = 256
-        let header = MemoryLayout<kvm_cpuid2>.size
-        let bytes = header + capacity * MemoryLayout<kvm_cpuid_entry2>.stride
-        let buffer = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 8)
-        defer { unsafe buffer.deallocate() }
-        unsafe buffer.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
-        unsafe buffer.storeBytes(of: UInt32(capacity), as: UInt32.self)
-        try request("KVM_GET_SUPPORTED_CPUID") { unsafe ioctl(system.handle.fd, CKVM_GET_SUPPORTED_CPUID, buffer) }
-        try request("KVM_SET_CPUID2") { unsafe ioctl(handle.fd, CKVM_SET_CPUID2, buffer) }
     }
 }

@@ -28,14 +28,17 @@ public struct MemoryRegion: Sendable, Equatable {
 public final class VirtualMachine: Sendable {
     private let system: KVMSystem
     let handle: Handle
-    /// Where Intel's task-state pages lie; memory slots must stay clear of the 12 KiB from here.
-    public static let tssAddress: CInt = 0x7fff_0000
+    /// Where Intel's task-state pages lie, behind KVM's identity-map page; memory slots must stay clear of the 3 pages.
+    private static let tssAddress: UInt = 0xfffb_d000
 
     init(system: KVMSystem, fd: CInt) throws(KVMError) {
         self.system = system
         handle = Handle(owning: fd)
         // Intel CPUs without unrestricted guest need three pages where no memory slot is; others ignore it.
-        try request("KVM_SET_TSS_ADDR") { ioctl(fd, CKVM_SET_TSS_ADDR, Self.tssAddress) }
+        try request("KVM_SET_TSS_ADDR") {
+            // The address is above what ioctl's integer form carries.
+            unsafe ioctl(fd, CKVM_SET_TSS_ADDR, UnsafeMutableRawPointer(bitPattern: Self.tssAddress)!)
+        }
     }
 
     /// Gives every vCPU made from now on a dirty ring. Must come before the first vCPU.

@@ -53,8 +53,7 @@ final class BitmapCollector: Collector {
         _ vcpus: [Int], cause: HarvestCause, waiting: [VCPUCrew.Waiting], into batch: inout IterationBatch
     ) {}
 
-    /// Reads the bitmaps. Pages of a first bitmap that began as all ones and were never written become a harvest of
-    /// their own, with cause `initial`.
+    /// Reads the bitmaps.
     func collectAll(
         cause: HarvestCause, waiting: [VCPUCrew.Waiting], into batch: inout IterationBatch
     ) throws(KVMError) {
@@ -65,7 +64,6 @@ final class BitmapCollector: Collector {
         let end = monotonicNow()
         batch.iteration.getNs += end - start
         var gfns: [GFN] = []
-        var neverWritten: [GFN] = []
         for index in slots.indices {
             for word in slots[index].current.indices {
                 var new = slots[index].current[word]
@@ -77,27 +75,34 @@ final class BitmapCollector: Collector {
                     let page = UInt64(word * 64 + new.trailingZeroBitCount)
                     new &= new - 1
                     guard page < slots[index].pages else { break }
-                    let gfn = slots[index].baseGFN + page
-                    if let isWritten, !isWritten(gfn) { neverWritten.append(gfn) } else { gfns.append(gfn) }
+                    gfns.append(slots[index].baseGFN + page)
                 }
             }
         }
-        var harvest = Harvest(
+        let harvest = Harvest(
             iteration: batch.iteration.id, source: source, vcpu: nil, cause: cause, sinceNs: previousPass, tsNs: end,
             entryCount: gfns.count, scanNs: end - start)
         previousPass = start
         batch.harvests.append((harvest, gfns))
-        if isWritten != nil {
+    }
+
+    /// Splits what a first bitmap of all ones reported: pages never written become harvests with cause `initial`. Only
+    /// after the CLEAR: until then a page may be written without another report.
+    private func splitInitial(_ isWritten: (GFN) -> Bool, in batch: inout IterationBatch) {
+        for index in batch.harvests.indices where batch.harvests[index].harvest.source == source {
+            var (harvest, gfns) = batch.harvests[index]
+            batch.harvests[index].gfns = gfns.filter(isWritten)
+            batch.harvests[index].harvest.entryCount = batch.harvests[index].gfns.count
+            gfns.removeAll(where: isWritten)
             harvest.cause = .initial
-            harvest.entryCount = neverWritten.count
+            harvest.entryCount = gfns.count
             harvest.scanNs = 0
-            batch.harvests.append((harvest, neverWritten))
+            batch.harvests.append((harvest, gfns))
         }
     }
 
     /// Clears what this iteration reported, chunk by chunk; GET alone has done that already.
     func reprotect(into batch: inout IterationBatch) throws(KVMError) -> Int64 {
-        isWritten = nil
         guard source == .clearLog else { return 0 }
         let start = monotonicNow()
         for index in slots.indices {
@@ -112,6 +117,8 @@ final class BitmapCollector: Collector {
         }
         let taken = monotonicNow() - start
         batch.iteration.clearNs += taken
+        if let isWritten { splitInitial(isWritten, in: &batch) }
+        isWritten = nil
         return taken
     }
 }

@@ -4,9 +4,13 @@ import TraceModel
 
 /// What vCPU threads report between two harvests: markers, writes to watched pages, and pages that the VMM wrote.
 final class EventLog: Sendable {
+    /// Markers kept between two harvests: a guest that sets millions must not fill the host's memory.
+    static let markerLimit = 10_000
+
     private struct State {
         var iteration: Int64 = 1
         var markers: [Marker] = []
+        var droppedMarkers = 0
         var vmmPages: [GFN] = []
         var watchEvents: [WatchEvent] = []
         var previousPass: Int64
@@ -17,10 +21,16 @@ final class EventLog: Sendable {
     /// Events from here on belong to this iteration.
     func publish(iteration: Int64) { state.withLock { $0.iteration = iteration } }
 
-    /// Adds a marker.
+    /// Adds a marker; too many of them become one that tells their number.
     func mark(_ text: String, vcpu: Int?) {
         let now = monotonicNow()
-        state.withLock { $0.markers.append(Marker(tsNs: now, iteration: $0.iteration, vcpu: vcpu, text: text)) }
+        state.withLock { state in
+            if state.markers.count < Self.markerLimit {
+                state.markers.append(Marker(tsNs: now, iteration: state.iteration, vcpu: vcpu, text: text))
+            } else {
+                state.droppedMarkers += 1
+            }
+        }
     }
 
     /// Adds pages that the VMM has written; KVM does not see such writes.
@@ -44,8 +54,13 @@ final class EventLog: Sendable {
     func collect(cause: HarvestCause, into batch: inout IterationBatch) {
         let now = monotonicNow()
         let (markers, pages, writes, since) = state.withLock { state in
+            if state.droppedMarkers > 0 {
+                let text = "\(state.droppedMarkers) more markers were dropped."
+                state.markers.append(Marker(tsNs: now, iteration: state.iteration, text: text))
+            }
             defer {
                 state.markers = []
+                state.droppedMarkers = 0
                 state.vmmPages = []
                 state.watchEvents = []
                 state.previousPass = now

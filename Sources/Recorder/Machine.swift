@@ -24,6 +24,11 @@ struct Machine: Sendable {
             throw RecordError(
                 "This kernel lacks KVM_CAP_IMMEDIATE_EXIT (Linux 4.11); use a newer one.", isHostLack: true)
         }
+        if guest.needsKernelMode, !plan.slow, Host().kvmModule == "kvm_pvm" {
+            throw RecordError(
+                "This host's KVM (kvm_pvm) emulates kernel-mode code instruction by instruction, so a kernel would take hours to"
+                    + " boot; record in the nested rig (rig/README.md), or give --slow.", isHostLack: true)
+        }
         let vm = try system.makeVM()
         let most = system.maxRingEntries
         switch plan.source {
@@ -51,11 +56,13 @@ struct Machine: Sendable {
             throw RecordError(
                 "--source \(plan.source.rawValue) cannot be recorded; use dirty-ring, dirty-log or clear-log.")
         }
-        let map = try MemoryMap(guest: guest, watch: plan.watch)
+        var map = try MemoryMap(guest: guest, watch: plan.watch)
+        if !plan.logsWrites { map.stopLogging() }
         if !plan.watch.isEmpty, system.check(.readonlyMemory) == 0 {
             throw RecordError(
                 "This KVM has no read-only slots, which --watch needs (Linux 3.7); leave it out.", isHostLack: true)
         }
+        try guest.prepare(vm)
         try guest.populate()
         for slot in map.slots { try vm.setMemory(slot.region, memory: slot.memory, offset: slot.offset) }
         var vcpus: [VCPU] = []
@@ -104,11 +111,10 @@ struct Machine: Sendable {
             return RingCollector(vm: vm, vcpus: vcpus, ringEntries: ringEntries, slots: map.logged, startNs: startNs)
         }
         // Memory that is still all zeroes has never been written: guests start from zeroed memory.
-        let zeroes = [UInt8](repeating: 0, count: 4096)
         let logged = map.logged
         let isWritten: (GFN) -> Bool = { gfn in
             guard let slot = logged.first(where: { $0.contains(gfn * 4096) }) else { return false }
-            return slot.memory.read(4096, at: slot.offset + Int(gfn - slot.baseGFN) * 4096) != zeroes
+            return !slot.memory.isZeroPage(at: slot.offset + Int(gfn - slot.baseGFN) * 4096)
         }
         return BitmapCollector(
             vm: vm, manual: plan.source == .clearLog, clearChunk: UInt64(plan.clearChunkPages), slots: logged,

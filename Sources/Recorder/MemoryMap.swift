@@ -92,6 +92,11 @@ struct MemoryMap: Sendable {
     /// Slots whose dirty pages are logged.
     var logged: [LiveSlot] { slots.filter(\.region.logged) }
 
+    /// Logs no slot at all.
+    mutating func stopLogging() {
+        for index in slots.indices { slots[index].region.logged = false }
+    }
+
     /// The watched slot that holds a guest physical address.
     func watched(_ address: UInt64) -> LiveSlot? { slots.first { $0.region.readonly && $0.contains(address) } }
 

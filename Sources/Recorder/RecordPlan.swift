@@ -21,10 +21,14 @@ public struct RecordPlan: Sendable {
     public var initiallySet = false
     /// Whether oracles judge every iteration at which all vCPUs stand still.
     public var verify = false
+    /// Whether KVM logs writes at all; without, nothing is ever dirty: the yardstick for what logging costs.
+    public var logsWrites = true
     /// Guest physical ranges, in whole pages, of which every write is stored.
     public var watch: [Range<UInt64>] = []
     /// Changes of memory slots.
     public var slotEvents: [SlotEvent] = []
+    /// Whether a kernel-mode guest may run on a host that emulates kernel mode.
+    public var slow = false
     /// Nanoseconds that a vCPU has to answer a stop.
     public var stopTimeoutNs: Int64 = 2_000_000_000
     /// Entries that may wait to be written, 8 bytes each.

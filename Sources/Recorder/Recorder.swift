@@ -77,9 +77,12 @@ public final class Recorder: Sendable {
             case .resume: return .resume
             case .done: return .done
             case .waitForIteration: return .waitForIteration
-            case .mark(let text):
-                events.mark(text, vcpu: vcpu.index)
+            case .mark(let texts):
+                for text in texts { events.mark(text, vcpu: vcpu.index) }
                 return .resume
+            case .end(let how):
+                events.mark("The guest \(how).", vcpu: vcpu.index)
+                return .guestEnded
             case .wrote(let pages):
                 events.wrote(pages)
                 return .resume
@@ -260,15 +263,17 @@ public final class Recorder: Sendable {
             guard stopAll(&round) else { return false }
             try collect(.paused, waiting: crew.waiting, into: &round, collector)
             _ = try collector.reprotect(into: &round.batch)
+            let judging = monotonicNow()
             oracles.observe(round.batch, map)
             oracles.judge(&round.batch)
+            let judgeNs = monotonicNow() - judging
             let resuming = monotonicNow()
             round.batch.iteration.guestProgress = progress
             // The number is published before a vCPU runs, so that nothing it does is attributed to the old iteration.
             events.publish(iteration: round.batch.iteration.id + 1)
             crew.resume()
             round.batch.iteration.resumeNs = monotonicNow() - resuming
-            round.batch.iteration.pauseNs = monotonicNow() - asked
+            round.batch.iteration.pauseNs = monotonicNow() - asked - judgeNs
         }
         return true
     }

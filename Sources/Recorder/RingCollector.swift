@@ -93,6 +93,9 @@ final class RingCollector: Collector {
         }
     }
 
+    /// Makes the account wrong on purpose, to see that it is noticed.
+    func pretendToHaveMarked(_ count: Int, vcpu: Int) { marked[vcpu] += count }
+
     /// A vCPU says that its ring is full, but we see nothing: after an overrun the kernel's index is ahead of ours.
     private func resynchronise(_ vcpu: Int, into batch: inout IterationBatch) {
         let stale = vcpus[vcpu].resynchroniseRing()

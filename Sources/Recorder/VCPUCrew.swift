@@ -21,6 +21,8 @@ final class VCPUCrew: Sendable {
         case waitForIteration
         /// The vCPU has nothing more to do.
         case done
+        /// The guest as a whole has ended.
+        case guestEnded
         /// The vCPU cannot go on; one sentence says why.
         case died(String)
     }
@@ -31,7 +33,7 @@ final class VCPUCrew: Sendable {
         case tick
         /// Rings are full: vCPU and since when it stands still, in the order of the indices.
         case ringFull([Waiting])
-        /// All members are done.
+        /// All members are done, or the guest has ended.
         case finished
         /// A member died.
         case died(vcpu: Int, why: String)
@@ -53,6 +55,16 @@ final class VCPUCrew: Sendable {
         var stuck: [Int] = []
     }
 
+    /// How vCPUs are made to leave the guest. Recordings use the default; the others are there to be measured.
+    enum StopMethod: String, CaseIterable {
+        /// `immediate_exit`, then a signal: never late, whatever the thread is doing.
+        case exitAndSignal = "immediate_exit + signal"
+        /// A signal alone, sent again every millisecond: it is lost on a thread that is about to enter the guest.
+        case signal = "signal alone"
+        /// Nothing but the flag that threads look at between exits.
+        case poll = "flag polled at exits"
+    }
+
     private enum Phase: Equatable {
         case running
         case waiting(since: Int64)
@@ -72,6 +84,7 @@ final class VCPUCrew: Sendable {
         var members: [Member]
         var stopRequested = true
         var quit = false
+        var guestEnded = false
         var interrupted = false
         var threads = 0
     }
@@ -138,6 +151,9 @@ final class VCPUCrew: Sendable {
                         }
                         guard enterWhenAllowed(vcpu) else { return nil }
                     case .done: return nil
+                    case .guestEnded:
+                        state.change { $0.guestEnded = true }
+                        return nil
                     case .died(let why): return why
                     }
                 }
@@ -150,7 +166,8 @@ final class VCPUCrew: Sendable {
 
     /// Parks while a stop is pending. - Returns: false when the thread must end.
     private func mayEnter(_ vcpu: VCPU) -> Bool {
-        if state.read({ !$0.stopRequested && !$0.quit }) { return true }
+        // A member that is not `running` may not enter, even when no stop is pending: the next stop would not wait for it.
+        if state.read({ !$0.stopRequested && !$0.quit && $0.members[vcpu.index].phase == .running }) { return true }
         state.change {
             guard !$0.quit, $0.members[vcpu.index].phase == .running else { return }
             $0.members[vcpu.index].phase = .parked
@@ -189,7 +206,7 @@ final class VCPUCrew: Sendable {
             if let dead = state.members.firstIndex(where: { $0.death != nil }) {
                 return .died(vcpu: dead, why: state.members[dead].death ?? "")
             }
-            if state.members.allSatisfy({ $0.phase == .finished }) { return .finished }
+            if state.guestEnded || state.members.allSatisfy({ $0.phase == .finished }) { return .finished }
             if state.members.allSatisfy({ $0.phase == .finished || $0.phase == .stepDone }) { return .tick }
             return state.interrupted ? .interrupted : nil
         }
@@ -233,20 +250,32 @@ final class VCPUCrew: Sendable {
     func interrupt() { state.change { $0.interrupted = true } }
 
     /// Asks every vCPU to leave the guest and waits until all have, or until `timeout` nanoseconds have passed.
-    func stop(timeout: Int64) -> StopResult {
+    func stop(timeout: Int64, method: StopMethod = .exitAndSignal) -> StopResult {
         let asked = monotonicNow()
         let running = state.change { state -> [(Int, ThreadID?)] in
             state.stopRequested = true
             return state.members.indices.filter { state.members[$0].phase == .running }
                 .map { ($0, state.members[$0].thread) }
         }
-        for (index, thread) in running {
+        if method == .exitAndSignal {
             // The byte first: the signal alone would be lost on a thread that is just about to enter.
-            vcpus[index].requestExit(true)
-            if let thread { Kick.send(to: thread) }
+            for (index, _) in running { vcpus[index].requestExit(true) }
         }
-        _ = state.wait(
-            until: asked + timeout, for: { $0.members.allSatisfy { $0.phase != .running } }, then: { _ in })
+        func waitForAll(until deadline: Int64) -> Bool {
+            state.wait(until: deadline, for: { $0.members.allSatisfy { $0.phase != .running } }, then: { _ in true })
+                ?? false
+        }
+        func kickAll() { for case (_, let thread?) in running { Kick.send(to: thread) } }
+        switch method {
+        case .exitAndSignal:
+            kickAll()
+            _ = waitForAll(until: asked + timeout)
+        case .signal:
+            repeat {
+                kickAll()
+            } while !waitForAll(until: monotonicNow() + 1_000_000) && monotonicNow() < asked + timeout
+        case .poll: _ = waitForAll(until: asked + timeout)
+        }
         return state.read { state in
             var result = StopResult()
             for (index, _) in running where state.members[index].phase == .running { result.stuck.append(index) }

@@ -103,7 +103,7 @@ public enum JSONConvergence {
     private static func blocking(_ blocking: Blocking) -> JSON {
         .object([
             ("bandwidth_bytes_per_s", .integer(blocking.bandwidth)), ("downtime_ns", .integer(blocking.downtimeNs)),
-            ("policy", .string(blocking.policy.rawValue)), ("rounds", .integer(Int64(blocking.rounds))),
+            ("policy", .string(blocking.policy.rawValue)), ("windows", .integer(Int64(blocking.windows))),
             ("pages", .integer(blocking.pages)),
             (
                 "ranges",

@@ -151,7 +151,7 @@ public enum TextConvergence {
         guard let blocking = report.blocking else { return section }
         section.note(
             "At \(Units.bandwidth(Double(blocking.bandwidth))) and \(Units.duration(blocking.downtimeNs)), "
-                + "\(Units.count(blocking.pages)) pages were dirtied in every one of the last \(blocking.rounds) complete rounds."
+                + "\(Units.count(blocking.pages)) pages were dirtied in every one of the last \(blocking.windows) rounds."
         )
         if !blocking.ranges.isEmpty {
             section.field(

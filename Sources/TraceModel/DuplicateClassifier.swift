@@ -1,5 +1,5 @@
 /// Entries of an iteration by what they add. `entries` is the sum of the other five.
-public struct DuplicateCounts: Sendable, Equatable {
+@frozen public struct DuplicateCounts: Sendable, Equatable {
     /// All entries.
     public var entries: Int64 = 0
     /// First entries of their page in the iteration: the unique pages.
@@ -32,27 +32,33 @@ public struct DuplicateCounts: Sendable, Equatable {
 /// The classes are decided in this order: an entry of the VMM's log is `vmm`; one whose ring has not reported the page
 /// in this iteration is `crossRing`; one whose ring last reported it as a provisional entry is `provisional`; any other
 /// is `sameRing`. Bitmaps count as one ring, as do all entries without a vCPU of one source.
-public struct DuplicateClassifier: Sendable {
+@frozen public struct DuplicateClassifier: Sendable {
     /// What one entry turned out to be.
-    public enum Class: Sendable { case distinct, crossRing, sameRing, provisional, vmm }
+    @frozen public enum Class: Sendable { case distinct, crossRing, sameRing, provisional, vmm }
 
-    private struct PageState {
-        var iteration: Int64 = 0
-        var ring: Int32 = 0
-        var provisional = false
+    @usableFromInline @frozen struct PageState: Sendable {
+        @usableFromInline var iteration: Int64 = 0
+        @usableFromInline var ring: Int32 = 0
+        @usableFromInline var provisional = false
+
+        @inlinable init(iteration: Int64 = 0, ring: Int32 = 0, provisional: Bool = false) {
+            (self.iteration, self.ring, self.provisional) = (iteration, ring, provisional)
+        }
     }
-    private struct PageRing: Hashable {
+    @usableFromInline struct PageRing: Hashable, Sendable {
         var page: UInt32
         var ring: Int32
     }
 
-    private var pages: [PageState] = []
+    @usableFromInline var pages: [PageState] = []
     /// Rings beyond the first that reported a page in this iteration, and whether their last entry was provisional.
-    private var furtherRings: [PageRing: Bool] = [:]
-    private var iteration: Int64 = 0
+    @usableFromInline var furtherRings: [PageRing: Bool] = [:]
+    @usableFromInline var iteration: Int64 = 0
+
+    @usableFromInline var tally = DuplicateCounts()
 
     /// Counts of the iteration in progress.
-    public private(set) var counts = DuplicateCounts()
+    @inlinable public var counts: DuplicateCounts { tally }
 
     /// A classifier before the first iteration.
     public init() {}
@@ -66,25 +72,25 @@ public struct DuplicateClassifier: Sendable {
     /// Begins another iteration.
     public mutating func begin(iteration: Int64) {
         self.iteration = iteration
-        counts = DuplicateCounts()
+        tally = DuplicateCounts()
         furtherRings.removeAll(keepingCapacity: true)
     }
 
     /// Classifies an entry of page number `page` (from a ``PageIndex``) reported by `ring`.
-    @inline(__always)
+    @inlinable @inline(__always)
     public mutating func classify(page: Int, ring: Int32, provisional: Bool) -> Class {
-        counts.entries += 1
+        tally.entries += 1
         while pages.count <= page { pages.append(PageState()) }
         if pages[page].iteration != iteration {
             pages[page] = PageState(iteration: iteration, ring: ring, provisional: provisional)
-            counts.distinct += 1
+            tally.distinct += 1
             return .distinct
         }
         return classifyAgain(page: page, ring: ring, provisional: provisional)
     }
 
-    @inline(never)
-    private mutating func classifyAgain(page: Int, ring: Int32, provisional: Bool) -> Class {
+    @usableFromInline @inline(never)
+    mutating func classifyAgain(page: Int, ring: Int32, provisional: Bool) -> Class {
         let wasProvisional: Bool?
         if pages[page].ring == ring {
             wasProvisional = pages[page].provisional
@@ -94,18 +100,18 @@ public struct DuplicateClassifier: Sendable {
                 provisional, forKey: PageRing(page: UInt32(truncatingIfNeeded: page), ring: ring))
         }
         if ring == -2 {
-            counts.vmm += 1
+            tally.vmm += 1
             return .vmm
         }
         switch wasProvisional {
         case nil:
-            counts.crossRing += 1
+            tally.crossRing += 1
             return .crossRing
         case true?:
-            counts.provisional += 1
+            tally.provisional += 1
             return .provisional
         case false?:
-            counts.sameRing += 1
+            tally.sameRing += 1
             return .sameRing
         }
     }

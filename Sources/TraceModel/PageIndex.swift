@@ -2,20 +2,22 @@
 ///
 /// A hash table leads from a group of 64 neighbouring GFNs to a leaf of 64 numbers. Memory follows the pages met,
 /// wherever they lie: at most 272 bytes a page when no two are neighbours, near 4 bytes when they are dense.
-public struct PageIndex: Sendable {
-    private static let absent = UInt32.max
-    private static let emptyKey = UInt64.max
+@frozen public struct PageIndex: Sendable {
+    @inlinable static var absent: UInt32 { .max }
+    @inlinable static var emptyKey: UInt64 { .max }
 
-    private var keys: [UInt64]
-    private var leafOfKey: [UInt32]
-    private var leaves: [UInt32] = []
-    private var leafCount = 0
-    private var mask: Int
-    private var lastKey = emptyKey
-    private var lastLeaf = 0
+    @usableFromInline var keys: [UInt64]
+    @usableFromInline var leafOfKey: [UInt32]
+    @usableFromInline var leaves: [UInt32] = []
+    @usableFromInline var leafCount = 0
+    @usableFromInline var mask: Int
+    @usableFromInline var lastKey = UInt64.max
+    @usableFromInline var lastLeaf = 0
+
+    @usableFromInline var numbered: [GFN] = []
 
     /// GFNs in the order of their numbers.
-    public private(set) var gfns: [GFN] = []
+    @inlinable public var gfns: [GFN] { numbered }
 
     /// An index without pages.
     public init() {
@@ -25,10 +27,10 @@ public struct PageIndex: Sendable {
     }
 
     /// Number of pages met.
-    public var count: Int { gfns.count }
+    @inlinable public var count: Int { numbered.count }
 
     /// The number of `gfn`; a new one if it was not met before.
-    @inline(__always)
+    @inlinable @inline(__always)
     public mutating func insert(_ gfn: GFN) -> Int {
         let key = gfn >> 6
         if key != lastKey {
@@ -38,9 +40,9 @@ public struct PageIndex: Sendable {
         let place = lastLeaf &+ Int(gfn & 63)
         let number = leaves[place]
         if number != Self.absent { return Int(number) }
-        let new = gfns.count
+        let new = numbered.count
         leaves[place] = UInt32(new)
-        gfns.append(gfn)
+        numbered.append(gfn)
         return new
     }
 
@@ -56,14 +58,14 @@ public struct PageIndex: Sendable {
         return number == Self.absent ? nil : Int(number)
     }
 
-    @inline(__always)
-    private static func hash(_ key: UInt64) -> Int {
+    @inlinable @inline(__always)
+    static func hash(_ key: UInt64) -> Int {
         // Fibonacci hashing: neighbouring keys spread over the table.
         Int(truncatingIfNeeded: (key &* 0x9E37_79B9_7F4A_7C15) >> 32)
     }
 
-    @inline(__always)
-    private mutating func leaf(of key: UInt64) -> Int {
+    @inlinable @inline(__always)
+    mutating func leaf(of key: UInt64) -> Int {
         var slot = Self.hash(key) & mask
         while keys[slot] != key {
             if keys[slot] == Self.emptyKey { return addLeaf(key, at: slot) }
@@ -72,8 +74,8 @@ public struct PageIndex: Sendable {
         return Int(leafOfKey[slot]) &* 64
     }
 
-    @inline(never)
-    private mutating func addLeaf(_ key: UInt64, at slot: Int) -> Int {
+    @usableFromInline @inline(never)
+    mutating func addLeaf(_ key: UInt64, at slot: Int) -> Int {
         keys[slot] = key
         leafOfKey[slot] = UInt32(leafCount)
         let first = leafCount * 64

@@ -168,7 +168,7 @@ public struct Iteration: Sendable, Equatable {
     public var endNs: Int64
     /// From the stop request until the last vCPU had left the guest; 0 in live mode.
     public var kickNs: Int64 = 0
-    /// From the stop request until vCPUs were let go again; 0 in live mode.
+    /// From the stop request until vCPUs were let go again, without what oracles took; 0 in live mode.
     public var pauseNs: Int64 = 0
     /// Reading rings, all harvests together.
     public var scanNs: Int64 = 0
@@ -336,6 +336,32 @@ public struct OracleVerdict: Sendable, Equatable {
     }
 }
 
+/// A dirty rate that somebody else measured while we recorded, kept beside ours to be compared.
+public struct ForeignRate: Sendable, Equatable {
+    /// Who measured, such as `qemu calc-dirty-rate`.
+    public var tool: String
+    /// The vCPU; nil for the whole guest.
+    public var vcpu: Int?
+    /// When the measurement began.
+    public var sinceNs: Int64
+    /// When it ended.
+    public var tsNs: Int64
+    /// Bytes dirtied a second, as precise as the tool says it.
+    public var bytesPerSecond: Int64
+    /// The smallest difference that the tool can express.
+    public var quantum: Int64
+
+    /// Describes a measurement.
+    public init(tool: String, vcpu: Int? = nil, sinceNs: Int64, tsNs: Int64, bytesPerSecond: Int64, quantum: Int64) {
+        self.tool = tool
+        self.vcpu = vcpu
+        self.sinceNs = sinceNs
+        self.tsNs = tsNs
+        self.bytesPerSecond = bytesPerSecond
+        self.quantum = quantum
+    }
+}
+
 /// Everything that one iteration adds to a recording; committed as one transaction.
 public struct IterationBatch: Sendable {
     /// The round itself.
@@ -356,6 +382,8 @@ public struct IterationBatch: Sendable {
     public var markers: [Marker] = []
     /// What the oracle said.
     public var verdicts: [OracleVerdict] = []
+    /// Dirty rates that another tool measured.
+    public var foreignRates: [ForeignRate] = []
     /// Slots created, or closed (with `deletedNs`), during the iteration.
     public var slots: [MemorySlot] = []
 

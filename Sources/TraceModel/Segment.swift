@@ -66,18 +66,20 @@ public enum Segment {
                 guard let first = bytes.baseAddress else { return }
                 var cursor = unsafe first + initialized
                 var previous = start
-                for value in values {
-                    let current = integer(value)
-                    let delta = current &- previous
-                    previous = current
-                    var rest = UInt64(bitPattern: (delta << 1) ^ (delta >> 63))
-                    while rest >= 0x80 {
-                        unsafe cursor.pointee = UInt8(truncatingIfNeeded: rest) | 0x80
+                unsafe values.withUnsafeBufferPointer { values in
+                    for index in values.indices {
+                        let current = unsafe integer(values[index])
+                        let delta = current &- previous
+                        previous = current
+                        var rest = UInt64(bitPattern: (delta &<< 1) ^ (delta &>> 63))
+                        while rest >= 0x80 {
+                            unsafe cursor.pointee = UInt8(truncatingIfNeeded: rest) | 0x80
+                            unsafe cursor += 1
+                            rest &>>= 7
+                        }
+                        unsafe cursor.pointee = UInt8(truncatingIfNeeded: rest)
                         unsafe cursor += 1
-                        rest >>= 7
                     }
-                    unsafe cursor.pointee = UInt8(truncatingIfNeeded: rest)
-                    unsafe cursor += 1
                 }
                 initialized = unsafe cursor - first
             }

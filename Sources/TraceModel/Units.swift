@@ -98,6 +98,28 @@ public enum Units {
             + String(repeating: "0", count: decimals - fraction.count) + fraction
     }
 
+    // MARK: Exact printing: what the parser reads back as the same number
+
+    /// A size in the largest unit that divides it: `64MiB`, `4GB`, `4097B`.
+    public static func exactSize(_ bytes: Int64) -> String { exact(bytes, sizeUnits) }
+    /// A duration in the largest unit that divides it: `250ms`, `90s`.
+    public static func exactDuration(_ nanoseconds: Int64) -> String { exact(nanoseconds, durationUnits) }
+    /// A bandwidth in the largest unit that divides it: `10Gbit/s`, `1MiB/s`.
+    public static func exactBandwidth(_ bytesPerSecond: Int64) -> String {
+        let bits = bytesPerSecond.multipliedReportingOverflow(by: 8)
+        if !bits.overflow, bits.partialValue % 1_000_000 == 0 {
+            return exact(bits.partialValue, prefixes.map { Unit(name: $0.0 + "bit/s", numerator: $0.1) })
+        }
+        return exact(bytesPerSecond, bandwidthUnits.filter { $0.denominator == 1 })
+    }
+
+    private static func exact(_ value: Int64, _ units: [Unit]) -> String {
+        let named = units.filter { !$0.name.isEmpty }
+        let fitting = named.filter { value != 0 && value % $0.numerator == 0 }
+        guard let unit = fitting.max(by: { $0.numerator < $1.numerator }) ?? named.first else { return "\(value)" }
+        return "\(value / unit.numerator)\(unit.name)"
+    }
+
     // MARK: Inside
 
     /// A unit as an exact fraction of the base unit.

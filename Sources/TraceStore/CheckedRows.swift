@@ -15,18 +15,35 @@ struct CheckedRows {
     private var next: Int32 = 0
     private var sum: Int64 = 0
     private var rowNumber: Int64 = 0
+    /// Bytes that texts and blobs may still add up to.
+    private var room: Int64
+    private var rowid: Int64?
 
-    /// - Parameter order: The order of rows; `NOT INDEXED` keeps indexes, which may lie, out of the way.
-    init(_ db: Database, _ path: String, _ table: String, _ columns: [String], order: String = "rowid") throws {
+    /// `NOT INDEXED` keeps indexes, which may lie, out of the way. A table without a rowid is small: `order` names its
+    /// primary key, and the caller refuses a key that comes twice.
+    ///
+    /// Pages of a hostile file may refer to each other in circles: rowids that must ascend and bytes that must fit into
+    /// the file end every walk through it.
+    init(_ db: Database, _ path: String, _ table: String, _ columns: [String], order: String? = nil) throws {
+        let all = (order == nil ? columns + ["rowid"] : columns).joined(separator: ", ")
         statement = try RawStatement(
-            db, "SELECT \(columns.joined(separator: ", ")) FROM main.\(table) NOT INDEXED ORDER BY \(order)")
+            db, "SELECT \(all) FROM main.\(table) NOT INDEXED ORDER BY \(order ?? "rowid")")
+        let pages = try Int64.fetchOne(db, sql: "PRAGMA page_count") ?? 0
+        room = pages * (try Int64.fetchOne(db, sql: "PRAGMA page_size") ?? 0)
+        rowid = order == nil ? Int64.min : nil
         (self.path, self.table, self.columns) = (path, table, columns)
     }
 
     mutating func step() throws -> Bool {
         next = 0
         rowNumber += 1
-        return try statement.step()
+        guard try statement.step() else { return false }
+        if let previous = rowid {
+            let rowid = statement.int64(Int32(columns.count))
+            guard rowid > previous || rowNumber == 1 else { throw corrupt("it follows row \(previous)") }
+            self.rowid = rowid
+        }
+        return true
     }
 
     /// Any integer.
@@ -59,6 +76,7 @@ struct CheckedRows {
 
     mutating func text() throws -> String {
         try expect(SQLITE_TEXT, "a text")
+        try takeRoom()
         return statement.text(next - 1)
     }
 
@@ -85,12 +103,18 @@ struct CheckedRows {
     /// Calls `body` with the bytes of a blob in place.
     mutating func withBlob<Result>(_ body: (Span<UInt8>) throws -> Result) throws -> Result {
         try expect(SQLITE_BLOB, "a blob")
+        try takeRoom()
         return try statement.withBytes(next - 1, body)
     }
 
     /// An error about the row being read.
     func corrupt(_ detail: String) -> RecordingError {
         RecordingError(path, .corrupt(table: table, row: rowNumber, detail))
+    }
+
+    private mutating func takeRoom() throws {
+        room -= Int64(statement.byteCount(next - 1))
+        guard room >= 0 else { throw corrupt("\(columns[Int(next) - 1]) adds up to more than the file holds") }
     }
 
     private mutating func expect(_ type: Int32, _ name: String) throws {

@@ -1,3 +1,4 @@
+import CEntryTable
 import CSQLiteShim
 import Foundation
 import GRDB
@@ -8,8 +9,10 @@ struct Connection {
     let path: String
     let queue: DatabaseQueue
     let lock: FileLock
-    /// Whether a log lay beside the file when it was opened: an end that was not clean.
-    var hadLog = false
+    /// Whether a log or rollback journal lay beside the file when it was opened: an end that was not clean.
+    let hadJournal: Bool
+    /// Whether rows and summaries may be half-written, because their completion was interrupted.
+    var isHalfDone = false
 
     /// No value of an honest file is longer; it bounds what a hostile one can make us allocate.
     private static let longestValue: Int32 = 64 << 20
@@ -21,7 +24,7 @@ struct Connection {
     ///
     /// - Parameter journal: The journal mode; nil leaves it as it is.
     static func writable(_ path: String, lock: FileLock, journal: String? = "WAL") throws -> Connection {
-        let hadLog = size(resolved(path) + "-wal") != nil
+        let hadJournal = size(resolved(path) + "-wal") != nil || size(resolved(path) + "-journal") != nil
         var configuration = hardened()
         configuration.prepareDatabase { db in
             try db.execute(
@@ -39,7 +42,7 @@ struct Connection {
         if let journal {
             try queue.inDatabase { db in _ = try String.fetchOne(db, sql: "PRAGMA journal_mode = \(journal)") }
         }
-        return Connection(path: path, queue: queue, lock: lock, hadLog: hadLog)
+        return Connection(path: path, queue: queue, lock: lock, hadJournal: hadJournal)
     }
 
     /// The log is moved into the file each time that it has grown to this many pages: 32 MiB.
@@ -56,13 +59,17 @@ struct Connection {
     /// | cut off, log and shared index there | the same                                                          |
     /// | cut off, log without shared index   | an index in private memory                                        |
     /// | in WAL mode without a log           | `immutable`: there is nothing but the file                        |
+    /// | killed while rows were being made   | `immutable`: what the rollback journal would undo is not looked at |
     static func readOnly(_ path: String) throws -> Connection {
         let lock = try FileLock(path, .shared)
         let header = try FileHeader(path, lock.descriptor)
         let real = resolved(path)
         let logBytes = size(real + "-wal") ?? 0
+        let journalBytes = size(real + "-journal") ?? 0
         var parameters = "mode=ro"
-        if lock.isGranted, header.isWAL {
+        if lock.isGranted, journalBytes > 0 {
+            parameters = "mode=ro&immutable=1"
+        } else if lock.isGranted, header.isWAL {
             if logBytes == 0 {
                 parameters = "mode=ro&immutable=1"
             } else if size(real + "-shm") == nil {
@@ -79,7 +86,9 @@ struct Connection {
         }
         do {
             let queue = try DatabaseQueue(path: uri(path, parameters), configuration: configuration)
-            return Connection(path: path, queue: queue, lock: lock)
+            return Connection(
+                path: path, queue: queue, lock: lock, hadJournal: logBytes > 0 || journalBytes > 0,
+                isHalfDone: lock.isGranted && journalBytes > 0)
         } catch { throw RecordingError.reading(path, error) }
     }
 
@@ -94,7 +103,11 @@ struct Connection {
         }
     }
 
+    /// Every connection has the virtual table of entries, as if it had loaded our extension.
+    private static let entryTable: Int32 = unsafe csqlite_auto_extension(sqlite3_dirtyrecsqlite_init)
+
     private static func hardened() -> Configuration {
+        precondition(entryTable == SQLITE_OK, "SQLite has no memory left")
         var configuration = Configuration()
         configuration.busyMode = .timeout(5)
         configuration.prepareDatabase { db in
@@ -115,7 +128,7 @@ struct Connection {
     /// SQLite keeps the log beside the file itself, not beside a link to it.
     private static func resolved(_ path: String) -> String { (path as NSString).resolvingSymlinksInPath }
 
-    private static func uri(_ path: String, _ parameters: String) -> String {
+    static func uri(_ path: String, _ parameters: String) -> String {
         let absolute = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
         let escaped = absolute.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? absolute
         return "file://\(escaped)?\(parameters)"

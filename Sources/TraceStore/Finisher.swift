@@ -1,3 +1,4 @@
+import EntryTable
 import GRDB
 import TraceModel
 
@@ -13,13 +14,16 @@ public struct FinishProgress: Sendable, Equatable {
     public let total: Int64
 }
 
-/// Completes a recording: end reason, plain rows, summaries, single file. Each step may be interrupted and repeated.
+/// Completes a recording: end reason, single file, plain rows, summaries. Each step may be interrupted and repeated.
+///
+/// Rows and summaries are written without the log, straight into the file: half the bytes. A kill leaves a rollback
+/// journal, which any writer undoes; until then readers use the packed entries, which this never touches.
 struct Finisher {
     let connection: Connection
     let path: String
     let progress: ((FinishProgress) -> Void)?
 
-    /// One transaction of plain rows. Its pages pass through the log, which is then moved into the file.
+    /// One transaction of plain rows; progress is told after each.
     private static let rowsPerTransaction: Int64 = 1 << 20
 
     /// Says when and why the recording ended.
@@ -32,17 +36,23 @@ struct Finisher {
     /// Makes plain rows of all entries that have none yet.
     func expandRows() throws {
         try connection.queue.inDatabase { db in
-            try EntryTable.register(db)
             let total = try Int64.fetchOne(db, sql: "SELECT coalesce(sum(entry_count), 0) FROM harvest") ?? 0
             let (_, derived) = try RecordingInfo.read(db, path)
             var done = derived.rowsThrough
             while done < total {
                 let end = min(done + Self.rowsPerTransaction, total)
                 try db.inTransaction {
+                    // SQLite numbers the rows itself: then it appends without a search for each row. The numbers are
+                    // right if the last one is.
                     try db.execute(
                         sql:
-                            "INSERT INTO dirty_entry SELECT seq, gfn FROM \(EntryTable.name) WHERE seq BETWEEN ? AND ?",
+                            "INSERT INTO dirty_entry(gfn) SELECT gfn FROM \(EntryTable.name) WHERE seq BETWEEN ? AND ?",
                         arguments: [done + 1, end])
+                    let last = try Int64.fetchOne(db, sql: "SELECT max(seq) FROM dirty_entry")
+                    guard last == end else {
+                        throw RecordingError(
+                            path, .corrupt(table: "dirty_entry", row: last, "there are rows that nobody made"))
+                    }
                     if derived.exactTimes {
                         try db.execute(
                             sql: """
@@ -117,14 +127,24 @@ struct Finisher {
         }
     }
 
-    /// Moves the log into the file and leaves the file alone in its folder. While somebody reads the file, the log has
-    /// to stay; whoever opens it for writing next, `dirtyrec recover` for instance, moves it in.
-    func close() throws {
+    /// Moves the log into the file and goes on without one. While somebody reads a recording that has just ended, the
+    /// log has to stay; all else works with it, too.
+    func leaveLog() throws {
         try connection.queue.inDatabase { db in
+            // Somebody who follows a recording will not go away: do not wait long.
+            try db.execute(sql: "PRAGMA busy_timeout = 500")
+            defer { try? db.execute(sql: "PRAGMA busy_timeout = 5000") }
             do {
                 _ = try String.fetchOne(db, sql: "PRAGMA journal_mode = DELETE")
             } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {}
+            // Without a log each transaction must reach the disk in order, or a power cut could tear pages.
+            try db.execute(sql: "PRAGMA synchronous = FULL")
         }
+    }
+
+    /// Leaves the file alone in its folder, if no reader needs the log.
+    func close() throws {
+        try leaveLog()
         try connection.queue.close()
     }
 }

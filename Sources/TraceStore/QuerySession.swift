@@ -1,3 +1,4 @@
+import EntryTable
 import Foundation
 import GRDB
 import GRDBSQLite
@@ -5,7 +6,7 @@ import Schemas
 import Synchronization
 
 /// A value of a query's result.
-public enum SQLValue: Sendable, Equatable {
+public enum SQLValue: Sendable, Hashable {
     /// No value.
     case null
     /// A signed integer.
@@ -25,7 +26,9 @@ public enum SQLValue: Sendable, Equatable {
 public final class QuerySession: Sendable {
     /// The recording.
     public let file: RecordingFile
-    private let watch = Watch()
+    let watch = Watch()
+    /// Recordings beside it stay open, and so locked, as long as the session.
+    private let others = Mutex<[RecordingFile]>([])
 
     /// Opens a session on the recording at `path`.
     ///
@@ -35,11 +38,12 @@ public final class QuerySession: Sendable {
         let counts = try file.counts
         do {
             try file.connection.queue.unsafeReentrantRead { db in
-                try EntryTable.register(db)
                 if counts.rows < counts.entries || file.state == .recording { try Self.shadowRows(db) }
                 for view in Schema.views(exactTimes: file.derived.exactTimes) {
                     try db.execute(sql: view.replacingOccurrences(of: "CREATE VIEW", with: "CREATE TEMP VIEW"))
                 }
+                // Its first use declares its columns, which the authorizer would take for an attempt to create a table.
+                try db.execute(sql: "SELECT 1 FROM \(EntryTable.name) LIMIT 0")
                 unsafe sqlite3_set_authorizer(db.sqliteConnection, Self.authorize, nil)
                 let context = unsafe Unmanaged.passUnretained(watch).toOpaque()
                 unsafe sqlite3_progress_handler(db.sqliteConnection, Self.checkInterval, Self.check, context)
@@ -75,10 +79,12 @@ public final class QuerySession: Sendable {
         } catch let error as DatabaseError { throw explain(error) }
     }
 
+    func keep(_ other: RecordingFile) { others.withLock { $0.append(other) } }
+
     /// Stops the run in progress; callable from any thread.
     public func interrupt() { watch.interrupt() }
 
-    private func bind(_ parameters: [String: SQLValue], to statement: RawStatement) throws {
+    func bind(_ parameters: [String: SQLValue], to statement: RawStatement) throws {
         for (index, name) in statement.parameterNames {
             guard let value = parameters[name] else {
                 throw RecordingError(file.path, .query("it has the parameter '\(name)', but no value for it was given"))
@@ -87,7 +93,7 @@ public final class QuerySession: Sendable {
         }
     }
 
-    private func explain(_ error: DatabaseError) -> RecordingError {
+    func explain(_ error: DatabaseError) -> RecordingError {
         switch error.resultCode {
         case .SQLITE_INTERRUPT: RecordingError(file.path, watch.timedOut ? .timeout : .interrupted)
         case .SQLITE_AUTH, .SQLITE_READONLY: RecordingError(file.path, .query("only statements that read are allowed"))
@@ -118,7 +124,7 @@ public final class QuerySession: Sendable {
     ]
     private static let functions: Set = ["load_extension", "fts3_tokenizer", "edit", "readfile", "writefile"]
 
-    private static let authorize:
+    static let authorize:
         @convention(c) (
             UnsafeMutableRawPointer?, Int32, UnsafePointer<CChar>?, UnsafePointer<CChar>?, UnsafePointer<CChar>?,
             UnsafePointer<CChar>?
@@ -148,7 +154,7 @@ public final class QuerySession: Sendable {
         return unsafe Unmanaged<Watch>.fromOpaque(context).takeUnretainedValue().mustStop ? 1 : 0
     }
 
-    private final class Watch: Sendable {
+    final class Watch: Sendable {
         private struct State {
             var deadline: ContinuousClock.Instant?
             var interrupted = false

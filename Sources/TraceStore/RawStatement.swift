@@ -141,6 +141,8 @@ import GRDBSQLite
     /// The integer, or nil for anything else.
     func integer(_ column: Int32) -> Int64? { type(column) == SQLITE_INTEGER ? int64(column) : nil }
 
+    func byteCount(_ column: Int32) -> Int { unsafe Int(sqlite3_column_bytes(handle, column)) }
+
     func text(_ column: Int32) -> String { withBytes(column) { String(copying: $0) } }
 
     /// Calls `body` with the bytes of a blob or text, which are valid until then only.

@@ -48,7 +48,9 @@ public final class RecordingFile: Trace, Sendable {
         do {
             (info, derived) = try connection.queue.unsafeReentrantRead { db in
                 try Self.checkIdentity(db, path)
-                return try RecordingInfo.read(db, path)
+                var (info, derived) = try RecordingInfo.read(db, path)
+                if connection.isHalfDone { (derived.rowsThrough, derived.summarized) = (0, false) }
+                return (info, derived)
             }
         } catch { throw RecordingError.reading(path, error) }
         isSummarized = derived.summarized
@@ -92,6 +94,10 @@ public final class RecordingFile: Trace, Sendable {
     public var statistics: [KVMStatistic] {
         get throws { try list("kvm_stat", KVMStatistic.columns, KVMStatistic.init) }
     }
+    /// Every dirty rate that another tool measured, in order.
+    public var foreignRates: [ForeignRate] {
+        get throws { try list("foreign_rate", ForeignRate.columns, ForeignRate.init) }
+    }
     /// Every write to a watched page, in order.
     public var watchEvents: [WatchEvent] {
         get throws { try list("watch_event", WatchEvent.columns, WatchEvent.init) }
@@ -134,7 +140,13 @@ public final class RecordingFile: Trace, Sendable {
         guard version == Schema.version else { throw RecordingError(path, .olderSchema(version)) }
         let rootPage = try RawStatement(
             db, "SELECT count(*) FROM main.sqlite_schema WHERE name = ? AND type = 'table' AND rootpage > 0")
-        let computed = try RawStatement(db, "SELECT count(*) FROM pragma_table_xinfo(?) WHERE hidden <> 0")
+        // A column by one of these names would stand in for the rowid.
+        let computed = try RawStatement(
+            db,
+            """
+            SELECT count(*) FROM pragma_table_xinfo(?)
+            WHERE hidden <> 0 OR lower(name) IN ('rowid', '_rowid_', 'oid')
+            """)
         for table in Schema.baseTables {
             rootPage.bind(1, table)
             computed.bind(1, table)

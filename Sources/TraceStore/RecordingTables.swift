@@ -83,6 +83,9 @@ final class RecordingTables {
             ]
         }
         try insert("marker", Marker.columns, batch.markers) { [$0.tsNs, $0.iteration, $0.vcpu, $0.text] }
+        try insert("foreign_rate", ForeignRate.columns, batch.foreignRates) {
+            [$0.tool, $0.vcpu, $0.sinceNs, $0.tsNs, $0.bytesPerSecond, $0.quantum]
+        }
         try insert("oracle_verdict", OracleVerdict.columns, batch.verdicts) {
             [
                 $0.iteration, $0.oracle, $0.expected, $0.missing, $0.unexplained, $0.provisional, $0.firstRead,

@@ -92,6 +92,7 @@ public final class RecordingWriter {
             tables = nil
             let finisher = Finisher(connection: connection, path: path, progress: progress)
             try finisher.end(reason: reason, endNs: endNs)
+            try finisher.leaveLog()
             if rows { try finisher.expandRows() }
             try finisher.summarize()
             try finisher.close()

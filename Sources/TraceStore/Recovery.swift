@@ -30,7 +30,7 @@ public enum Recovery {
             let (info, derived) = file
             outcome.wasCutOff = info.endReason == nil
             let areRowsPartial = derived.rowsThrough > 0 && derived.rowsThrough < outcome.entries
-            let wasLogLeft = finisher.connection.hadLog
+            let wasLogLeft = finisher.connection.hadJournal
             guard
                 outcome.wasCutOff || !derived.summarized || areRowsPartial || outcome.migratedFrom != nil || wasLogLeft
             else { throw RecordingError(path, .notCutOff) }
@@ -74,7 +74,6 @@ public enum Recovery {
             connection = try .writable(path, lock: lock, journal: nil)
             file = try connection.queue.inDatabase { db in
                 outcome.migratedFrom = try RecordingFile.checkIdentity(db, path, olderAllowed: true)
-                _ = try String.fetchOne(db, sql: "PRAGMA journal_mode = WAL")
                 if outcome.migratedFrom != nil { try Schema.migrate(db, tool: "dirtyrec recover") }
                 let counts = try Row.fetchOne(
                     db, sql: "SELECT count(*), (SELECT coalesce(sum(entry_count), 0) FROM harvest) FROM iteration")
@@ -85,8 +84,9 @@ public enum Recovery {
         } catch { throw RecordingError.reading(path, error) }
         do {
             let finisher = Finisher(connection: connection, path: path, progress: progress)
-            defer { try? finisher.close() }
+            try finisher.leaveLog()
             try body(finisher, file, &outcome)
+            try finisher.close()
             return outcome
         } catch { throw RecordingError.writing(path, error, safeIterations: outcome.iterations) }
     }

@@ -14,7 +14,7 @@ enum Schema {
     static let baseTables = [
         "recording", "capability", "label", "vcpu", "memslot", "iteration", "harvest", "dirty_entry", "entry_time",
         "iteration_summary", "page_summary", "kvm_stat", "stop_latency", "loss", "watch_event", "marker",
-        "oracle_verdict", "schema_migration",
+        "foreign_rate", "oracle_verdict", "schema_migration",
     ]
 
     /// Brings a file, new or old, to the current version in one transaction.

@@ -10,6 +10,12 @@ struct Summary: TraceVisitor {
         var lastIteration: Int64 = 0
         var firstNs: Int64 = 0
         var lastNs: Int64 = 0
+        /// vCPUs 0...63 that reported it.
+        var mask: UInt64 = 0
+    }
+    private struct Report: Hashable {
+        var page: UInt32
+        var vcpu: UInt16
     }
     /// What `vcpu` keeps of a vCPU.
     struct VCPUTotals: Equatable {
@@ -45,9 +51,8 @@ struct Summary: TraceVisitor {
     private var index = PageIndex()
     private var classifier = DuplicateClassifier()
     private var pages: [Page] = []
-    /// Which vCPUs reported a page: `maskWords` words a page.
-    private var masks: [UInt64] = []
-    private let maskWords: Int
+    /// Pages reported by each vCPU from 64 on, so that memory follows the entries and not pages times vCPUs.
+    private var higher: Set<Report> = []
     private let vcpuCount: Int
     private var iteration: Int64 = 0
     private var knownPages = 0
@@ -65,7 +70,6 @@ struct Summary: TraceVisitor {
         self.vcpuCount = vcpuCount
         self.emit = emit
         self.progress = progress
-        maskWords = (vcpuCount + 63) / 64
         vcpus = Array(repeating: VCPUTotals(), count: vcpuCount)
     }
 
@@ -78,7 +82,6 @@ struct Summary: TraceVisitor {
             _ = classifier.classify(page: page, ring: ring, provisional: position >= firstProvisional)
             if page == pages.count {
                 pages.append(Page(firstIteration: iteration, firstNs: harvest.tsNs))
-                for _ in 0..<maskWords { masks.append(0) }
             }
             pages[page].entries += 1
             if pages[page].lastIteration != iteration {
@@ -86,7 +89,12 @@ struct Summary: TraceVisitor {
                 pages[page].lastIteration = iteration
             }
             pages[page].lastNs = harvest.tsNs
-            if let vcpu = harvest.vcpu { masks[page * maskWords + vcpu >> 6] |= 1 << UInt64(vcpu & 63) }
+            guard let vcpu = harvest.vcpu else { continue }
+            if vcpu < 64 {
+                pages[page].mask |= 1 << UInt64(vcpu)
+            } else {
+                higher.insert(Report(page: UInt32(page), vcpu: UInt16(vcpu)))
+            }
         }
         if let vcpu = harvest.vcpu {
             vcpus[vcpu].harvests += 1
@@ -113,23 +121,23 @@ struct Summary: TraceVisitor {
 
     /// Completes the totals of vCPUs and hands out every page in ascending order.
     mutating func finish(page emit: (PageRow) throws -> Void) rethrows {
+        var higherReporters: [UInt32: Int64] = [:]
+        for report in higher {
+            higherReporters[report.page, default: 0] += 1
+            vcpus[Int(report.vcpu)].uniquePages += 1
+        }
         for number in index.gfns.indices.sorted(by: { index.gfns[$0] < index.gfns[$1] }) {
-            let mask = masks[number * maskWords..<(number + 1) * maskWords]
-            var reporters: Int64 = 0
-            for (word, bits) in mask.enumerated() {
-                var rest = bits
-                while rest != 0 {
-                    vcpus[word * 64 + rest.trailingZeroBitCount].uniquePages += 1
-                    rest &= rest - 1
-                    reporters += 1
-                }
-            }
             let page = pages[number]
+            var rest = page.mask
+            while rest != 0 {
+                vcpus[rest.trailingZeroBitCount].uniquePages += 1
+                rest &= rest - 1
+            }
             try emit(
                 PageRow(
                     gfn: Int64(index.gfns[number]), entries: page.entries, iterations: page.iterations,
-                    vcpuCount: reporters,
-                    vcpuMask: vcpuCount <= 63 ? Int64(bitPattern: mask.first ?? 0) : nil,
+                    vcpuCount: Int64(page.mask.nonzeroBitCount) + higherReporters[UInt32(number), default: 0],
+                    vcpuMask: vcpuCount <= 63 ? Int64(bitPattern: page.mask) : nil,
                     firstIteration: page.firstIteration, lastIteration: page.lastIteration, firstNs: page.firstNs,
                     lastNs: page.lastNs))
         }

@@ -54,9 +54,17 @@ extension RecordingInfo {
         guard try !row.step() else { throw row.corrupt("there must be one row only") }
 
         var capabilities = try CheckedRows(db, path, "capability", ["name", "value"], order: "name")
-        while try capabilities.step() { info.capabilities[try capabilities.text()] = Int(try capabilities.integer()) }
+        while try capabilities.step() {
+            let name = try capabilities.text()
+            let former = info.capabilities.updateValue(Int(try capabilities.integer()), forKey: name)
+            guard former == nil else { throw capabilities.corrupt("\(name) is there twice") }
+        }
         var labels = try CheckedRows(db, path, "label", ["key", "value"], order: "key")
-        while try labels.step() { info.labels[try labels.text()] = try labels.text() }
+        while try labels.step() {
+            let key = try labels.text()
+            let former = info.labels.updateValue(try labels.text(), forKey: key)
+            guard former == nil else { throw labels.corrupt("\(key) is there twice") }
+        }
         return (info, derived)
     }
 }
@@ -105,6 +113,16 @@ extension StopLatency {
     init(_ row: inout CheckedRows) throws {
         self.init(
             iteration: try row.time(), vcpu: Int(try row.integer(in: 0...4095)), latencyNs: try row.amount())
+    }
+}
+
+extension ForeignRate {
+    static let columns = ["tool", "vcpu", "since_ns", "ts_ns", "bytes_per_second", "quantum"]
+
+    init(_ row: inout CheckedRows) throws {
+        self.init(
+            tool: try row.text(), vcpu: try row.optional { Int(try $0.integer(in: 0...4095)) }, sinceNs: try row.time(),
+            tsNs: try row.time(), bytesPerSecond: try row.amount(), quantum: try row.amount())
     }
 }
 

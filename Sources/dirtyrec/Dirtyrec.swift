@@ -1,3 +1,4 @@
+import Analysis
 import ArgumentParser
 import Foundation
 import Guests
@@ -5,6 +6,7 @@ import KVM
 import Recorder
 import TraceModel
 import TraceStore
+import Tracing
 
 /// Records which memory pages a KVM guest dirties, and answers questions about it.
 @main
@@ -20,7 +22,19 @@ struct Dirtyrec: ParsableCommand {
             """,
         version: version,
         subcommands: [
-            Record.self, ReportCommand.self, Converge.self, SQL.self, Verify.self, Recover.self, Rows.self, Doctor.self,
+            Record.self,
+            Attach.self,
+            Import.self,
+            ReportCommand.self,
+            Converge.self,
+            Diff.self,
+            SQL.self,
+            NotebookCommand.self,
+            Export.self,
+            Verify.self,
+            Recover.self,
+            Rows.self,
+            Doctor.self,
         ])
 
     static func main() {
@@ -37,6 +51,8 @@ struct Dirtyrec: ParsableCommand {
 enum Failure {
     /// The answer is no: a gate failed, a check found something, an entry was lost.
     static let no: Int32 = 1
+    /// Ends the command with that status; the reason has been said.
+    static let answerIsNo = ExitCode(no)
     private static let usage: Int32 = 2
     private static let host: Int32 = 3
     private static let input: Int32 = 4
@@ -46,7 +62,10 @@ enum Failure {
         switch error {
         case let error as KVMError: end(host, error.description + ".")
         case let error as RecordError: end(error.isHostLack ? host : usage, error.description)
-        case let error as GuestError: end(usage, error.description)
+        case let error as AttachError: end(host, error.description)
+        case let error as ImportError: end(input, error.description)
+        case let error as GuestError: end(error.isBrokenInput ? input : usage, error.description)
+        case let error as Gate.ParsingError: end(usage, error.description)
         case let error as RecordingError:
             end(status(of: error.problem), [error.description, error.hint].compactMap { $0 }.joined(separator: " "))
         case let error as ExitCode: Foundation.exit(error.rawValue)

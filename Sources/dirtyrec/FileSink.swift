@@ -10,6 +10,12 @@ final class FileSink: BatchSink {
         var iterations: Int64 = 0
         var counts = DuplicateCounts()
         var pages: Int64 = 0
+        /// Costs summed over the iterations, by name, in nanoseconds.
+        var costs: [String: Int64] = [:]
+        /// Rises of KVM's statistics, VM and vCPUs together, by the kernel's name.
+        var statistics: [String: Int64] = [:]
+        /// Operations that the guest has completed.
+        var guestProgress: Int64 = 0
     }
 
     private struct State {
@@ -20,8 +26,13 @@ final class FileSink: BatchSink {
     }
 
     private let state: Mutex<State>
+    private let logsCommits: Bool
 
-    init(_ writer: sending RecordingWriter) { state = Mutex(State(writer: writer)) }
+    /// - Parameter logsCommits: whether to say on stderr which iteration is safe, as soon as it is.
+    init(_ writer: sending RecordingWriter, logsCommits: Bool = false) {
+        state = Mutex(State(writer: writer))
+        self.logsCommits = logsCommits
+    }
 
     /// Sums so far.
     var totals: Totals { state.withLock { $0.totals } }
@@ -29,6 +40,7 @@ final class FileSink: BatchSink {
     func commit(_ batch: IterationBatch) throws {
         try state.withLock { state in
             try state.writer.commit(batch)
+            if logsCommits { Terminal.say("committed \(batch.iteration.id)") }
             state.classifier.begin(iteration: batch.iteration.id)
             for (harvest, gfns) in batch.harvests {
                 let ring = DuplicateClassifier.ring(of: harvest)
@@ -41,6 +53,7 @@ final class FileSink: BatchSink {
             state.totals.iterations += 1
             state.totals.counts += state.classifier.counts
             state.totals.pages = Int64(state.index.count)
+            state.totals.add(batch)
         }
     }
 
@@ -56,4 +69,14 @@ final class FileSink: BatchSink {
 
     /// Removes a file into which nothing was committed.
     func discard() { state.withLock { $0.writer.discard() } }
+}
+
+/// Throws everything away: the yardstick for what storing costs the guest.
+final class DiscardingSink: BatchSink {
+    private let last = Mutex(Iteration(id: 0, startNs: 0, endNs: 0))
+
+    /// The last iteration.
+    var lastIteration: Iteration { last.withLock { $0 } }
+
+    func commit(_ batch: IterationBatch) { last.withLock { $0 = batch.iteration } }
 }

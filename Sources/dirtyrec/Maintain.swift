@@ -25,7 +25,7 @@ struct Verify: ParsableCommand {
         if findings.count == Verifier.mostFindings {
             printResult("There may be more findings; these are the first \(findings.count).")
         }
-        guard findings.isEmpty else { throw ExitCode(Failure.no) }
+        guard findings.isEmpty else { throw Failure.answerIsNo }
         let recording = try RecordingFile(path: file)
         let counts = try recording.counts
         let rows = counts.rows == 0 && counts.entries > 0 ? "no plain rows" : "\(Units.count(counts.rows)) rows"

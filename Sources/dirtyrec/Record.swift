@@ -20,6 +20,7 @@ struct Record: ParsableCommand {
             Examples:
               dirtyrec record -o demo.db --vcpus 2 --workload zipf:size=64MiB,rate=50k/s --duration 5s
               dirtyrec record -o laps.db --workload sequential:size=16MiB,ops=8192 --mode paused --verify
+              dirtyrec record -o boot.db --kernel vmlinuz --initrd initrd.gz --vcpus 2 --memory 512MiB
             """)
 
     @Option(name: .shortAndLong, help: "File to create.")
@@ -28,16 +29,8 @@ struct Record: ParsableCommand {
     @Flag(name: .long, help: "Replace an existing file once the guest runs.")
     var force = false
 
-    @Option(help: ArgumentHelp("Built-in workload, as NAME:key=value,…", valueName: "spec"))
-    var workload = "zipf"
-
-    @Option(help: "Number of vCPUs.")
-    var vcpus = 1
-
-    @Option(
-        help: ArgumentHelp("Logged guest memory, such as 256MiB (default: what the workload takes).", valueName: "size")
-    )
-    var memory: ByteSize?
+    @OptionGroup(title: "Guest")
+    var guest: GuestOptions
 
     @Option(help: "Where entries come from: dirty-ring, dirty-log (GET) or clear-log (GET + CLEAR).")
     var source = Source.dirtyRing
@@ -80,6 +73,14 @@ struct Record: ParsableCommand {
             valueName: "event"))
     var slotEvent: [String] = []
 
+    @Flag(
+        help:
+            "Run the same guest under all three sources, into FILE.dirty-ring.db and so on, and print the costs side by side."
+    )
+    var compareSources = false
+    @Flag(help: "Let a kernel run although this host's KVM emulates kernel mode.")
+    var slow = false
+
     @Flag(help: "Judge every pause by oracles: the workload's known answer, and a copy of guest memory.")
     var verify = false
 
@@ -91,17 +92,25 @@ struct Record: ParsableCommand {
     @Option(help: ArgumentHelp("Label of the recording, as key=value; may be repeated.", valueName: "key=value"))
     var label: [String] = []
 
+    @Flag(help: ArgumentHelp("Say on stderr when an iteration is safe.", visibility: .hidden))
+    var logCommits = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Store nothing and say how far the guest got: discard (harvest all the same) or unlogged (no dirty logging).",
+            visibility: .hidden))
+    var measure: Measure?
+
+    /// Yardsticks for what recording costs the guest.
+    enum Measure: String, ExpressibleByArgument, CaseIterable { case discard, unlogged }
+
     func validate() throws {
-        guard (1...4096).contains(vcpus) else {
-            throw ValidationError(
-                "--vcpus \(vcpus) is not usable: give 1 to 4096; `dirtyrec doctor` shows the host's limit.")
-        }
         for label in label where label.split(separator: "=", maxSplits: 1).count != 2 {
             throw ValidationError("--label \(label) is not usable: write key=value.")
         }
     }
 
-    private func plan() throws -> RecordPlan {
+    func plan() throws -> RecordPlan {
         var plan = RecordPlan()
         if let watch { plan.watch = try WatchRange.parse(watch) }
         plan.slotEvents = try slotEvent.map(SlotEvent.init(parsing:))
@@ -114,16 +123,39 @@ struct Record: ParsableCommand {
         if let clearChunk { plan.clearChunkPages = clearChunk }
         plan.initiallySet = initiallySet
         plan.verify = verify
+        plan.logsWrites = measure != .unlogged
+        plan.slow = slow
         return plan
     }
 
     func run() throws {
-        let guest = try BuiltinGuest(workload: Workload(parsing: workload), vcpus: vcpus, memory: memory?.bytes)
-        let recorder = try Recorder(plan: plan(), guest: guest)
-        let interruptions = Atomic(0)
-        let path = output
+        if compareSources {
+            try SourceComparison(record: self).run()
+            return
+        }
+        if measure != nil { return try measureProgress() }
+        let (outcome, totals) = try record(plan(), into: output)
+        try conclude(outcome, totals)
+    }
+
+    /// Runs the guest without a file.
+    private func measureProgress() throws {
+        let recorder = try Recorder(plan: plan(), guest: guest.makeGuest().0)
+        let sink = DiscardingSink()
+        var startNs: Int64 = 0
+        _ = try recorder.run { info, _ in
+            startNs = info.startNs
+            return sink
+        }
+        let last = sink.lastIteration
+        printResult("\(last.guestProgress ?? 0) operations in \(last.endNs - startNs) ns")
+    }
+
+    /// Runs the guest once and finishes its file.
+    func record(_ plan: RecordPlan, into path: String) throws -> (RecorderOutcome, FileSink.Totals) {
+        let (guest, console) = try self.guest.makeGuest()
+        let recorder = try Recorder(plan: plan, guest: guest)
         Termination.watch { count in
-            interruptions.store(count, ordering: .relaxed)
             if count == 1 {
                 recorder.stop()
             } else {
@@ -139,31 +171,39 @@ struct Record: ParsableCommand {
         let outcome: RecorderOutcome
         do {
             outcome = try recorder.run { info, slots in
-                var info = info
-                info.tool = Dirtyrec.version
-                info.commandLine = CommandLine.arguments.map(Self.quoted).joined(separator: " ")
-                info.guest = guest.workload.specification
-                info.seed = guest.workload.seed
-                for pair in label {
-                    let parts = pair.split(separator: "=", maxSplits: 1).map(String.init)
-                    info.labels[parts[0]] = parts[1]
-                }
                 let file = try FileSink(
-                    RecordingWriter(path: path, info: info, slots: slots, options: .init(replace: force)))
+                    RecordingWriter(
+                        path: path, info: described(info, guest), slots: slots, options: .init(replace: force)),
+                    logsCommits: logCommits)
                 sink.withLock { $0 = file }
-                live.start(counting: file)
+                if !self.guest.usesTerminal { live.start(counting: file) }
                 return file
             }
         } catch {
             live.stop()
+            console?.finish()
             sink.withLock { $0?.discard() }
             throw error
         }
         live.stop()
+        console?.finish()
         guard let file = sink.withLock({ $0 }) else { preconditionFailure("a recording that ran has a sink") }
         if let failure = outcome.storeFailure { throw failure }
         try file.finish(outcome, rows: rows)
-        try conclude(outcome, file.totals, recorder.info)
+        return (outcome, file.totals)
+    }
+
+    private func described(_ info: RecordingInfo, _ guest: any Guest) -> RecordingInfo {
+        var info = info
+        info.tool = Dirtyrec.version
+        info.commandLine = CommandLine.arguments.map(Self.quoted).joined(separator: " ")
+        info.guest = guest.label
+        info.seed = (guest as? BuiltinGuest)?.workload.seed
+        for pair in label {
+            let parts = pair.split(separator: "=", maxSplits: 1).map(String.init)
+            info.labels[parts[0]] = parts[1]
+        }
+        return info
     }
 
     private static func quoted(_ argument: String) -> String {
@@ -172,7 +212,7 @@ struct Record: ParsableCommand {
     }
 
     /// Says what was recorded and what to type next.
-    private func conclude(_ outcome: RecorderOutcome, _ totals: FileSink.Totals, _ info: RecordingInfo) throws {
+    private func conclude(_ outcome: RecorderOutcome, _ totals: FileSink.Totals) throws {
         let size = (try? FileManager.default.attributesOfItem(atPath: output)[.size] as? Int64) ?? 0
         Terminal.say(
             """
@@ -201,6 +241,6 @@ struct Record: ParsableCommand {
             if verdicts.contains(where: { $0.missing > 0 }) { isBad = true }
         }
         Terminal.say("Next: dirtyrec report \(Self.quoted(output))")
-        if isBad { throw ExitCode(Failure.no) }
+        if isBad { throw Failure.answerIsNo }
     }
 }

@@ -1,1 +1,237 @@
+import Foundation
 import Testing
+
+@Suite struct `The command line` {
+    static let commands = [
+        "record", "report", "converge", "diff", "sql", "notebook", "export", "verify", "recover", "rows", "attach",
+        "import", "doctor",
+    ]
+
+    @Test(arguments: commands)
+    func `every command has help with an example`(command: String) throws {
+        let help = try Tool.succeed(["help", command])
+        #expect(help.contains("OVERVIEW: ") && help.contains("USAGE: dirtyrec \(command)"))
+        #expect(command == "doctor" || help.contains("Example"))
+    }
+
+    @Test func `help lists exactly the commands that are tested`() throws {
+        let help = try Tool.succeed(["--help"])
+        let listed = help.split(separator: "SUBCOMMANDS:")[1].split(separator: "\n")
+            .filter { $0.hasPrefix("  ") && !$0.hasPrefix("   ") && !$0.hasPrefix("  See ") }.compactMap {
+                $0.split(separator: " ").first.map(String.init)
+            }
+        #expect(Set(listed) == Set(Self.commands))
+    }
+
+    /// Arguments, exit status, and what the one sentence must contain.
+    static let refusals: [([String], Int32, String)] = [
+        (
+            ["record", "-o", "F/a.db", "--workload", "nonsense"], 2,
+            "There is no workload 'nonsense'; known are sequential, stride"
+        ),
+        (
+            ["record", "-o", "F/a.db", "--workload", "zipf:thetta=1"], 2,
+            "has no parameter 'thetta'; known are theta, size"
+        ),
+        (["record", "-o", "F/a.db", "--workload", "zipf:size=10"], 2, "give a multiple of 4096 bytes"),
+        (["record", "-o", "F/a.db", "--memory", "3"], 2, "Guest memory of 3 bytes is not usable"),
+        (["record", "-o", "F/a.db", "--memory", "4096"], 2, "more than the guest's 4 KiB"),
+        (["record", "-o", "F/a.db", "--vcpus", "0"], 2, "--vcpus 0 is not usable"),
+        (["record", "-o", "F/a.db", "--watch", "zzz"], 2, "--watch zzz is not usable"),
+        (["record", "-o", "F/a.db", "--slot-event", "1s:explode"], 2, "--slot-event 1s:explode is not usable"),
+        (["record"], 2, "Missing expected argument '--output <output>'"),
+        (["report", "F/missing.db"], 2, "F/missing.db does not exist."),
+        (["report", "F/text.db"], 4, "F/text.db is not an SQLite database."),
+        (["report", "F/other.db"], 4, "F/other.db is an SQLite database, but not a recording of dirtyrec."),
+        (["report", "F"], 2, "F is not a regular file."),
+        (["sql", "F/text.db", "SELECT 1"], 4, "is not an SQLite database"),
+        (["verify", "F/other.db"], 4, "not a recording of dirtyrec"),
+        (["converge", "F/text.db", "--bandwidth", "fast"], 2, "--bandwidth"),
+        (["diff", "F/text.db", "F/text.db", "--fail-if", "wws.p95 is big"], 2, "A gate"),
+        (["diff", "F/text.db", "F/text.db"], 4, "F/text.db is not an SQLite database."),
+    ]
+
+    @Test(arguments: refusals)
+    func `bad input is one sentence and the right exit status`(arguments: [String], status: Int32, sentence: String)
+        throws
+    {
+        try withFolder { folder in
+            try Data(repeating: 65, count: 5000).write(to: URL(fileURLWithPath: folder + "/text.db"))
+            _ = try Tool.sqlite(folder + "/other.db", "CREATE TABLE t(a)")
+            let before = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+            let result = try Tool.run(arguments.map { $0.replacing("F", with: folder, maxReplacements: 1) })
+            #expect(result.status == status, "\(result.stderr)")
+            #expect(result.stderr.contains(sentence.replacing("F", with: folder)), "\(result.stderr)")
+            #expect(result.stdout == "")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == before)
+        }
+    }
+
+    @Test func `doctor says the same in JSON`() throws {
+        let text = try Tool.run(["doctor"])
+        let json = try Tool.run(["doctor", "--json"])
+        #expect(text.status == json.status)
+        let object = try #require(
+            try JSONSerialization.jsonObject(with: Data(json.stdout.utf8)) as? [String: Any])
+        let findings = try #require(object["findings"] as? [[String: Any]])
+        for finding in findings { #expect(text.stdout.contains(finding["name"] as? String ?? "?")) }
+        #expect((object["can_record"] as? Bool) == (text.status == 0))
+    }
+}
+
+@Suite(.serialized, .enabled(if: Tool.canRecord, Tool.reason))
+struct `Recording from the command line` {
+    private static let quick = ["--workload", "zipf:size=8MiB,region=shared,rate=50k/s", "--interval", "20ms"]
+
+    @Test func `sqlite3, report and verify agree on one file`() throws {
+        try withFolder { folder in
+            let file = folder + "/a.db"
+            try Tool.succeed(
+                ["record", "-o", file, "--vcpus", "2", "--duration", "500ms", "--label", "team=mm"] + Self.quick)
+            let sqlite = try Tool.sqlite(
+                file, "SELECT count(*), count(DISTINCT gfn), count(DISTINCT vcpu), count(DISTINCT iteration) FROM dirty"
+            )
+            let json = try #require(
+                try JSONSerialization.jsonObject(with: Data(Tool.succeed(["report", file, "--json"]).utf8))
+                    as? [String: Any])
+            let counts = try #require(json["counts"] as? [String: Any])
+            let reported = ["entries", "distinct_gfns", "vcpus", "iterations"].map { "\(counts[$0] ?? "?")" }
+            #expect(sqlite == reported.joined(separator: "|"))
+            #expect(try Tool.succeed(["verify", file]).contains("is in order"))
+            #expect(try Tool.sqlite(file, "SELECT value FROM label") == "mm")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["a.db"])
+            #expect(
+                try Tool.succeed(["sql", file, "--csv", "SELECT count(*) AS n FROM dirty"])
+                    == "n\r\n\(sqlite.prefix { $0 != "|" })\r\n")
+        }
+    }
+
+    @Test func `an existing file is replaced only with --force`() throws {
+        try withFolder { folder in
+            let file = folder + "/a.db"
+            try Data("precious".utf8).write(to: URL(fileURLWithPath: file))
+            let refused = try Tool.run(["record", "-o", file, "--iterations", "2"] + Self.quick)
+            #expect(refused.status == 2)
+            #expect(
+                refused.stderr == "dirtyrec: \(file) exists already. Choose another name, or replace it with --force.\n"
+            )
+            #expect(try String(contentsOfFile: file, encoding: .utf8) == "precious")
+            try Tool.succeed(["record", "-o", file, "--iterations", "2", "--force"] + Self.quick)
+            #expect(try Tool.succeed(["verify", file]).contains("is in order"))
+        }
+    }
+
+    @Test(arguments: [
+        (["--ring-size", "1000"], Int32(2), "--ring-size 1000 is not a power of two"),
+        (["--ring-size", "1048576"], 2, "is too large; this host allows 65536 entries"),
+        (["--initially-set"], 2, "--initially-set needs --source clear-log"),
+        (["--clear-chunk", "100", "--source", "clear-log"], 2, "is not a multiple of 64 pages"),
+        (["--watch", "0x100000000,0x100000010"], 2, "twice"),
+    ])
+    func `plans that cannot be carried out leave nothing behind`(flags: [String], status: Int32, sentence: String)
+        throws
+    {
+        try withFolder { folder in
+            let result = try Tool.run(["record", "-o", folder + "/a.db", "--iterations", "2"] + flags)
+            #expect(result.status == status)
+            #expect(result.stderr.contains(sentence), "\(result.stderr)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == [])
+        }
+    }
+
+    @Test func `a folder that does not exist is named, with the command that makes it`() throws {
+        try withFolder { folder in
+            let result = try Tool.run(["record", "-o", folder + "/no/a.db", "--iterations", "2"] + Self.quick)
+            #expect(result.status == 2)
+            #expect(
+                result.stderr
+                    == "dirtyrec: The folder \(folder)/no does not exist. Create it with: mkdir -p \(folder)/no\n")
+        }
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "needs root to become somebody who may not use /dev/kvm"))
+    func `no permission for the device is exit status 3 and says what to do`() throws {
+        try withFolder { folder in
+            let attributes = try FileManager.default.attributesOfItem(atPath: "/dev/kvm")
+            guard (attributes[.posixPermissions] as? Int ?? 0) & 0o006 == 0 else { return }
+            // The build folder may be closed to others: run a copy.
+            let copy = folder + "/dirtyrec"
+            try FileManager.default.copyItem(atPath: Tool.path, toPath: copy)
+            try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: folder)
+            let result = try Tool.run(
+                ["--reuid=65534", "--regid=65534", "--clear-groups", copy, "record", "-o", folder + "/a.db"],
+                program: "/usr/bin/setpriv")
+            #expect(result.status == 3)
+            #expect(
+                result.stderr
+                    == "dirtyrec: open(/dev/kvm) failed: Permission denied; add yourself to the group of /dev/kvm (usually kvm), or run as root.\n"
+            )
+            #expect(!FileManager.default.fileExists(atPath: folder + "/a.db"))
+        }
+    }
+
+    @Test func `Ctrl-C ends cleanly with everything kept`() throws {
+        try withFolder { folder in
+            let file = folder + "/a.db"
+            let (process, _, err) = try Tool.start(["record", "-o", file, "--duration", "60s"] + Self.quick)
+            Thread.sleep(forTimeInterval: 0.6)
+            process.interrupt()
+            process.waitUntilExit()
+            let message = String(decoding: err.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            #expect(process.terminationStatus == 0)
+            #expect(message.contains("ended by signal"))
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["a.db"])
+            #expect(try Tool.succeed(["verify", file]).contains("is in order"))
+        }
+    }
+
+    @Test func `kill -9 leaves a file that says so and answers`() throws {
+        try withFolder { folder in
+            let file = folder + "/a.db"
+            let (process, _, _) = try Tool.start(["record", "-o", file, "--duration", "60s"] + Self.quick)
+            Thread.sleep(forTimeInterval: 0.6)
+            kill(process.processIdentifier, SIGKILL)
+            process.waitUntilExit()
+            let report = try Tool.succeed(["report", file])
+            #expect(report.contains("cut off"))
+            let counts = try Tool.succeed([
+                "sql", file, "--csv", "SELECT count(DISTINCT iteration) > 5 AS many FROM dirty",
+            ])
+            #expect(counts == "many\r\n1\r\n")
+            #expect(try Tool.succeed(["recover", file]).contains("it had been cut off"))
+            #expect(try Tool.succeed(["verify", file]).contains("is in order"))
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["a.db"])
+        }
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "needs root to mount a small file system"))
+    func `a full disk ends the recording with a clear message and keeps what is safe`() throws {
+        try withFolder { folder in
+            let disk = folder + "/disk"
+            try FileManager.default.createDirectory(atPath: disk, withIntermediateDirectories: true)
+            let mount = try Tool.run(["-t", "tmpfs", "-o", "size=1m", "none", disk], program: "/usr/bin/mount")
+            #expect(mount.status == 0, "\(mount.stderr)")
+            defer { _ = try? Tool.run([disk], program: "/usr/bin/umount") }
+            let file = disk + "/a.db"
+            let result = try Tool.run(
+                ["record", "-o", file, "--duration", "60s", "--interval", "20ms", "--workload", "random:size=64MiB"])
+            #expect(result.status == 1)
+            #expect(
+                result.stderr.contains("the disk is full") && result.stderr.contains("safe in the file"),
+                "\(result.stderr)")
+            #expect(result.stderr.contains("dirtyrec recover \(file)"))
+            #expect(try Tool.succeed(["report", file]).contains("cut off"))
+        }
+    }
+
+    @Test func `a terminal-less recording prints plain lines`() throws {
+        try withFolder { folder in
+            let result = try Tool.run(
+                ["record", "-o", folder + "/a.db", "--iterations", "3", "--verify", "--mode", "paused"] + Self.quick)
+            #expect(result.status == 0)
+            #expect(!result.stderr.contains("\u{1b}") && !result.stderr.contains("\r"))
+            #expect(result.stderr.contains("0 missing, 0 unexplained"))
+            #expect(result.stderr.hasSuffix("Next: dirtyrec report \(folder)/a.db\n"))
+        }
+    }
+}

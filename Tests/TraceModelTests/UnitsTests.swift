@@ -82,4 +82,19 @@ import TraceModel
         #expect(Units.fixed(-0.05, decimals: 1) == "-0.1")
         #expect(Units.fixed(2.5, decimals: 0) == "3")
     }
+
+    @Test(arguments: [0, 1, 4096, 4097, 1_000_000, 1 << 40, Int64.max])
+    func `exact printing is read back as the same number`(value: Int64) throws {
+        #expect(try Units.parseSize(Units.exactSize(value)) == value)
+        #expect(try Units.parseDuration(Units.exactDuration(value)) == value)
+        #expect(try Units.parseBandwidth(Units.exactBandwidth(value)) == value)
+    }
+
+    @Test func `exact printing takes the largest unit that fits`() {
+        #expect(Units.exactSize(64 << 20) == "64MiB")
+        #expect(Units.exactSize(4_000_000_000) == "4GB")
+        #expect(Units.exactDuration(250_000_000) == "250ms")
+        #expect(Units.exactBandwidth(1_250_000_000) == "10Gbit/s")
+        #expect(Units.exactBandwidth(1 << 20) == "1MiB/s")
+    }
 }

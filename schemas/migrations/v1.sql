@@ -344,6 +344,24 @@ CREATE TABLE marker(
     text TEXT NOT NULL
 ) STRICT;
 
+-- Dirty rates that another tool measured while the recording went on, to be compared with ours.
+--
+-- Columns
+--   tool              Who measured, such as qemu calc-dirty-rate.
+--   vcpu              The vCPU; NULL for the whole guest.
+--   since_ns          When the measurement began.
+--   ts_ns             When it ended.
+--   bytes_per_second  Bytes dirtied a second, as the tool said.
+--   quantum           The smallest difference that the tool can express, in bytes a second.
+CREATE TABLE foreign_rate(
+    tool TEXT NOT NULL,
+    vcpu INTEGER,
+    since_ns INTEGER NOT NULL,
+    ts_ns INTEGER NOT NULL,
+    bytes_per_second INTEGER NOT NULL,
+    quantum INTEGER NOT NULL
+) STRICT;
+
 -- What an oracle that knows the right answer said. Counts are pages.
 --
 -- Columns

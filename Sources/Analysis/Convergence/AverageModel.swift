@@ -44,7 +44,8 @@ struct AverageConvergence {
         guard tickNs > 0, downtimeNs > 0, window <= Double(ticks) else { return nil }
         let pages = footprint.bracket(window)
         let scale = Double(pageSize) * 1e9 / Double(downtimeNs)
-        return (Int64(pages.low * scale), Int64((pages.high * scale).rounded(.up)))
+        // Of nanoseconds of downtime it may be more than 2^63.
+        return (Int64(min(pages.low * scale, 9e18)), Int64(min((pages.high * scale).rounded(.up), 9e18)))
     }
 
     /// Least reachable downtime d*: the shortest window, in whole ticks, that is sent in its own time. Nil when there is

@@ -13,7 +13,7 @@ public struct Blocking: Sendable, Equatable {
     public struct Culprit: Sendable, Equatable {
         /// The vCPU; nil for entries that name none.
         public var vcpu: Int?
-        /// Blocking pages that it was the first to dirty in the last round.
+        /// Blocking pages that it was the first to dirty in the last window.
         public var pages: Int64
     }
 
@@ -23,8 +23,9 @@ public struct Blocking: Sendable, Equatable {
     public var downtimeNs: Int64
     /// The cell's policy.
     public var policy: MigrationPolicy
-    /// The last complete rounds that were looked at, at most 16.
-    public var rounds: Int
+    /// Windows that were looked at, at most 16: the last complete rounds of the replay, or as many stretches that are too
+    /// long to be sent in their own time.
+    public var windows: Int
     /// Pages dirtied in every one of them.
     public var pages: Int64 = 0
     /// The longest ranges of such pages, longest first.

@@ -44,9 +44,11 @@ public enum Convergence {
         for slot in slots where slot.logged && slot.addressSpace == 0 {
             if slot.generation >= last[slot.slot]?.generation ?? 0 { last[slot.slot] = slot }
         }
-        let logged = last.values.reduce(UInt64(0)) { $0 &+ min($1.pages, largestGFN + 1) }
-        if logged > 0 { return (Int64(min(logged, largestGFN + 1)), .slots) }
-        if info.memoryBytes >= info.pageSize { return (info.memoryBytes / info.pageSize, .memorySize) }
+        // x86 addresses 2^52 bytes: more is a lie, whose multiples would overflow.
+        let most = 1 << 52 / info.pageSize
+        let logged = last.values.reduce(Int64(0)) { min($0 + Int64(clamping: $1.pages), most) }
+        if logged > 0 { return (logged, .slots) }
+        if info.memoryBytes >= info.pageSize { return (min(info.memoryBytes / info.pageSize, most), .memorySize) }
         return (Int64(dirty.states.count), .dirtyPages)
     }
 }
@@ -189,23 +191,39 @@ private struct Room {
     /// Names the pages that block the cell with the most bandwidth and the longest limit among those that do not
     /// converge: what still blocks that one is the core of the trouble.
     func blocking(_ trace: some Trace, _ grid: [ConvergenceCell]) throws -> Blocking? {
-        let open = grid.filter { $0.outcome.verdict != .converges && $0.outcome.rounds.count > 1 }
+        let open = grid.filter { [.doesNotConverge, .traceTooShort, .exceedsDowntime].contains($0.outcome.verdict) }
         guard let cell = open.max(by: { ($0.bandwidth, $0.downtimeNs) < ($1.bandwidth, $1.downtimeNs) }) else {
             return nil
         }
-        let windows = cell.outcome.rounds.filter { $0.dirtyPages != nil }.suffix(16).compactMap { round in
-            replayer.ticks(of: round, start: firstStart)
-        }
-        // Rounds shorter than a tick fall into the same tick: they count once.
-        var distinct: [Range<Int>] = []
-        for window in windows where window.lowerBound >= distinct.last?.upperBound ?? 1 { distinct.append(window) }
-        guard !distinct.isEmpty else { return nil }
-        var collector = BlockingCollector(windows: distinct)
+        let windows = blockingWindows(cell)
+        guard !windows.isEmpty else { return nil }
+        var collector = BlockingCollector(windows: windows)
         try trace.replay(into: &collector)
         var result = Blocking(
-            bandwidth: cell.bandwidth, downtimeNs: cell.downtimeNs, policy: cell.policy, rounds: distinct.count)
+            bandwidth: cell.bandwidth, downtimeNs: cell.downtimeNs, policy: cell.policy, windows: windows.count)
         collector.finish(into: &result, ranges: 16)
         return result
+    }
+
+    /// The last 16 complete rounds, as ticks. A replay that completes none but is proven not to converge is judged by
+    /// the last 16 windows of the proof, as long as fit twice into the recording.
+    private func blockingWindows(_ cell: ConvergenceCell) -> [Range<Int>] {
+        var windows: [Range<Int>] = []
+        let complete = cell.outcome.rounds.filter { $0.dirtyPages != nil }.suffix(16)
+        for round in complete {
+            guard let ticks = replayer.ticks(of: round, start: firstStart) else { continue }
+            // Rounds shorter than a tick fall into the same tick: they count once.
+            if ticks.lowerBound >= windows.last?.upperBound ?? 1 { windows.append(ticks) }
+        }
+        if windows.count >= 2 { return windows }
+        let proofs = replayer.proofs(scenario(cell.policy, cell.bandwidth, cell.downtimeNs))
+        guard let length = proofs.prefix(while: { $0 <= table.groups / 2 }).max() else { return windows }
+        let per = table.ticksPerGroup
+        let count = min(16, table.groups / length)
+        return (0..<count).reversed().map { back in
+            let last = table.groups - back * length
+            return ((last - length) * per + 1)..<(last * per + 1)
+        }
     }
 }
 

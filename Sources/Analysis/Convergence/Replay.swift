@@ -186,6 +186,8 @@ struct Replayer: Sendable {
         _ scenario: Scenario, start: Int64, from elapsed: (low: Int64, high: Int64),
         for duration: (low: Int64, high: Int64)
     ) -> (low: Int64, high: Int64)? {
+        // Beyond 73 years nothing is known, and sums would overflow.
+        guard elapsed.high < .max / 4 else { return nil }
         let origin = clock.table.boundaries[0] + start
         let earliest = origin + guestTime(elapsed.low, scenario, roundedUp: false)
         let latest = origin + guestTime(elapsed.high, scenario, roundedUp: true)
@@ -196,13 +198,15 @@ struct Replayer: Sendable {
         else { return nil }
         var low = Int64.max
         var high: Int64 = 0
-        // The window may begin anywhere in earliest...latest: stretch by stretch between boundaries.
-        for boundary in first...last {
+        // The window may begin anywhere in earliest...latest: stretch by stretch between boundaries. Of more than 64,
+        // neighbours are taken together, which widens the bracket a little: there may be millions.
+        let together = max(1, (last - first) / 64)
+        for boundary in stride(from: first, through: last, by: together) {
             let begin = max(earliest, clock.time(of: boundary))
-            let end = boundary == last ? latest : min(latest, clock.time(of: boundary + 1))
+            let end = boundary == last ? latest : min(latest, clock.time(of: boundary + together))
             guard let outer = clock.boundary(atOrAfter: end + longest),
                 let inner = clock.boundary(atOrBefore: begin + shortest),
-                let innerBegin = clock.boundary(atOrAfter: begin == end ? begin : begin + 1)
+                let innerBegin = clock.boundary(atOrAfter: together > 1 ? end : begin == end ? begin : begin + 1)
             else { return nil }
             high = max(high, clock.pages(after: boundary, through: outer).high)
             low = min(low, clock.pages(after: innerBegin, through: inner).low)
@@ -213,23 +217,27 @@ struct Replayer: Sendable {
         return (min(low, high), high)
     }
 
-    /// A proof that no round ever leaves little enough, or nil.
+    /// Lengths of windows, in groups, that prove that no round ever leaves little enough; ascending.
     ///
-    /// If every recorded window of w boundaries holds at least L pages, and sending L pages takes at least as long as
-    /// any w + 1 boundaries, then a round of at least L pages always contains such a window and leaves at least L.
-    func divergence(_ scenario: Scenario) -> String? {
+    /// If every recorded window of w groups holds at least L pages, and sending L pages takes at least as long as any
+    /// w + 1 groups, then a round of at least L pages always contains such a window and leaves at least L.
+    func proofs(_ scenario: Scenario) -> some Sequence<Int> {
         let limit = Rational(bandwidth: scenario.bandwidth, nanoseconds: scenario.downtimeNs)
         let stoppable = scenario.policy.largestStoppable(rounds: .max, limitBytes: limit, pageSize: pageSize)
-        for window in stride(from: 1, to: clock.table.groups, by: 1) {
+        return stride(from: 1, to: clock.table.groups, by: 1).lazy.filter { window in
             let pages = clock.extremes.fewest[window]
-            guard pages > stoppable else { continue }
+            guard pages > stoppable else { return false }
             let time = guestTime(sendingTime(pages, scenario.bandwidth), scenario, roundedUp: false)
-            if time >= clock.extremes.longestNs[window + 1] {
-                let ticks = window * clock.table.ticksPerGroup
-                return "every \(ticks) tick\(ticks == 1 ? "" : "s") dirty at least \(pages) pages, "
-                    + "which take \(Units.duration(sendingTime(pages, scenario.bandwidth))) to send"
-            }
+            return time >= clock.extremes.longestNs[window + 1]
         }
-        return nil
+    }
+
+    /// The shortest proof as a clause, or nil.
+    private func divergence(_ scenario: Scenario) -> String? {
+        guard let window = proofs(scenario).first(where: { _ in true }) else { return nil }
+        let pages = clock.extremes.fewest[window]
+        let ticks = window * clock.table.ticksPerGroup
+        return "any \(ticks == 1 ? "tick dirties" : "\(ticks) ticks dirty") at least \(pages) pages, "
+            + "which take \(Units.duration(sendingTime(pages, scenario.bandwidth))) to send"
     }
 }

@@ -69,9 +69,23 @@ struct ReplayClock: Sendable {
         let beyond = time - start > length
         if beyond, extend == .none { return nil }
         let loops = beyond ? (time - start) / length : 0
+        guard loops < 1 << 40 else { return nil }
         let within = time - loops * length
-        var low = 0
-        var high = table.groups
+        // Ticks are nearly regular: begin where a regular one would be, widen until the place is inside, then halve.
+        let share = length == 0 ? 0 : Double(within - start) / Double(length)
+        var low = max(0, min(table.groups, Int(share * Double(table.groups))))
+        var high = low
+        var step = 1
+        while low > 0, table.boundaries[low] > within {
+            high = low - 1
+            low = max(0, low - step)
+            step *= 2
+        }
+        while high < table.groups, table.boundaries[high + 1] <= within {
+            low = high + 1
+            high = min(table.groups, high + step)
+            step *= 2
+        }
         while low < high {
             let middle = (low + high + 1) / 2
             if table.boundaries[middle] <= within { low = middle } else { high = middle - 1 }

@@ -10,9 +10,6 @@ static inline int csqlite_harden(sqlite3 *db) {
     return defensive != SQLITE_OK ? defensive : trusted != SQLITE_OK ? trusted : triggers;
 }
 
-/// Lets a virtual table be used in views although stored SQL is not trusted. Call from xConnect only.
-static inline int csqlite_vtab_innocuous(sqlite3 *db) { return sqlite3_vtab_config(db, SQLITE_VTAB_INNOCUOUS); }
-
 /// Name of the VFS that reads a database in WAL mode without a -shm file: the index of the log is kept in private
 /// memory, so that nothing beside the database is created or changed. Only for files that nobody writes.
 #define CSQLITE_PRIVATE_WAL_VFS "dirtyrec-private-wal"
@@ -20,19 +17,8 @@ static inline int csqlite_vtab_innocuous(sqlite3 *db) { return sqlite3_vtab_conf
 /// Registers the VFS; harmless when repeated.
 int csqlite_register_private_wal_vfs(void);
 
-/// Cursor of the virtual table of entries, laid out in C because SQLite's part must come first. The Swift side owns
-/// the pointers: `gfns` and `times` point to the decoded segment of one harvest, `source` to what decodes the next.
-struct csqlite_entry_cursor {
-    sqlite3_vtab_cursor base;
-    void *source;
-    const unsigned long long *gfns;
-    const long long *times;  // null when the segment has no exact times
-    sqlite3_int64 index, end;  // of the current entry and behind the last one, in the decoded segment
-    sqlite3_int64 first_seq, harvest, ts_ns;
-};
-
-/// The virtual table itself.
-struct csqlite_entry_table {
-    sqlite3_vtab base;
-    sqlite3 *db;
-};
+/// Makes every connection that is opened from now on begin with `entry`, as if it had loaded that extension.
+static inline int csqlite_auto_extension(
+    int (*entry)(sqlite3 *, char **, const struct sqlite3_api_routines *)) {
+    return sqlite3_auto_extension((void (*)(void))entry);
+}

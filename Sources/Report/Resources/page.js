@@ -122,5 +122,5 @@
     pre.after(button);
   }
 
-  document.documentElement.dataset.ready = "true";
+  document.documentElement.dataset.ready = Math.round(performance.now());
 })();

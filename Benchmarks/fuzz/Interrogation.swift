@@ -1,0 +1,63 @@
+import Analysis
+import Foundation
+import Report
+import TraceModel
+import TraceStore
+
+/// Asks everything of one file after the other.
+struct Interrogation {
+    /// The file in question.
+    let path: String
+    private let folder: String
+    private(set) var answers = 0
+    private(set) var refusals = 0
+    private(set) var slowest = Duration.zero
+    private(set) var slowestCase = ""
+
+    init(folder: String) {
+        self.folder = folder
+        path = folder + "/case.db"
+    }
+
+    /// Asks everything of the file at ``path``; `name` says what was done to it.
+    mutating func ask(_ name: String) throws {
+        let path = path
+        // What is being asked, for whoever finds the process dead.
+        try Data(name.utf8).write(to: URL(fileURLWithPath: folder + "/case.txt"))
+        let before = try Files.read(path)
+        time(name + ": report") {
+            let analysis = try Analyzer.analyze(RecordingFile(path: path))
+            _ = JSONReport.render(analysis).text(indented: true) + TextReport.render(analysis)
+        }
+        time(name + ": verify") { _ = try Verifier.verify(path: path) }
+        time(name + ": sql") {
+            try QuerySession(path: path).run(
+                "SELECT count(*) FROM dirty", timeout: .seconds(10), columns: { _ in }, row: { _ in })
+        }
+        for extend in ConvergenceOptions.Extension.allCases {
+            time(name + ": converge, beyond the end \(extend)") {
+                var options = ConvergenceOptions()
+                options.extend = extend
+                let report = try Convergence.grid(RecordingFile(path: path), options: options)
+                _ = JSONConvergence.render(report).text(indented: true) + TextConvergence.render(report)
+            }
+        }
+        guard try Files.read(path) == before else {
+            print("\(name): a reader changed the file.")
+            exit(1)
+        }
+    }
+
+    private mutating func time(_ name: String, _ question: () throws -> Void) {
+        // Nobody handles the signal: it ends the process, and the script sees it.
+        alarm(20)
+        let taken = ContinuousClock().measure {
+            do {
+                try question()
+                answers += 1
+            } catch { refusals += 1 }
+        }
+        alarm(0)
+        if taken > slowest { (slowest, slowestCase) = (taken, name) }
+    }
+}

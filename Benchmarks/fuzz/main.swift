@@ -1,0 +1,42 @@
+// Asks everything of recordings that were damaged at random or made to hurt: dirtyrec-fuzz COUNT SEED FOLDER.
+//
+// An error or an honest answer is fine. A crash, a question that takes longer than 20 s, or a file that was changed
+// ends the run: FOLDER/case.db is the culprit then. Hand-made files and every twentieth damaged one stay as
+// FOLDER/sample-*.db for the command line.
+
+import Foundation
+
+let arguments = CommandLine.arguments
+guard arguments.count == 4, let count = Int(arguments[1]), let seed = UInt64(arguments[2]) else {
+    print("Usage: dirtyrec-fuzz COUNT SEED FOLDER")
+    exit(2)
+}
+let folder = arguments[3]
+try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+var interrogation = Interrogation(folder: folder)
+let path = interrogation.path
+
+for (name, make) in Hostile.files {
+    try Files.remove(path)
+    try make(path)
+    try Files.copy(path, folder + "/sample-\(name.replacing(" ", with: "-").replacing(",", with: "")).db")
+    try interrogation.ask(name)
+}
+
+var random = Seeded(state: seed)
+let bases = try Bases.make(folder)
+for number in 0..<count {
+    try Files.remove(path)
+    let damage = try Damage.apply(to: bases.randomElement(using: &random)!, as: path, using: &random)
+    if number % 20 == 0 { try Files.copy(path, folder + "/sample-\(number).db") }
+    try interrogation.ask("\(number) (\(damage))")
+}
+
+var usage = rusage()
+unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+print(
+    """
+    \(count) damaged and \(Hostile.files.count) hand-made recordings (seed \(seed)): \(interrogation.answers) answers, \
+    \(interrogation.refusals) errors; slowest \(interrogation.slowest) (\(interrogation.slowestCase)); peak memory \
+    \(usage.ru_maxrss / 1024) MB
+    """)

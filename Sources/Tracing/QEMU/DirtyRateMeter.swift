@@ -1,0 +1,112 @@
+import Foundation
+import TraceModel
+
+/// What `query-dirty-rate` says.
+public struct QEMUDirtyRate: Decodable, Sendable, Equatable {
+    /// A vCPU's part.
+    public struct VCPU: Decodable, Sendable, Equatable {
+        /// Its number.
+        public let id: Int
+        /// MiB a second.
+        public let dirtyRate: Int64
+        private enum CodingKeys: String, CodingKey { case id, dirtyRate = "dirty-rate" }
+    }
+
+    /// `unstarted`, `measuring` or `measured`.
+    public let status: String
+    /// `dirty-ring`, `dirty-bitmap` or `page-sampling`.
+    public let mode: String?
+    /// When it began, in seconds of QEMU's host clock.
+    public let startTime: Int64?
+    /// How long it measures, in seconds.
+    public let calcTime: Int64
+    /// MiB a second; missing while it measures.
+    public let dirtyRate: Int64?
+    /// By vCPU, in dirty-ring mode.
+    public let vcpus: [VCPU]?
+
+    private enum CodingKeys: String, CodingKey {
+        case status, mode
+        case startTime = "start-time"
+        case calcTime = "calc-time"
+        case dirtyRate = "dirty-rate"
+        case vcpus = "vcpu-dirty-rate"
+    }
+
+    /// As rows; empty while it measures, or when a number cannot be.
+    public func rates(since: Int64, ts: Int64) -> [ForeignRate] {
+        guard let dirtyRate, (0...Self.largest).contains(dirtyRate) else { return [] }
+        func row(_ vcpu: Int?, _ mebibytes: Int64) -> ForeignRate {
+            ForeignRate(
+                tool: "qemu calc-dirty-rate", vcpu: vcpu, sinceNs: since, tsNs: ts, bytesPerSecond: mebibytes << 20,
+                quantum: 1 << 20)
+        }
+        let valid = (vcpus ?? []).filter { (0..<4096).contains($0.id) && (0...Self.largest).contains($0.dirtyRate) }
+        return [row(nil, dirtyRate)] + valid.prefix(4096).map { row($0.id, $0.dirtyRate) }
+    }
+
+    /// The rows of an answer that was stored in a file, with or without QMP's `{"return": …}` around it. Its time is
+    /// not the guest's: the window is taken to begin with the recording.
+    ///
+    /// - Throws: ``ImportError``.
+    public static func read(_ path: String, since: Int64) throws -> [ForeignRate] {
+        struct Wrapped: Decodable { let `return`: QEMUDirtyRate }
+        let file = try BinaryFile(path: path)
+        let data = Data(try file.bytes(at: 0, count: min(file.size, 1 << 20)))
+        let decoder = JSONDecoder()
+        guard
+            let answer = (try? decoder.decode(QEMUDirtyRate.self, from: data))
+                ?? (try? decoder.decode(Wrapped.self, from: data))?.return
+        else { throw ImportError(path, "is no answer of QEMU to query-dirty-rate.") }
+        guard answer.status == "measured", (1...3600).contains(answer.calcTime) else {
+            throw ImportError(
+                path, "holds no finished measurement; ask query-dirty-rate again when it says 'measured'.")
+        }
+        return answer.rates(since: since, ts: since + answer.calcTime * 1_000_000_000)
+    }
+
+    /// 4 PiB a second: sums stay small.
+    private static let largest: Int64 = 1 << 32
+}
+
+/// Lets QEMU switch dirty logging on, window after window, by its own dirty-rate measurement.
+public final class DirtyRateMeter {
+    private let qmp: QMP
+    private var sinceNs: Int64 = 0
+
+    /// The longest window that QEMU accepts, in seconds.
+    public static let longestWindow: Int64 = 60
+
+    /// A meter of the QEMU at the other end.
+    public init(_ qmp: QMP) { self.qmp = qmp }
+
+    /// Bytes of the guest's memory; nil when QEMU does not say.
+    public var memoryBytes: Int64? {
+        struct Summary: Decodable {
+            let base: Int64
+            let plugged: Int64?
+            enum CodingKeys: String, CodingKey { case base = "base-memory", plugged = "plugged-memory" }
+        }
+        guard let summary: Summary = try? qmp.execute("query-memory-size-summary"),
+            (0...1 << 50).contains(summary.base), (0...1 << 50).contains(summary.plugged ?? 0)
+        else { return nil }
+        return summary.base + (summary.plugged ?? 0)
+    }
+
+    /// Begins a window of 1 to 60 seconds.
+    ///
+    /// - Throws: ``AttachError``.
+    public func begin(seconds: Int64) throws {
+        sinceNs = Attachment.now()
+        let _: QMP.Nothing = try qmp.execute("calc-dirty-rate", ["calc-time": seconds, "mode": "dirty-ring"])
+    }
+
+    /// QEMU's figures, once the window is over.
+    ///
+    /// - Throws: ``AttachError``.
+    public func end() throws -> [ForeignRate]? {
+        let answer: QEMUDirtyRate = try qmp.execute("query-dirty-rate")
+        guard answer.status == "measured" else { return nil }
+        return answer.rates(since: sinceNs, ts: sinceNs + min(answer.calcTime, 3600) * 1_000_000_000)
+    }
+}

@@ -1,0 +1,55 @@
+import Analysis
+import ArgumentParser
+import Report
+import TraceStore
+
+/// `dirtyrec diff`.
+struct Diff: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Put two recordings side by side, figure by figure; as a gate, fail when one grew too much.",
+        discussion: """
+            Further recordings of the same kind give a noise band: a change within it passes. Exit status 1 when a gate \
+            fails.
+
+            Examples:
+              dirtyrec diff before.db after.db
+              dirtyrec diff before.db after.db --before again.db --fail-if 'wws.p95>+10%' --format junit
+            """)
+
+    @Argument(help: "The recording to compare with.")
+    var old: String
+
+    @Argument(help: "The recording to judge.")
+    var new: String
+
+    @Option(help: ArgumentHelp("A further recording like the first; may be repeated.", valueName: "file"))
+    var before: [String] = []
+
+    @Option(help: ArgumentHelp("A further recording like the second; may be repeated.", valueName: "file"))
+    var after: [String] = []
+
+    @Option(
+        help: ArgumentHelp("Fail when this holds, such as 'wws.p95>+10%'; may be repeated.", valueName: "condition"))
+    var failIf: [String] = []
+
+    @Option(help: "text, json or junit.")
+    var format = Format.text
+
+    /// How the comparison is written.
+    enum Format: String, ExpressibleByArgument, CaseIterable { case text, json, junit }
+
+    func run() throws {
+        let gates = try failIf.map(Gate.init)
+        func analyses(_ paths: [String]) throws -> [TraceAnalysis] {
+            try paths.map { try Analyzer.analyze(RecordingFile(path: $0)) }
+        }
+        let comparison = try Comparison(before: analyses([old] + before), after: analyses([new] + after))
+        let judged = try gates.map { DiffReport.Judged(gate: $0, outcome: try $0.judge(comparison)) }
+        switch format {
+        case .text: printResult(DiffReport.text(comparison, gates: judged))
+        case .json: printResult(DiffReport.json(comparison, gates: judged).text(indented: true))
+        case .junit: printResult(DiffReport.junit(comparison, gates: judged))
+        }
+        if judged.contains(where: { !$0.passes }) { throw Failure.answerIsNo }
+    }
+}

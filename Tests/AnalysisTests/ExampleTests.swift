@@ -1,0 +1,135 @@
+import Testing
+import TraceModel
+
+@testable import Analysis
+
+/// The worked examples of `docs/analysis.md`, and edge cases.
+@Suite struct ExampleTests {
+    private static let (a, b, c) = (GFN(1), GFN(2), GFN(3))
+    private let example = Traces.plain([[a, b], [a], [c], [], [a, b]], memoryPages: 10)
+
+    @Test func `writable working set of two ticks`() throws {
+        let window = try #require(try Analyzer.analyze(example).workingSet.first { $0.ticks == 2 })
+        #expect(window.high.min == 1 && window.high.p50 == 2 && window.high.max == 2 && window.windows == 4)
+    }
+
+    @Test func `footprint`() throws {
+        let points = try Analyzer.analyze(example).footprint
+        #expect(points[0] == FootprintPoint(ticks: 1, sum: 6, windows: 5))
+        #expect(points[1] == FootprintPoint(ticks: 2, sum: 7, windows: 4))
+        #expect(points[4] == FootprintPoint(ticks: 5, sum: 3, windows: 1))
+    }
+
+    @Test func `re-dirty intervals`() throws {
+        let redirty = try Analyzer.analyze(example).redirty
+        #expect(redirty.buckets.map(\.ticks) == [1, 3, 4] && redirty.neverRedirtied == 1)
+    }
+
+    @Test func `amplification`() throws {
+        let units = try Analyzer.analyze(Traces.plain([[0, 1, 16]])).granularity
+        #expect(units[1].bytes == 65536 && units[1].units == 2 && units[1].amplification == 32.0 / 3)
+    }
+
+    @Test func `rates`() throws {
+        let analysis = try Analyzer.analyze(example)
+        #expect(analysis.duplicates.entries == 6 && analysis.duplicates.distinct == 6)
+        #expect(analysis.rate.entriesPerSecond == 1.2 && analysis.rate.pagesPerSecond == 1.2)
+    }
+
+    @Test func `convergence`() throws {
+        var options = ConvergenceOptions()
+        options.bandwidths = [5 * 4096]
+        options.downtimesNs = [2_000_000_000]
+        let report = try Convergence.grid(example, options: options)
+        #expect(report.leastBandwidth.first?.average == Bracket(low: 3584, high: 3584))
+        let cell = try #require(report.grid.first)
+        #expect(cell.outcome.rounds.first?.durationNs == Bracket(low: 2_000_000_000, high: 2_000_000_000))
+        #expect(cell.outcome.rounds.first?.dirtyPages == Bracket(low: 2, high: 2))
+        #expect(cell.lambda.lambda == 0.24)
+        #expect(report.postCopy.first?.pendingPages == Bracket(low: 10, high: 10))
+        #expect(report.postCopy.first?.writtenPages == Bracket(low: 2, high: 2))
+    }
+
+    @Test func `checkpoints`() throws {
+        #expect(try Analyzer.analyze(example).checkpoints.first { $0.ticks == 2 }?.pages == Int64(5))
+    }
+
+    @Test func `a hot set that moves begins a phase at the right iteration`() throws {
+        let ticks = (0..<90).map { tick in (0..<GFN(20)).map { $0 + GFN(tick / 30) * 100 } }
+        let phases = try Analyzer.analyze(Traces.plain(ticks)).phases.phases
+        #expect(phases.map(\.firstTick) == [1, 31, 61])
+        #expect(phases.map(\.lastTick) == [30, 60, 90])
+    }
+
+    @Test func `a guest that dirties at random has no phases`() throws {
+        var random = SplitMix(state: 7)
+        let ticks = (0..<90).map { _ in (0..<20).map { _ in GFN.random(in: 0..<60, using: &random) } }
+        #expect(try Analyzer.analyze(Traces.plain(ticks)).phases.phases.count == Int(1))
+    }
+
+    // MARK: Edges
+
+    @Test func `one tick of one page`() throws {
+        let analysis = try Analyzer.analyze(Traces.plain([[7]]))
+        #expect(analysis.workingSet.count == 1 && analysis.workingSet[0].high.max == 1)
+        #expect(analysis.phases.phases.count == 1)
+    }
+
+    @Test func `all pages always`() throws {
+        let analysis = try Analyzer.analyze(Traces.plain((0..<10).map { _ in Array(GFN(0)..<8) }, memoryPages: 8))
+        #expect(analysis.footprint.filter { $0.pages != 8 }.isEmpty)
+        #expect(analysis.redirty.buckets == [Redirty.Bucket(ticks: 1, lastTicks: 1, count: 72)])
+    }
+
+    @Test func `provisional entries only`() throws {
+        var trace = Traces.plain([[4, 4]])
+        trace.batches[0].harvests[0].harvest.provisionalCount = 2
+        let counts = try Analyzer.analyze(trace).duplicates
+        #expect(counts.distinct == 1 && counts.provisional == 1)
+    }
+
+    @Test func `256 vCPUs that all share a page`() throws {
+        var trace = MemoryTrace()
+        var batch = IterationBatch(iteration: Iteration(id: 1, startNs: 0, endNs: 10))
+        for vcpu in 0..<256 {
+            batch.harvests.append(
+                (
+                    Harvest(
+                        iteration: 1, source: .dirtyRing, vcpu: vcpu, cause: .periodic, sinceNs: 0, tsNs: 10,
+                        entryCount: 1),
+                    [largestGFN]
+                ))
+        }
+        trace.batches = [batch]
+        let analysis = try Analyzer.analyze(trace)
+        #expect(analysis.counts.vcpus == 256)
+        #expect(analysis.duplicates.crossRing == 255)
+        #expect(analysis.sharing.pairs.count == 256 * 255 / 2)
+    }
+
+    @Test func `an iteration that was cut off before its end still counts`() throws {
+        struct Cut: Trace {
+            var inner: MemoryTrace
+            var info: RecordingInfo { inner.info }
+            var slots: [MemorySlot] { [] }
+            var losses: [Loss] { [] }
+            var markers: [Marker] { [] }
+            var stops: [StopLatency] { [] }
+            var verdicts: [OracleVerdict] { [] }
+            func replay(into visitor: inout some TraceVisitor) throws {
+                for (harvest, gfns) in inner.batches[0].harvests { try visitor.visit(harvest, gfns: gfns) }
+            }
+        }
+        let analysis = try Analyzer.analyze(Cut(inner: Traces.plain([[1, 2]])))
+        #expect(analysis.counts.iterations == 1 && analysis.counts.distinctGFNs == 2)
+        #expect(analysis.counts.durationNs == 1_000_000_000)
+    }
+
+    @Test func `percentiles of a long stream come from evenly kept values`() {
+        var sample = Sample()
+        for value in 0..<Int64(100_000) { sample.add(value) }
+        let summary = sample.summary
+        #expect(summary.count == 100_000 && summary.min == 0 && summary.max == 99_999 && summary.keptOneIn == 4)
+        #expect(abs(summary.p50 - 50_000) <= 4)
+    }
+}

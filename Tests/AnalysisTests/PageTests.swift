@@ -1,0 +1,178 @@
+import Testing
+import TraceModel
+
+@testable import Analysis
+
+/// Questions about entries and pages against the obvious, on 300 random recordings.
+@Suite struct PageTests {
+    private struct Ring: Hashable { var id: Int }
+
+    @Test func `every entry falls into one class, per iteration, per ring and overall`() throws {
+        for seed in WindowTests.seeds {
+            let trace = Traces.random(seed)
+            var classifier = DuplicateClassifier()
+            var index = PageIndex()
+            var overall = DuplicateCounts()
+            let analysis = try Analyzer.analyze(trace)
+            for (batch, bucket) in zip(trace.batches, analysis.timeline) {
+                // What the definition says, by lists of earlier reports.
+                var seen: [GFN: [(ring: Int32, provisional: Bool)]] = [:]
+                var counts = DuplicateCounts()
+                classifier.begin(iteration: batch.iteration.id)
+                for (harvest, gfns) in batch.harvests {
+                    let ring = DuplicateClassifier.ring(of: harvest)
+                    for (place, gfn) in gfns.enumerated() {
+                        let provisional = place >= gfns.count - harvest.provisionalCount
+                        _ = classifier.classify(page: index.insert(gfn), ring: ring, provisional: provisional)
+                        counts.entries += 1
+                        let earlier = seen[gfn, default: []]
+                        if earlier.isEmpty {
+                            counts.distinct += 1
+                        } else if ring == -2 {
+                            counts.vmm += 1
+                        } else if let last = earlier.last(where: { $0.ring == ring }) {
+                            if last.provisional { counts.provisional += 1 } else { counts.sameRing += 1 }
+                        } else {
+                            counts.crossRing += 1
+                        }
+                        seen[gfn, default: []].append((ring, provisional))
+                    }
+                }
+                #expect(bucket.duplicates == counts, "seed \(seed)")
+                #expect(bucket.duplicates == classifier.counts, "seed \(seed): DuplicateClassifier differs")
+                overall += counts
+            }
+            #expect(analysis.duplicates == overall)
+            let sum = overall.distinct + overall.crossRing + overall.sameRing + overall.provisional + overall.vmm
+            #expect(overall.entries == sum)
+            var rings = DuplicateCounts()
+            for ring in analysis.rings { rings += ring.duplicates }
+            #expect(rings == overall)
+        }
+    }
+
+    @Test func `the sharing matrix counts pages that two vCPUs dirtied in one iteration`() throws {
+        for seed in WindowTests.seeds {
+            let trace = Traces.random(seed)
+            var pairs: [[Int]: Int64] = [:]
+            var sharedTicks: [GFN: Int64] = [:]
+            for batch in trace.batches {
+                var rings: [GFN: Set<Int>] = [:]
+                for (harvest, gfns) in batch.harvests {
+                    for gfn in gfns { rings[gfn, default: []].insert(Int(DuplicateClassifier.ring(of: harvest))) }
+                }
+                for (gfn, set) in rings {
+                    if set.count > 1 { sharedTicks[gfn, default: 0] += 1 }
+                    for one in set where one >= 0 {
+                        for other in set where other > one { pairs[[one, other], default: 0] += 1 }
+                    }
+                }
+            }
+            let analysis = try Analyzer.analyze(trace)
+            let found = Dictionary(
+                uniqueKeysWithValues: analysis.sharing.pairs.map { ([$0.first, $0.second], $0.pages) })
+            #expect(found == pairs, "seed \(seed)")
+            #expect(analysis.sharing.pages == Int64(sharedTicks.count))
+            for page in analysis.sharing.topPages { #expect(page.sharedTicks == sharedTicks[page.gfn]) }
+        }
+    }
+
+    @Test func `the hottest pages are those of the most iterations`() throws {
+        for seed in WindowTests.seeds {
+            let trace = Traces.random(seed)
+            let reference = Reference(trace)
+            let entries = trace.batches.flatMap { $0.harvests.flatMap(\.gfns) }
+            let expected = reference.all.map { gfn in
+                (
+                    gfn: gfn, ticks: reference.sets.filter { $0.contains(gfn) }.count,
+                    entries: entries.filter { $0 == gfn }.count
+                )
+            }.sorted { ($1.ticks, $1.entries, $0.gfn) < ($0.ticks, $0.entries, $1.gfn) }
+            let found = try Analyzer.analyze(trace).hottestPages
+            #expect(found.map(\.gfn) == expected.prefix(16).map(\.gfn), "seed \(seed)")
+            #expect(found.map(\.ticks) == expected.prefix(16).map { Int64($0.ticks) })
+            #expect(found.map(\.entries) == expected.prefix(16).map { Int64($0.entries) })
+            for page in found {
+                #expect(page.firstTick == reference.sets.firstIndex { $0.contains(page.gfn) }.map { Int64($0 + 1) })
+                #expect(page.lastTick == reference.sets.lastIndex { $0.contains(page.gfn) }.map { Int64($0 + 1) })
+            }
+        }
+    }
+
+    @Test func `hot lists are those dirtied in enough iterations`() throws {
+        for seed in WindowTests.seeds {
+            let trace = Traces.random(seed)
+            let reference = Reference(trace)
+            let n = reference.sets.count
+            let ticks = reference.all.map { page in reference.sets.filter { $0.contains(page) }.count }
+            for list in try Analyzer.analyze(trace).hotLists {
+                let hot = ticks.filter { $0 > 1 && Double($0) >= list.tickShare * Double(n) - 1e-9 }
+                #expect(list.pages == Int64(hot.count))
+                #expect(list.bytesSaved == Int64(hot.reduce(0) { $0 + $1 - 1 }) * 4096)
+            }
+        }
+    }
+
+    @Test func `rings of other sizes leave the guest once a soft limit`() throws {
+        for seed in 0..<50 as Range<UInt64> {
+            var random = SplitMix(state: seed)
+            var trace = MemoryTrace()
+            var expected: [Int: Int64] = [:]
+            for tick in 1...3 as ClosedRange<Int64> {
+                var batch = IterationBatch(iteration: Iteration(id: tick, startNs: (tick - 1) * 10, endNs: tick * 10))
+                for vcpu in 0..<2 {
+                    let count = Int.random(in: 0...3000, using: &random)
+                    let gfns = (0..<count).map { UInt64($0) }
+                    batch.harvests.append(
+                        (
+                            Harvest(
+                                iteration: tick, source: .dirtyRing, vcpu: vcpu, cause: .periodic, sinceNs: 0, tsNs: 1,
+                                entryCount: count), gfns
+                        ))
+                    for size in [256, 512, 1024, 2048, 4096] {
+                        expected[size, default: 0] += Int64(count / (size - 64))
+                    }
+                }
+                trace.batches.append(batch)
+            }
+            for size in try Analyzer.analyze(trace).ringWhatIf {
+                #expect(size.fullExits == expected[size.ringEntries] ?? 0)
+            }
+        }
+    }
+
+    @Test func `order finds ascending runs, strides and reversed batches`() throws {
+        func order(_ gfns: [GFN]) throws -> RingOrder {
+            try #require(try Analyzer.analyze(Traces.plain([gfns])).order.rings.first)
+        }
+        let ascending = Array(GFN(0)..<2048)
+        #expect(try order(ascending).verdict == .ascending)
+        #expect(try order(ascending).meanAscendingRun == 2048)
+        #expect(try order(ascending).stride == 1)
+        let reversed = (0..<4).flatMap { batch in (0..<GFN(512)).map { GFN(batch * 512 + 511) - $0 } }
+        #expect(try order(reversed).verdict == .reversedBatches)
+        #expect(try order(reversed).longestDescendingRun == 512)
+        #expect(try order(ascending.reversed()).verdict == .descending)
+        #expect(try order(ascending.map { $0 * 7 }).stride == 7)
+        #expect(try order([1, 5, 2]).verdict == .unknown)
+        #expect(try order((0..<100).map { $0 % 2 == 0 ? 100 + $0 : $0 }).verdict == .mixed)
+    }
+
+    @Test func `order across rings is known where harvest intervals do not overlap`() throws {
+        var trace = MemoryTrace()
+        var batch = IterationBatch(iteration: Iteration(id: 1, startNs: 0, endNs: 30))
+        for (vcpu, since, ts, count) in [(0, 0, 10, 2), (1, 0, 20, 3), (0, 10, 30, 4), (1, 20, 30, 5)] {
+            batch.harvests.append(
+                (
+                    Harvest(
+                        iteration: 1, source: .dirtyRing, vcpu: vcpu, cause: .ringFull, sinceNs: Int64(since),
+                        tsNs: Int64(ts), entryCount: count), (0..<count).map { UInt64($0) }
+                ))
+        }
+        trace.batches = [batch]
+        // Pairs of two rings: (2+4)·(3+5) = 48. Ordered: vCPU 0's first harvest before vCPU 1's second, 2·5.
+        let order = try Analyzer.analyze(trace).order
+        #expect(order.crossRingPairs == 48)
+        #expect(order.orderedPairs == 10)
+    }
+}

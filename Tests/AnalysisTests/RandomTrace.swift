@@ -1,0 +1,91 @@
+import TraceModel
+
+/// A small generator with a seed, so that a failing trace can be made again.
+struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
+
+enum Traces {
+    /// Up to 12 ticks of up to 3 vCPUs, the VMM's log and a bitmap, with repeats, provisional entries and gaps.
+    static func random(_ seed: UInt64) -> MemoryTrace {
+        var random = SplitMix(state: seed)
+        let ticks = Int64.random(in: 0...12, using: &random)
+        let pages = UInt64.random(in: 1...20, using: &random)
+        var trace = MemoryTrace()
+        trace.info.memoryBytes = Int64(pages) * 4096
+        trace.info.endReason = .duration
+        var time = Int64.random(in: 0...1000, using: &random)
+        for tick in stride(from: Int64(1), through: ticks, by: 1) {
+            let start = time
+            time += Int64.random(in: 50...150, using: &random)
+            var batch = IterationBatch(iteration: Iteration(id: tick, startNs: start, endNs: time))
+            for _ in 0..<Int.random(in: 0...4, using: &random) {
+                let kind = Int.random(in: 0...5, using: &random)
+                let gfns = (0..<Int.random(in: 0...12, using: &random)).map { _ in
+                    // Far GFNs too, so that numbering is tested.
+                    let page = UInt64.random(in: 0..<pages, using: &random)
+                    return page % 5 == 4 ? page << 33 : page
+                }
+                batch.harvests.append(
+                    (
+                        Harvest(
+                            iteration: tick, source: kind == 5 ? .vmm : kind == 4 ? .dirtyLog : .dirtyRing,
+                            vcpu: kind > 3 ? nil : kind % 3, cause: kind == 3 ? .ringFull : .periodic, sinceNs: start,
+                            tsNs: time, entryCount: gfns.count,
+                            provisionalCount: gfns.isEmpty ? 0 : Int.random(in: 0...1, using: &random)), gfns
+                    ))
+            }
+            trace.batches.append(batch)
+        }
+        return trace
+    }
+
+    /// One vCPU, ticks of 1 s unless told; each element is what one tick dirties.
+    static func plain(_ ticks: [[GFN]], tickNs: Int64 = 1_000_000_000, memoryPages: Int64 = 0) -> MemoryTrace {
+        var trace = MemoryTrace()
+        trace.info.memoryBytes = memoryPages * 4096
+        trace.info.endReason = .duration
+        for (place, gfns) in ticks.enumerated() {
+            let id = Int64(place + 1)
+            var batch = IterationBatch(
+                iteration: Iteration(id: id, startNs: (id - 1) * tickNs, endNs: id * tickNs))
+            batch.harvests = [
+                (
+                    Harvest(
+                        iteration: id, source: .dirtyRing, vcpu: 0, cause: .periodic, sinceNs: (id - 1) * tickNs,
+                        tsNs: id * tickNs, entryCount: gfns.count), gfns
+                )
+            ]
+            trace.batches.append(batch)
+        }
+        return trace
+    }
+}
+
+/// What the analysis must say, computed the slow way: sets of pages per tick, and nothing shared with the sources.
+struct Reference {
+    /// Pages of each tick.
+    let sets: [Set<GFN>]
+    /// Ends of ticks; element 0 is the start.
+    let boundaries: [Int64]
+
+    init(_ trace: MemoryTrace) {
+        sets = trace.batches.map { Set($0.harvests.flatMap(\.gfns)) }
+        boundaries = (trace.batches.first.map { [$0.iteration.startNs] } ?? [0]) + trace.batches.map(\.iteration.endNs)
+    }
+
+    var all: Set<GFN> { sets.reduce([]) { $0.union($1) } }
+    func window(_ first: Int, _ last: Int) -> Set<GFN> { sets[first..<last].reduce([]) { $0.union($1) } }
+
+    static func percentile(_ percent: Int, _ values: [Int64]) -> Int64 {
+        // The smallest value v such that at least percent % of values are ≤ v.
+        values.sorted().first { value in values.filter { $0 <= value }.count * 100 >= percent * values.count } ?? 0
+    }
+}

@@ -1,0 +1,115 @@
+import Guests
+import KVM
+import Recorder
+import Testing
+import TraceModel
+
+/// Every source, mode, ring size, number of vCPUs and workload: nothing may be missing, and everything must be explained.
+@Suite(.serialized, .enabled(if: KVMHost.isUsable, KVMHost.reason))
+struct `The matrix` {
+    static let workloads =
+        KVMHost.isShort
+        ? ["sequential:size=2MiB,rate=20k/s", "zipf:size=2MiB,region=shared,rate=20k/s", "dma:size=1MiB,rate=1k/s"]
+        : [
+            "sequential:size=4MiB,rate=200k/s", "stride:size=4MiB,stride=20KiB,rate=200k/s",
+            "random:size=4MiB,rate=200k/s,writes=0.8", "shared:size=4MiB,rate=200k/s",
+            "zipf:size=4MiB,region=shared,rate=200k/s", "hotspot:size=4MiB,phase=500,rate=200k/s", "idle",
+            "dma:size=4MiB,burst=300,rate=1k/s",
+        ]
+    static let vcpuCounts = KVMHost.isShort ? [1, 2] : [1, 2, 4]
+    static let rings = KVMHost.isShort ? [256, 65536] : [256, 1024, 65536]
+
+    @Test(arguments: [Source.dirtyRing, .dirtyLog, .clearLog], [HarvestMode.live, .paused, .liveFinal])
+    func `misses nothing and explains everything`(source: Source, mode: HarvestMode) throws {
+        for workload in Self.workloads {
+            for vcpus in Self.vcpuCounts {
+                for ring in source == .dirtyRing ? Self.rings : [0] {
+                    try check(source, mode, workload, vcpus, ring)
+                }
+            }
+        }
+    }
+
+    private func check(_ source: Source, _ mode: HarvestMode, _ workload: String, _ vcpus: Int, _ ring: Int) throws {
+        let recorded = try record(workload, vcpus: vcpus) {
+            $0.source = source
+            $0.mode = mode
+            $0.ringEntries = source == .dirtyRing ? ring : nil
+        }
+        let name = "\(source.rawValue) \(mode.rawValue) ring \(ring) × \(vcpus) vCPUs \(workload)"
+        #expect(recorded.outcome.reason == .iterations, "\(name)")
+        #expect(recorded.outcome.losses == [], "\(name)")
+        #expect(recorded.missing == 0, "\(name) \(recorded.outcome.verdicts)")
+        #expect(recorded.unexplained == 0, "\(name) \(recorded.outcome.verdicts)")
+        #expect(recorded.outcome.verdicts.count == (mode == .live ? 2 : 10), "\(name)")
+        #expect((recorded.entries.isEmpty) == (workload == "idle"), "\(name)")
+        for batch in recorded.batches {
+            for (harvest, _) in batch.harvests {
+                #expect((harvest.vcpu == nil) == (harvest.source != .dirtyRing), "\(name)")
+                #expect(harvest.sinceNs <= harvest.tsNs, "\(name)")
+            }
+        }
+    }
+
+    @Test func `dirty-ring and clear-log of one stepped guest give the same pages in every iteration`() throws {
+        let workload = "random:size=8MiB,step=1000,ops=8000"
+        let sources = try [Source.dirtyRing, .clearLog, .dirtyLog].map { source in
+            try record(workload, vcpus: 2) {
+                $0.source = source
+                $0.mode = .paused
+                $0.iterations = nil
+            }
+        }
+        #expect(sources[0].pages.count == 8)
+        #expect(sources[0].pages.allSatisfy { $0.count > 1000 })
+        #expect(sources[0].pages == sources[1].pages)
+        #expect(sources[0].pages == sources[2].pages)
+    }
+
+    @Test func `a ring of 256 entries and one of 65536 give the same pages`() throws {
+        let small = try record("random:size=8MiB,step=1500,ops=6000", vcpus: 2) {
+            $0.ringEntries = 256
+            $0.mode = .paused
+            $0.iterations = nil
+        }
+        let large = try record("random:size=8MiB,step=1500,ops=6000", vcpus: 2) {
+            $0.ringEntries = 65536
+            $0.mode = .paused
+            $0.iterations = nil
+        }
+        #expect(small.outcome.ringFull > 0)
+        #expect(large.outcome.ringFull == 0)
+        #expect(small.pages == large.pages)
+    }
+
+    @Test func `sequential gives exactly its pages in ascending order per lap`() throws {
+        let recorded = try record("sequential:size=4MiB,step=1024,ops=4096") {
+            $0.mode = .paused
+            $0.iterations = nil
+        }
+        let first = BuiltinGuest.dataAddress / 4096
+        #expect(recorded.batches.count == 4)
+        for batch in recorded.batches {
+            #expect(batch.harvests.map(\.gfns).joined().elementsEqual(first..<first + 1024))
+        }
+    }
+
+    @Test func `two vCPUs that write one region put pages into both rings`() throws {
+        // Which pages race is up to the hardware, and to who else wants its two CPUs: a few attempts.
+        var crossRing = 0
+        for _ in 0..<20 where crossRing == 0 {
+            let recorded = try record("shared:size=16MiB", vcpus: 2) {
+                $0.iterations = 10
+                $0.verify = false
+            }
+            for batch in recorded.batches {
+                var rings: [GFN: Set<Int>] = [:]
+                for (harvest, gfns) in batch.harvests {
+                    for gfn in gfns { rings[gfn, default: []].insert(harvest.vcpu ?? -1) }
+                }
+                crossRing += rings.values.count { $0.count > 1 }
+            }
+        }
+        #expect(crossRing > 0)
+    }
+}

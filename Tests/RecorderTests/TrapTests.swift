@@ -1,0 +1,199 @@
+import Foundation
+import Guests
+import KVM
+import Synchronization
+import Testing
+import TraceModel
+
+@testable import Recorder
+
+/// Each trap of KVM's dirty tracking, walked into on purpose.
+@Suite(.serialized, .enabled(if: KVMHost.isUsable, KVMHost.reason))
+struct `Traps` {
+    /// Writes 8 bytes to one page after the other of 4096 pages from RDI on, for ever:
+    /// mov rbx, rdi; mov ecx, 4096; l: mov [rbx], rcx; add rbx, 4096; dec ecx; jnz l; jmp start
+    private static let writeLoop: [UInt8] = [
+        0x48, 0x89, 0xfb, 0xb9, 0x00, 0x10, 0x00, 0x00,
+        0x48, 0x89, 0x0b, 0x48, 0x81, 0xc3, 0x00, 0x10, 0x00, 0x00, 0xff, 0xc9, 0x75, 0xf2,
+        0xeb, 0xe8,
+    ]
+
+    @Test func `an overrun ring is noticed, brought back into step, and goes on`() throws {
+        let recorded = try record(CodeGuest(Self.writeLoop, pages: 4096, kernelMode: true)) {
+            $0.ringEntries = 256
+            $0.iterations = 10
+            $0.intervalNs = 30_000_000
+            $0.verify = false
+        }
+        let kinds = Set(recorded.outcome.losses.map(\.kind))
+        #expect(recorded.outcome.reason == .iterations)
+        if KVMHost.isPVM {
+            // Kernel code is emulated in batches that do not look at the ring: it wraps.
+            #expect(kinds.contains(.overrun) || kinds.contains(.desynchronised))
+            #expect(
+                recorded.batches.dropLast().suffix(3).allSatisfy { $0.entryCount > 0 },
+                "it must go on after the overrun")
+        } else {
+            // Mainline stops the guest in time.
+            #expect(kinds == [])
+            #expect(recorded.outcome.ringFull > 0)
+        }
+    }
+
+    @Test func `a signal during the reset costs nothing when all are blocked`() throws {
+        // Somebody sends the process a signal every 50 µs; the harvester never sees one.
+        let recorded = try underSignals { try record("sequential:size=4MiB") { $0.iterations = 20 } }
+        #expect(recorded.outcome.losses == [])
+        #expect(recorded.missing == 0)
+    }
+
+    @Test func `a short reset is a loss`() throws {
+        let guest = try BuiltinGuest(workload: Workload(parsing: "sequential:size=64MiB"), vcpus: 1, memory: nil)
+        let machine = try Machine(plan: RecordPlan(), guest: guest)
+        let collector = RingCollector(
+            vm: machine.vm, vcpus: machine.vcpus, ringEntries: 65536, slots: machine.map.logged, startNs: 0)
+        var batch = IterationBatch(iteration: Iteration(id: 1, startNs: 0, endNs: 0))
+        // Nothing was harvested, but the collector is told so: the kernel's answer of 0 must not pass for success.
+        collector.pretendToHaveMarked(5, vcpu: 0)
+        _ = try collector.reprotect(into: &batch)
+        #expect(batch.losses.map(\.entries) == [5])
+        #expect(batch.losses.allSatisfy { [.shortReset, .resetInterrupted].contains($0.kind) })
+    }
+
+    @Test func `INITIALLY_SET with a ring is refused`() throws {
+        #expect(throws: RecordError.self) { try record("idle") { $0.initiallySet = true } }
+    }
+
+    @Test(arguments: [HarvestMode.live, .paused, .liveFinal])
+    func `pages that were never written are told apart in a first bitmap of all ones`(mode: HarvestMode) throws {
+        let recorded = try record("sequential:size=32MiB,rate=2k/s") {
+            $0.source = .clearLog
+            $0.initiallySet = true
+            $0.mode = mode
+        }
+        let initial = recorded.batches.flatMap(\.harvests).filter { $0.harvest.cause == .initial }
+        #expect(recorded.missing == 0 && recorded.unexplained == 0)
+        #expect(!initial.flatMap(\.gfns).isEmpty)
+        #expect(initial.allSatisfy { $0.harvest.iteration == 1 })
+        let written = Set(recorded.batches[0].harvests.filter { $0.harvest.cause != .initial }.flatMap(\.gfns))
+        #expect(written.isDisjoint(with: initial.flatMap(\.gfns)))
+    }
+
+    @Test(arguments: [Source.dirtyRing, .dirtyLog, .clearLog])
+    func `slots that come, go and move misattribute nothing`(source: Source) throws {
+        let recorded = try record("random:size=4MiB,rate=100k/s", vcpus: 2) {
+            $0.source = source
+            $0.mode = .paused
+            $0.iterations = 12
+            $0.slotEvents = try ["15ms:add=2MiB", "35ms:readd", "55ms:move=2GiB", "75ms:remove", "95ms:readd"]
+                .map(SlotEvent.init(parsing:))
+        }
+        #expect(recorded.outcome.losses == [])
+        #expect(recorded.missing == 0 && recorded.unexplained == 0)
+        let rows = recorded.batches.flatMap(\.slots)
+        #expect(rows.count == 8)
+        let data = rows.filter { $0.slot == Int(BuiltinGuest.dataSlot) }
+        #expect(data.filter { $0.deletedNs == nil }.map(\.generation) == [2, 3, 4])
+        let moved = BuiltinGuest.dataAddress / 4096 + (2 << 18)
+        #expect(data.last?.baseGFN == moved)
+        let movedNs = try #require(data.first { $0.baseGFN == moved }?.createdNs)
+        for (harvest, gfns) in recorded.batches.flatMap(\.harvests) where !gfns.isEmpty {
+            // Bases are 2 GiB apart: a page of the wrong generation would show.
+            #expect(gfns.allSatisfy { ($0 >= moved) == (harvest.tsNs > movedNs) })
+        }
+    }
+
+    @Test func `a vCPU that does not answer a stop is named, and the recording ends`() throws {
+        let guest = try CodeGuest([0xe6, 0x10, 0xeb, 0xfc], pages: 16) { _ in  // l: out 0x10, al; jmp l
+            Thread.sleep(forTimeInterval: 0.6)
+            return .resume
+        }
+        let recorded = try record(guest) {
+            $0.mode = .paused
+            $0.stopTimeoutNs = 100_000_000
+        }
+        #expect(recorded.outcome.reason == .error)
+        let stuck = recorded.outcome.losses.filter { $0.kind == .vcpuStuck }
+        #expect(stuck.first?.vcpu == 0)
+        #expect(stuck.first?.detail.contains("vCPU 0 did not leave the guest within 100 ms") == true)
+    }
+
+    @Test func `a triple fault ends the recording with the vCPU's registers`() throws {
+        let recorded = try record(CodeGuest([0x0f, 0x0b], pages: 16)) { $0.iterations = 100 }  // ud2
+        #expect(recorded.outcome.reason == .error)
+        let death = try #require(recorded.outcome.losses.first { $0.kind == .vcpuDeath })
+        #expect(death.vcpu == 0)
+        // On a triple fault SVM leaves the state of an INIT behind, the software KVM that of the fault.
+        #expect(death.detail.contains("shutdown"))
+        #expect(death.detail.contains(KVMHost.isPVM ? "rip=0x8000 " : "rip=0xfff0 "))
+    }
+
+    @Test func `what could not be stored ends the recording and is told`() throws {
+        final class FullDisk: BatchSink {
+            struct NoSpace: Error {}
+            let stored = Mutex(0)
+            func commit(_ batch: IterationBatch) throws {
+                try stored.withLock { if $0 == 2 { throw NoSpace() } else { $0 += 1 } }
+            }
+        }
+        let sink = FullDisk()
+        let guest = try BuiltinGuest(workload: Workload(parsing: "sequential:size=1MiB"), vcpus: 1, memory: nil)
+        var plan = RecordPlan()
+        plan.intervalNs = 10_000_000
+        plan.iterations = 1000
+        let outcome = try Recorder(plan: plan, guest: guest).run { _, _ in sink }
+        #expect(outcome.storeFailure is FullDisk.NoSpace)
+        #expect(outcome.reason == .error)
+        #expect(sink.stored.withLock { $0 } == 2)
+    }
+
+    @Test func `a full ring is served at once and its stand-still is measured`() throws {
+        let recorded = try record("sequential:size=16MiB,ops=20000") {
+            $0.ringEntries = 256
+            $0.intervalNs = 5_000_000_000
+            $0.iterations = nil
+        }
+        #expect(recorded.outcome.reason == .guestExit)
+        #expect(recorded.missing == 0)
+        let full = recorded.batches.flatMap(\.harvests).map(\.harvest).filter { $0.cause == .ringFull }
+        #expect(full.count > 50)
+        #expect(full.allSatisfy { $0.stallNs > 0 && $0.provisionalCount == 1 })
+        // Not at the next tick, which is 5 s away.
+        #expect(full.allSatisfy { $0.stallNs < 1_000_000_000 })
+    }
+
+    @Test func `device writes larger than any ring lose nothing`() throws {
+        // One operation writes more pages than the largest ring has entries.
+        let recorded = try record("dma:size=320MiB,burst=70000,ops=2") {
+            $0.iterations = nil
+            $0.verify = false
+        }
+        #expect(recorded.entries.count == 140_000)
+        #expect(Set(recorded.entries).count == 81_920)
+        #expect(recorded.batches.flatMap(\.harvests).allSatisfy { $0.gfns.isEmpty || $0.harvest.source == .vmm })
+    }
+
+    @Test func `a first read of a page is reported, and told apart`() throws {
+        let recorded = try record("random:size=4MiB,step=2000,ops=2000,writes=0.5") {
+            $0.mode = .paused
+            $0.iterations = nil
+        }
+        #expect(recorded.missing == 0 && recorded.unexplained == 0)
+        #expect(recorded.outcome.verdicts.reduce(0) { $0 + $1.firstRead } > 100)
+    }
+
+    private func underSignals<Result>(_ body: () throws -> Result) rethrows -> Result {
+        let isOver = Mutex(false)
+        let target = ThreadID.current
+        Kick.install()
+        let thread = Thread {
+            while !isOver.withLock({ $0 }) {
+                Kick.send(to: target)
+                usleep(50)
+            }
+        }
+        thread.start()
+        defer { isOver.withLock { $0 = true } }
+        return try body()
+    }
+}

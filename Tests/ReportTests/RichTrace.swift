@@ -1,0 +1,41 @@
+import TraceModel
+
+/// A recording that fills every section: two vCPUs, the VMM's log, losses, verdicts, stops, a hostile guest name.
+enum RichTrace {
+    static func make() -> MemoryTrace {
+        var trace = MemoryTrace()
+        trace.info.guest = "zipf\u{1b}]0;owned\u{7}\u{202e}"
+        trace.info.labels = ["run\n": "\u{9b}31m"]
+        trace.info.capabilities = ["KVM_CAP_DIRTY_LOG_RING": 1_048_576]
+        trace.info.endReason = .duration
+        trace.info.pml = false
+        trace.info.intervalNs = 1_000_000_000
+        trace.slots = [MemorySlot(slot: 0, baseGFN: 0, pages: 100, logged: true)]
+        for tick in 1...40 as ClosedRange<Int64> {
+            let (start, end) = ((tick - 1) * 1_000_000_000, tick * 1_000_000_000)
+            var iteration = Iteration(id: tick, startNs: start, endNs: end)
+            iteration.scanNs = 1000
+            iteration.resetNs = 2000
+            iteration.pauseNs = 3000
+            var batch = IterationBatch(iteration: iteration)
+            for vcpu in 0..<2 {
+                let gfns = (0..<GFN(20)).map { $0 + (tick > 20 ? 60 : 0) + GFN(vcpu) } + [50]
+                batch.harvests.append(
+                    (
+                        Harvest(
+                            iteration: tick, source: .dirtyRing, vcpu: vcpu, cause: vcpu == 0 ? .ringFull : .periodic,
+                            sinceNs: start, tsNs: end, entryCount: gfns.count, provisionalCount: 1 - vcpu, scanNs: 500,
+                            stallNs: 700), gfns
+                    ))
+                batch.stops.append(StopLatency(iteration: tick, vcpu: vcpu, latencyNs: 100 * tick))
+            }
+            batch.verdicts = [OracleVerdict(iteration: tick, oracle: "shadow\u{1b}[31m")]
+            trace.batches.append(batch)
+        }
+        trace.batches[3].losses = [
+            Loss(iteration: 4, tsNs: 4_000_000_000, kind: .overrun, vcpu: 0, entries: 7, detail: ""),
+            Loss(iteration: 4, tsNs: 4_000_000_000, kind: .shortReset, detail: ""),
+        ]
+        return trace
+    }
+}

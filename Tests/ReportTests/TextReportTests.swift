@@ -1,0 +1,52 @@
+import Analysis
+import Report
+import Testing
+import TraceModel
+
+@Suite struct TextReportTests {
+    @Test func `nothing in a recording can write to the terminal`() throws {
+        let text = TextReport.render(try Analyzer.analyze(RichTrace.make()))
+        #expect(text.contains("zipf\\u{1b}]0;owned\\u{7}\\u{202e}"))
+        #expect(text.unicodeScalars.allSatisfy { $0 == "\n" || $0.value >= 32 && !(0x7f..<0xa0).contains($0.value) })
+    }
+
+    @Test func `every question has its section, and lines stay short`() throws {
+        let text = TextReport.render(try Analyzer.analyze(RichTrace.make()))
+        for title in [
+            "Recording", "Dirty rate", "Writable working set", "Who dirties", "Duplicates", "Re-dirty intervals",
+            "Granularity", "Phases", "Order of entries", "Hottest pages", "Convergence", "Incremental checkpoints",
+            "Rings of other sizes", "Cost of harvesting", "Fidelity",
+        ] {
+            #expect(text.split(separator: "\n").contains { $0.hasPrefix(title) }, "\(title)")
+        }
+        for line in text.split(separator: "\n") { #expect(line.count <= 130, "\(line)") }
+    }
+
+    @Test func `losses are told as error bars`() throws {
+        let text = TextReport.render(try Analyzer.analyze(RichTrace.make()))
+        #expect(text.contains("entries were lost (at least 7 known): page counts are lower bounds"))
+        #expect(text.contains("overrun × 1: 7 entries known"))
+        #expect(text.contains("short_reset × 1: 0 entries known, 1 of unknown extent"))
+    }
+
+    @Test func `a cut-off recording says so`() throws {
+        var trace = RichTrace.make()
+        trace.info.endReason = nil
+        #expect(TextReport.render(try Analyzer.analyze(trace)).contains("the recording was cut off"))
+    }
+
+    @Test func `a source without vCPUs says what it cannot answer`() throws {
+        var trace = MemoryTrace()
+        var batch = IterationBatch(iteration: Iteration(id: 1, startNs: 0, endNs: 5))
+        batch.harvests = [
+            (
+                Harvest(
+                    iteration: 1, source: .dirtyLog, vcpu: nil, cause: .periodic, sinceNs: 0, tsNs: 5, entryCount: 1),
+                [3]
+            )
+        ]
+        trace.batches = [batch]
+        #expect(
+            TextReport.render(try Analyzer.analyze(trace)).contains("This source does not name the vCPU: no split."))
+    }
+}
