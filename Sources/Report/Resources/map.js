@@ -191,7 +191,7 @@
     context.fillStyle = style("--muted");
     context.strokeStyle = style("--line");
     const start = secondsAt(view.x0), end = secondsAt(view.x1 - 1e-9);
-    const rough = (end - start) / Math.max(2, Math.floor(a.w / 90)) || 1;
+    const rough = (end - start) / Math.max(3, Math.floor(a.w / 80)) || 1;
     const power = 10 ** Math.floor(Math.log10(rough));
     const step = [1, 2, 5, 10].map((n) => n * power).find((n) => n >= rough);
     context.textAlign = "center";
@@ -202,15 +202,16 @@
       context.fillRect(x, a.y + a.h, 1, 4);
       context.fillText(Number(tick.toPrecision(6)) + " s", x, a.y + a.h + 17);
     }
-    // Phases: where one ends; markers: where they stand.
-    for (const [seconds] of data.phases.slice(1)) {
+    // Phases: a dashed line where one ends, its number unless a marker stands there. Markers: where they stand.
+    data.phases.slice(1).forEach(([seconds], number) => {
       const x = toX(columnAt(seconds));
-      if (x < a.x || x > a.x + a.w) continue;
+      if (x < a.x || x > a.x + a.w) return;
       context.fillStyle = style("--ink");
       for (let y = a.y; y < a.y + a.h; y += 6) context.fillRect(x, y, 1, 3);
       context.textAlign = "left";
-      context.fillText("phase", limit(x + 4, a.x, a.x + a.w - 30), a.y - 8);
-    }
+      const isFree = data.markers.every(([at]) => Math.abs(toX(columnAt(at)) - x) > 160) && data.phases.length <= 12;
+      if (isFree) context.fillText(`phase ${number + 2}`, limit(x + 4, a.x, a.x + a.w - 50), a.y - 8);
+    });
     let busy = -1;
     context.textAlign = "left";
     for (const [seconds, text] of data.markers) {
