@@ -22,7 +22,8 @@ build: setup
 install: build
 	install -D -m 755 .build/release/dirtyrec $(DESTDIR)$(PREFIX)/bin/dirtyrec
 	install -d $(DESTDIR)$(PREFIX)/share/dirtyrec
-	cp -R schemas/views schemas/queries samples $(DESTDIR)$(PREFIX)/share/dirtyrec/
+	cp -R schemas/views schemas/queries schemas/charts samples $(DESTDIR)$(PREFIX)/share/dirtyrec/
+	-@scripts/vega $(DESTDIR)$(PREFIX)/share/dirtyrec
 
 setup:
 	@scripts/setup

@@ -44,6 +44,7 @@ public enum Schemas {
             ("rate", PackageResources.rate_sql, PackageResources.rate_vl_json),
             ("redirty", PackageResources.chart_redirty_sql, PackageResources.redirty_vl_json),
             ("ring_what_if", PackageResources.ring_what_if_sql, PackageResources.ring_what_if_vl_json),
+            ("rings", PackageResources.rings_sql, nil),
             ("shared", PackageResources.chart_shared_sql, nil),
             ("sharing", PackageResources.sharing_sql, PackageResources.sharing_vl_json),
             ("stalls", PackageResources.stalls_sql, PackageResources.stalls_vl_json),
