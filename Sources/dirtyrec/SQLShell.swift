@@ -46,6 +46,7 @@ struct SQLShell {
 
     private mutating func readStatements(_ editor: LineEditor?, isInteractive: Bool) throws {
         var pending = ""
+        var hasInput = isInteractive
         while true {
             let input = editor?.read(prompt: pending.isEmpty ? "dirtyrec> " : "     ...> ") ?? .end(readLine())
             guard case .line(let line) = input else {
@@ -55,6 +56,7 @@ struct SQLShell {
                 }
                 break
             }
+            hasInput = true
             let isCommand = pending.isEmpty && line.hasPrefix(".")
             pending += (pending.isEmpty ? "" : "\n") + line
             guard isCommand || QuerySession.isComplete(pending) else { continue }
@@ -66,6 +68,8 @@ struct SQLShell {
                 if isCommand { try shell.command(text) } else { try shell.query(text) }
             }
         }
+        // Nothing was asked: say what can be.
+        if !hasInput { Catalog.list(printer.format) }
         // The last statement of a pipe needs no semicolon.
         if !isInteractive, !pending.allSatisfy(\.isWhitespace) { try query(pending) }
     }

@@ -204,6 +204,31 @@ struct `Recording from the command line` {
         }
     }
 
+    @Test func `a recording of a newer schema is refused with what to do`() throws {
+        try withFolder { folder in
+            let file = folder + "/a.db"
+            try Tool.succeed(["record", "-o", file, "--iterations", "2"] + Self.quick)
+            _ = try Tool.sqlite(file, "PRAGMA user_version = 99")
+            let result = try Tool.run(["report", file])
+            #expect(result.status == 4)
+            #expect(result.stderr.contains("has schema version 99; this dirtyrec knows versions up to"))
+        }
+    }
+
+    @Test func `the report shows writes to watched pages and KVM statistics`() throws {
+        try withFolder { folder in
+            let file = folder + "/a.db"
+            try Tool.succeed([
+                "record", "-o", file, "--workload", "sequential:size=12KiB,ops=30", "--watch", "0x100001000",
+            ])
+            let report = try Tool.succeed(["report", file])
+            #expect(report.contains("  0x100001000      10  0\n"))
+            #expect(report.contains("     0  0x100001000  0000000000000000  0200000000000000  0x1"))
+            #expect(report.contains("The first 10 of 10 writes"))
+            #expect(report.contains("mmio_exits"))
+        }
+    }
+
     @Test(.enabled(if: geteuid() == 0, "needs root to mount a small file system"))
     func `a full disk ends the recording with a clear message and keeps what is safe`() throws {
         try withFolder { folder in
