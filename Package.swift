@@ -37,7 +37,9 @@ let package = Package(
             ]),
         // Entries that another VMM's guest made: tracefs live, trace files, text. No KVM.
         .target(name: "Tracing", dependencies: ["TraceModel"]),
-        .target(name: "Analysis", dependencies: ["TraceModel"]),
+        // One instruction that Swift has no word for.
+        .target(name: "CPrefetch"),
+        .target(name: "Analysis", dependencies: ["TraceModel", "CPrefetch"]),
         .target(
             name: "Report",
             dependencies: [
@@ -85,7 +87,8 @@ let package = Package(
 )
 
 // One place for the rules of every Swift target of ours.
-for target in package.targets where !["CKVM", "CEntryTable", "CSQLiteShim", "CStoreBench"].contains(target.name) {
+for target in package.targets
+where !["CKVM", "CEntryTable", "CSQLiteShim", "CPrefetch", "CStoreBench"].contains(target.name) {
     target.swiftSettings = [
         .swiftLanguageMode(.v6),
         .strictMemorySafety(),
