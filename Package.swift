@@ -23,7 +23,9 @@ let package = Package(
         .target(name: "TraceModel"),
         .target(
             name: "Schemas", path: "schemas",
-            resources: [.embedInCode("migrations"), .embedInCode("views"), .embedInCode("charts")]),
+            resources: [
+                .embedInCode("migrations"), .embedInCode("views"), .embedInCode("charts"), .embedInCode("queries"),
+            ]),
         // The virtual table that decodes segments: within our programs, and as an extension for any SQLite.
         .target(name: "CEntryTable"),
         .target(name: "EntryTable", dependencies: ["TraceModel", "CEntryTable"]),
@@ -37,6 +39,11 @@ let package = Package(
             ]),
         // Entries that another VMM's guest made: tracefs live, trace files, text. No KVM.
         .target(name: "Tracing", dependencies: ["TraceModel"]),
+        // Line editing for the SQL shell; the setters of libedit are variadic.
+        .target(name: "CLineEdit", linkerSettings: [.linkedLibrary("edit")]),
+        // Markdown by libcmark-gfm.
+        .systemLibrary(name: "CCMark", pkgConfig: "libcmark-gfm"),
+        .target(name: "Notebook", dependencies: ["CCMark", "TraceStore", "Report"]),
         // One instruction that Swift has no word for.
         .target(name: "CPrefetch"),
         .target(name: "Analysis", dependencies: ["TraceModel", "CPrefetch"]),
@@ -50,7 +57,8 @@ let package = Package(
         .executableTarget(
             name: "dirtyrec",
             dependencies: [
-                "KVM", "Guests", "Recorder", "TraceModel", "TraceStore", "Analysis", "Report", "Tracing",
+                "KVM", "Guests", "Recorder", "TraceModel", "TraceStore", "Analysis", "Report", "Tracing", "CLineEdit",
+                "Notebook",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
@@ -74,8 +82,13 @@ let package = Package(
         // How long it takes to stop all vCPUs, by method (docs/sources.md).
         .executableTarget(name: "stop-bench", dependencies: ["Recorder", "TraceModel"], path: "Benchmarks/StopBench"),
 
+        // Not shipped: measures the named queries on a generated recording (docs/cookbook.md).
+        .executableTarget(name: "sql-bench", dependencies: ["TraceStore", "TraceModel"], path: "Benchmarks/sql-bench"),
+
         .testTarget(name: "TraceModelTests", dependencies: ["TraceModel"]),
         .testTarget(name: "TraceStoreTests", dependencies: ["TraceStore", "TraceModel"]),
+        .testTarget(name: "SQLTests", dependencies: ["TraceStore", "Analysis", "TraceModel", "Schemas"]),
+        .testTarget(name: "NotebookTests", dependencies: ["Notebook", "TraceStore", "TraceModel"]),
         .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "TraceModel"]),
         .testTarget(name: "ReportTests", dependencies: ["Report", "Analysis", "TraceModel", "TraceStore", "Schemas"]),
         .testTarget(name: "GuestsTests", dependencies: ["Guests"]),
@@ -87,8 +100,8 @@ let package = Package(
 )
 
 // One place for the rules of every Swift target of ours.
-for target in package.targets
-where !["CKVM", "CEntryTable", "CSQLiteShim", "CPrefetch", "CStoreBench"].contains(target.name) {
+let cTargets = ["CKVM", "CEntryTable", "CSQLiteShim", "CPrefetch", "CStoreBench", "CLineEdit", "CCMark"]
+for target in package.targets where !cTargets.contains(target.name) {
     target.swiftSettings = [
         .swiftLanguageMode(.v6),
         .strictMemorySafety(),

@@ -128,7 +128,7 @@ struct Connection {
     /// SQLite keeps the log beside the file itself, not beside a link to it.
     private static func resolved(_ path: String) -> String { (path as NSString).resolvingSymlinksInPath }
 
-    private static func uri(_ path: String, _ parameters: String) -> String {
+    static func uri(_ path: String, _ parameters: String) -> String {
         let absolute = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path
         let escaped = absolute.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? absolute
         return "file://\(escaped)?\(parameters)"

@@ -6,7 +6,7 @@ import Schemas
 import Synchronization
 
 /// A value of a query's result.
-public enum SQLValue: Sendable, Equatable {
+public enum SQLValue: Sendable, Hashable {
     /// No value.
     case null
     /// A signed integer.
@@ -26,7 +26,9 @@ public enum SQLValue: Sendable, Equatable {
 public final class QuerySession: Sendable {
     /// The recording.
     public let file: RecordingFile
-    private let watch = Watch()
+    let watch = Watch()
+    /// Recordings beside it stay open, and so locked, as long as the session.
+    private let others = Mutex<[RecordingFile]>([])
 
     /// Opens a session on the recording at `path`.
     ///
@@ -77,10 +79,12 @@ public final class QuerySession: Sendable {
         } catch let error as DatabaseError { throw explain(error) }
     }
 
+    func keep(_ other: RecordingFile) { others.withLock { $0.append(other) } }
+
     /// Stops the run in progress; callable from any thread.
     public func interrupt() { watch.interrupt() }
 
-    private func bind(_ parameters: [String: SQLValue], to statement: RawStatement) throws {
+    func bind(_ parameters: [String: SQLValue], to statement: RawStatement) throws {
         for (index, name) in statement.parameterNames {
             guard let value = parameters[name] else {
                 throw RecordingError(file.path, .query("it has the parameter '\(name)', but no value for it was given"))
@@ -89,7 +93,7 @@ public final class QuerySession: Sendable {
         }
     }
 
-    private func explain(_ error: DatabaseError) -> RecordingError {
+    func explain(_ error: DatabaseError) -> RecordingError {
         switch error.resultCode {
         case .SQLITE_INTERRUPT: RecordingError(file.path, watch.timedOut ? .timeout : .interrupted)
         case .SQLITE_AUTH, .SQLITE_READONLY: RecordingError(file.path, .query("only statements that read are allowed"))
@@ -120,7 +124,7 @@ public final class QuerySession: Sendable {
     ]
     private static let functions: Set = ["load_extension", "fts3_tokenizer", "edit", "readfile", "writefile"]
 
-    private static let authorize:
+    static let authorize:
         @convention(c) (
             UnsafeMutableRawPointer?, Int32, UnsafePointer<CChar>?, UnsafePointer<CChar>?, UnsafePointer<CChar>?,
             UnsafePointer<CChar>?
@@ -150,7 +154,7 @@ public final class QuerySession: Sendable {
         return unsafe Unmanaged<Watch>.fromOpaque(context).takeUnretainedValue().mustStop ? 1 : 0
     }
 
-    private final class Watch: Sendable {
+    final class Watch: Sendable {
         private struct State {
             var deadline: ContinuousClock.Instant?
             var interrupted = false

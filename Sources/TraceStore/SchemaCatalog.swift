@@ -39,37 +39,14 @@ public enum SchemaCatalog {
             }
             let words = line.split(whereSeparator: { $0 == " " || $0 == "(" })
             if words.count > 2, words[0] == "CREATE", let kind = Object.Kind(rawValue: words[1].lowercased()) {
-                let parts = comment.split(separator: "Columns", maxSplits: 1)
+                let documentation = Documentation(comment)
                 objects.append(
                     Object(
-                        name: String(words[2]), kind: kind,
-                        description: parts.first.map { $0.joined(separator: " ").trimmed } ?? "",
-                        columns: parts.count > 1 ? columns(parts[1]) : []))
+                        name: String(words[2]), kind: kind, description: documentation.description,
+                        columns: documentation.columns))
             }
             comment = []
         }
         return objects
-    }
-
-    /// A column's line is indented by two, the continuation of its description by more.
-    private static func columns(_ lines: ArraySlice<String>) -> [Column] {
-        var columns: [Column] = []
-        for line in lines where !line.trimmed.isEmpty {
-            if line.hasPrefix("   "), let last = columns.popLast() {
-                columns.append(Column(name: last.name, description: "\(last.description) \(line.trimmed)"))
-            } else {
-                let words = line.trimmed.split(separator: " ", maxSplits: 1)
-                columns.append(
-                    Column(name: String(words[0]), description: words.count > 1 ? String(words[1]).trimmed : ""))
-            }
-        }
-        return columns
-    }
-}
-
-extension String {
-    fileprivate var trimmed: String {
-        let body = drop(while: { $0 == " " })
-        return String(body[..<(body.lastIndex(where: { $0 != " " }).map(body.index(after:)) ?? body.startIndex)])
     }
 }

@@ -29,6 +29,8 @@ struct Dirtyrec: ParsableCommand {
             Converge.self,
             Diff.self,
             SQL.self,
+            NotebookCommand.self,
+            Export.self,
             Verify.self,
             Recover.self,
             Rows.self,

@@ -53,7 +53,11 @@ struct ReportCommand: ParsableCommand {
         options.topPages = top ?? (html == nil ? 16 : 64)
         if let html { return try writePage(html, of: recording, options) }
         let analysis = try Analyzer.analyze(recording, options: options)
-        printResult(json ? JSONReport.render(analysis).text(indented: true) : TextReport.render(analysis))
+        if json { return printResult(JSONReport.render(analysis).text(indented: true)) }
+        printResult(TextReport.render(analysis))
+        let details = TextDetails.render(
+            writes: try recording.watchEvents, statistics: try recording.statistics, pageSize: recording.info.pageSize)
+        if !details.isEmpty { printResult(details) }
     }
 
     private func writePage(_ path: String, of recording: RecordingFile, _ options: AnalysisOptions) throws {

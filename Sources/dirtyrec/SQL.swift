@@ -9,24 +9,46 @@ import TraceStore
 struct SQL: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sql",
-        abstract: "Ask a recording in SQL, read-only; without a query, list its tables and views.",
+        abstract: "Ask a recording in SQL, read-only; without a query, in a shell.",
         discussion: """
+            Named queries answer the usual questions; their parameters are bound with --set. docs/sql.md describes every \
+            table, view and named query. Without a query, a terminal gets a shell with history and completion, and \
+            anything else is read as statements.
+
             Examples:
-              dirtyrec sql demo.db
+              dirtyrec sql --list
+              dirtyrec sql demo.db --query duplicates/top_shared --set limit=5
               dirtyrec sql demo.db "SELECT vcpu, count(*) FROM dirty GROUP BY vcpu"
               dirtyrec sql demo.db --csv -f questions.sql > answers.csv
             """)
 
     @Argument(help: "The recording.")
-    var file: String
+    var file: String?
 
     @Argument(help: "One SQL statement or several; - reads them from standard input.")
-    var query: String?
+    var sql: String?
 
     @Option(
         name: [.customShort("f"), .customLong("file")],
         help: ArgumentHelp("Read the SQL from this file.", valueName: "sql file"))
     var script: String?
+
+    @Option(help: ArgumentHelp("Run this named query.", valueName: "area/name"))
+    var query: String?
+
+    @Option(
+        name: .customLong("set"),
+        help: ArgumentHelp("Value of a parameter, as NAME=VALUE; may be repeated.", valueName: "name=value"))
+    var settings: [Setting] = []
+
+    @Flag(help: "List views, tables and named queries.")
+    var list = false
+
+    @Flag(help: .hidden)
+    var reference = false
+
+    @Flag(help: .hidden)
+    var datasette = false
 
     @Option(help: "table, csv, tsv, json, jsonl or markdown.")
     var format: TableFormat?
@@ -41,37 +63,53 @@ struct SQL: ParsableCommand {
     var timeout: Nanoseconds?
 
     func validate() throws {
-        guard query == nil || script == nil else { throw ValidationError("Give either a query or -f, not both.") }
+        guard [sql, script, query].count(where: { $0 != nil }) <= 1 else {
+            throw ValidationError("Give one of a query, -f and --query.")
+        }
         guard [csv, json, format != nil].count(where: { $0 }) <= 1 else {
             throw ValidationError("Give one of --csv, --json and --format.")
+        }
+        guard file != nil || list || reference || datasette else {
+            throw ValidationError("Name a recording, or list what can be asked with: dirtyrec sql --list")
+        }
+        guard settings.isEmpty || sql != nil || script != nil || query != nil else {
+            throw ValidationError("--set belongs to a query: give one, or --query.")
         }
     }
 
     func run() throws {
-        let session = try QuerySession(path: file)
         let format = csv ? .csv : json ? .json : self.format ?? .table
-        guard let sql = try statements() else {
-            listObjects(format)
-            return
+        if reference { return FileHandle.standardOutput.write(Data(SQLReference.markdown.utf8)) }
+        if datasette { return FileHandle.standardOutput.write(Data(DatasetteMetadata.yaml.utf8)) }
+        if list { return Catalog.list(format) }
+        let named = try query.map { try Self.named($0, settings) }
+        let session = try QuerySession(path: file ?? "")
+        let printer = RowPrinter(session: session, format: format, timeout: timeout)
+        if let named { return try interruptibly(session) { try printer.run(named.sql, parameters: named.values) } }
+        if let sql = try statements() {
+            let values = Dictionary(settings.map { ($0.name, $0.guessed) }) { $1 }
+            return try interruptibly(session) { try printer.run(sql, parameters: values) }
         }
+        var shell = SQLShell(printer)
+        try shell.run()
+    }
+
+    /// Runs `body`; a signal stops the query, a second one the program.
+    private func interruptibly(_ session: QuerySession, _ body: () throws -> Void) throws {
         Termination.watch { count in
             session.interrupt()
             if count > 1 { Foundation.exit(Failure.no) }
         }
-        var table: TableFormatter?
-        var isFirst = true
-        try session.run(sql, timeout: timeout.map { .nanoseconds($0.ns) }) { columns in
-            table?.finish()
-            if !isFirst, format == .table { Self.write("\n") }
-            isFirst = false
-            table = TableFormatter(format, columns: columns, write: Self.write)
-        } row: { row in
-            table?.add(row.map(Self.value))
-        }
-        table?.finish()
+        try body()
     }
 
-    private static func write(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
+    /// The statement of a named query, and values for its parameters.
+    static func named(_ name: String, _ settings: [Setting]) throws -> (sql: String, values: [String: SQLValue]) {
+        do {
+            let query = try NamedQuery.named(name)
+            return (query.sql, try query.values(Dictionary(settings.map { ($0.name, $0.text) }) { $1 }))
+        } catch let error as NamedQuery.Failure { throw ValidationError(error.description) }
+    }
 
     private func statements() throws -> String? {
         if let script {
@@ -79,28 +117,26 @@ struct SQL: ParsableCommand {
                 throw ValidationError("Cannot read \(script): it must be a readable file of UTF-8 text.")
             }
         }
-        guard query == "-" else { return query }
+        guard sql == "-" else { return sql }
         return String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
     }
+}
 
-    private static func value(_ value: SQLValue) -> Value {
-        switch value {
-        case .null: .null
-        case .integer(let number): .integer(number)
-        case .real(let number): .real(number)
-        case .text(let text): .text(text)
-        case .blob(let bytes): .blob(bytes)
-        }
+/// `NAME=VALUE`.
+struct Setting: ExpressibleByArgument {
+    let name: String
+    let text: String
+
+    init?(argument: String) {
+        guard let equals = argument.firstIndex(of: "="), equals != argument.startIndex else { return nil }
+        name = String(argument[..<equals])
+        text = String(argument[argument.index(after: equals)...])
     }
 
-    private func listObjects(_ format: TableFormat) {
-        var table = TableFormatter(format, columns: ["object", "kind", "column", "description"], write: Self.write)
-        for object in SchemaCatalog.objects {
-            table.add([.text(object.name), .text(object.kind.rawValue), .null, .text(object.description)])
-            for column in object.columns {
-                table.add([.text(object.name), .text("column"), .text(column.name), .text(column.description)])
-            }
-        }
-        table.finish()
+    /// The value where nothing says its type: a number if it looks like one.
+    var guessed: SQLValue {
+        if let number = Int64(text) { return .integer(number) }
+        if let number = Double(text), number.isFinite { return .real(number) }
+        return .text(text)
     }
 }

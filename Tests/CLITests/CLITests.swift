@@ -3,7 +3,8 @@ import Testing
 
 @Suite struct `The command line` {
     static let commands = [
-        "record", "report", "converge", "diff", "sql", "verify", "recover", "rows", "attach", "import", "doctor",
+        "record", "report", "converge", "diff", "sql", "notebook", "export", "verify", "recover", "rows", "attach",
+        "import", "doctor",
     ]
 
     @Test(arguments: commands)
@@ -200,6 +201,31 @@ struct `Recording from the command line` {
             #expect(try Tool.succeed(["recover", file]).contains("it had been cut off"))
             #expect(try Tool.succeed(["verify", file]).contains("is in order"))
             #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["a.db"])
+        }
+    }
+
+    @Test func `a recording of a newer schema is refused with what to do`() throws {
+        try withFolder { folder in
+            let file = folder + "/a.db"
+            try Tool.succeed(["record", "-o", file, "--iterations", "2"] + Self.quick)
+            _ = try Tool.sqlite(file, "PRAGMA user_version = 99")
+            let result = try Tool.run(["report", file])
+            #expect(result.status == 4)
+            #expect(result.stderr.contains("has schema version 99; this dirtyrec knows versions up to"))
+        }
+    }
+
+    @Test func `the report shows writes to watched pages and KVM statistics`() throws {
+        try withFolder { folder in
+            let file = folder + "/a.db"
+            try Tool.succeed([
+                "record", "-o", file, "--workload", "sequential:size=12KiB,ops=30", "--watch", "0x100001000",
+            ])
+            let report = try Tool.succeed(["report", file])
+            #expect(report.contains("  0x100001000      10  0\n"))
+            #expect(report.contains("     0  0x100001000  0000000000000000  0200000000000000  0x1"))
+            #expect(report.contains("The first 10 of 10 writes"))
+            #expect(report.contains("mmio_exits"))
         }
     }
 

@@ -7,15 +7,25 @@ WITH RECURSIVE
         SELECT min(ticks + max(1, ticks / 16), (SELECT max(id) FROM iteration)) FROM ladder
         WHERE ticks < (SELECT max(id) FROM iteration)
     ),
-    seen AS (SELECT DISTINCT gfn, iteration AS t FROM dirty),
+    seen AS MATERIALIZED (SELECT DISTINCT gfn, iteration AS t FROM dirty),
     occurrence AS (SELECT t, lag(t, 1, 0) OVER (PARTITION BY gfn ORDER BY t) AS previous FROM seen),
-    pair AS MATERIALIZED (SELECT t, previous, count(*) AS pages FROM occurrence GROUP BY t, previous),
     size AS (SELECT max(id) AS n, (max(end_ns) - min(start_ns)) / 1e9 / max(id) AS tick_s FROM iteration),
+    -- Stretches in which a page stays clean: before its first dirtying, between two, after its last.
+    clean AS MATERIALIZED (
+        SELECT length, sum(count) AS count FROM (
+            SELECT t - previous AS length, count(*) AS count FROM occurrence GROUP BY 1
+            UNION ALL
+            SELECT n + 1 - last, count(*) FROM (SELECT max(t) AS last FROM seen GROUP BY gfn), size GROUP BY 1
+        ) GROUP BY length
+    ),
+    -- A stretch of length v hides its page from v - w windows of w iterations.
+    missed AS (
+        SELECT l.ticks AS ticks, sum(max(0, c.length - l.ticks) * c.count) AS windows
+        FROM ladder AS l, clean AS c GROUP BY l.ticks
+    ),
     summed AS (
-        -- Of the windows that hold iteration t, those that begin after the page's previous dirtying.
-        SELECT l.ticks AS ticks, n - l.ticks + 1 AS windows, l.ticks * tick_s AS seconds, sum(
-            p.pages * max(0, min(p.t + l.ticks - 1, n) - max(p.t, p.previous + l.ticks) + 1)
-        ) AS sum
-        FROM ladder AS l, size, pair AS p GROUP BY l.ticks
+        SELECT m.ticks AS ticks, n - m.ticks + 1 AS windows,
+            (SELECT count(DISTINCT gfn) FROM seen) * (n - m.ticks + 1) - m.windows AS sum, m.ticks * tick_s AS seconds
+        FROM missed AS m, size
     )
 SELECT ticks, seconds, sum * 1.0 / windows AS pages, sum, windows FROM summed ORDER BY ticks;

@@ -27,14 +27,30 @@ WITH RECURSIVE
     chosen AS (
         SELECT window, (whole - window + 512) / 512 AS step FROM fitting, size
         WHERE window IN (1, 5, 20, (SELECT max(window) FROM fitting)) AND whole > 0
+    ),
+    -- A page dirtied at t counts in the windows that end from t (or where its previous dirtying drops out) to t + window − 1.
+    held AS (
+        SELECT c.window AS window, max(p.t, p.previous + c.window, c.window) AS first,
+            min(p.t + c.window - 1, size.whole) AS last, p.pages AS pages
+        FROM chosen AS c, size, pair AS p
+    ),
+    change AS (
+        SELECT window, k, sum(pages) AS pages FROM (
+            SELECT window, first AS k, pages FROM held WHERE first <= last
+            UNION ALL SELECT window, last + 1, -pages FROM held WHERE first <= last
+        ) GROUP BY window, k
+    ),
+    counted AS (
+        SELECT c.window AS window, b.k AS k, b.ns AS ns,
+            sum(coalesce(e.pages, 0)) OVER (PARTITION BY c.window ORDER BY b.k) AS pages
+        FROM chosen AS c, size JOIN boundary AS b ON b.k BETWEEN 1 AND size.whole
+        LEFT JOIN change AS e ON e.window = c.window AND e.k = b.k
     )
 SELECT
     c.window * size.per AS ticks,
-    b.k * size.per AS last_tick,
-    (b.ns - r.start_ns) / 1e9 AS end_s,
-    coalesce((
-        SELECT sum(p.pages) FROM pair AS p WHERE p.t > b.k - c.window AND p.t <= b.k AND p.previous <= b.k - c.window
-    ), 0) AS pages
-FROM recording AS r, chosen AS c, size, boundary AS b
-WHERE b.k BETWEEN c.window AND size.whole AND (b.k - c.window) % c.step = 0
+    n.k * size.per AS last_tick,
+    (n.ns - r.start_ns) / 1e9 AS end_s,
+    n.pages AS pages
+FROM recording AS r, size, chosen AS c JOIN counted AS n ON n.window = c.window
+WHERE n.k >= c.window AND (n.k - c.window) % c.step = 0
 ORDER BY ticks, last_tick;

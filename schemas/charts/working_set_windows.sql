@@ -21,17 +21,32 @@ WITH RECURSIVE
     occurrence AS (SELECT t, lag(t, 1, 0) OVER (PARTITION BY gfn ORDER BY t) AS previous FROM seen),
     pair AS MATERIALIZED (SELECT t, previous, count(*) AS pages FROM occurrence GROUP BY t, previous),
     chosen(window) AS (SELECT column1 FROM (VALUES (1), (2), (5), (10), (20), (50), (100), (200), (500), (1000), (2000), (5000)), size WHERE column1 <= whole),
+    -- A page dirtied at t counts in the windows that end from t (or where its previous dirtying drops out) to t + window − 1.
+    held AS (
+        SELECT c.window AS window, max(p.t, p.previous + c.window, c.window) AS first,
+            min(p.t + c.window - 1, size.whole) AS last, p.pages AS pages
+        FROM chosen AS c, size, pair AS p
+    ),
+    change AS (
+        SELECT window, k, sum(pages) AS pages FROM (
+            SELECT window, first AS k, pages FROM held WHERE first <= last
+            UNION ALL SELECT window, last + 1, -pages FROM held WHERE first <= last
+        ) GROUP BY window, k
+    ),
     counted AS (
-        SELECT c.window AS window, b.ns - a.ns AS ns, coalesce((
-            SELECT sum(p.pages) FROM pair AS p WHERE p.t > a.k AND p.t <= b.k AND p.previous <= a.k
-        ), 0) AS pages
-        FROM chosen AS c, size, boundary AS b JOIN boundary AS a ON a.k = b.k - c.window
-        WHERE b.k <= size.whole
+        SELECT c.window AS window, b.k AS k, b.ns AS ns,
+            sum(coalesce(e.pages, 0)) OVER (PARTITION BY c.window ORDER BY b.k) AS pages
+        FROM chosen AS c, size JOIN boundary AS b ON b.k BETWEEN 1 AND size.whole
+        LEFT JOIN change AS e ON e.window = c.window AND e.k = b.k
+    ),
+    spanned AS (
+        SELECT n.window AS window, n.pages AS pages, n.ns - a.ns AS ns
+        FROM counted AS n JOIN boundary AS a ON a.k = n.k - n.window WHERE n.k >= n.window
     ),
     ranked AS (
         SELECT window, ns, pages, row_number() OVER (PARTITION BY window ORDER BY pages) AS place,
             count(*) OVER (PARTITION BY window) AS windows
-        FROM counted
+        FROM spanned
     )
 SELECT
     window * (SELECT per FROM size) AS ticks,

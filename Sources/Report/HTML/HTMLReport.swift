@@ -54,10 +54,10 @@ public struct HTMLReport {
         let sets = try sets(query: query)
         let picture = MapPicture(map)
         let style = Self.resource(PackageResources.report_css)
-        let scripts = [
-            vega, Self.resource(PackageResources.format_js), Self.resource(PackageResources.map_js),
-            Self.resource(PackageResources.page_js),
-        ].compactMap { $0 }
+        // Vega comes last: the page answers before it is read.
+        let scripts =
+            [PackageResources.format_js, PackageResources.map_js, PackageResources.page_js].map(Self.resource)
+            + (vega.map { [$0, Self.resource(PackageResources.charts_js)] } ?? [])
         let page = PageContext(report: self, sets: Dictionary(uniqueKeysWithValues: sets.map { ($0.name, $0) }))
         var context = page.all
         context["csp"] = Self.policy(style: style, scripts: scripts)
@@ -70,6 +70,7 @@ public struct HTMLReport {
         let library = MustacheLibrary(templates: [
             "page": try MustacheTemplate(string: Self.resource(PackageResources.page_mustache)),
             "chart": try MustacheTemplate(string: Self.resource(PackageResources.chart_mustache)),
+            "figures": try MustacheTemplate(string: Self.resource(PackageResources.figures_mustache)),
             "rows": try MustacheTemplate(string: Self.resource(PackageResources.rows_mustache)),
         ])
         return library.render(context, withTemplate: "page") ?? ""

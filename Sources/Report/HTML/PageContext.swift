@@ -26,12 +26,12 @@ struct PageContext {
                 ["at": Units.fixed(Double($0.tsNs - info.startNs) / 1e9, decimals: 3), "text": Sanitizer.line($0.text)]
             }, "hasMarkers": !report.markers.isEmpty,
             "timeCharts": timeCharts, "convergence": convergence, "checkpointCharts": charts(["checkpoints"]),
-            "vcpuCharts": charts(["vcpus", "sharing", "stalls", "ring_what_if"]), "costCharts": charts(["costs"]),
+            "vcpuCharts": charts(["rings", "vcpus", "sharing", "ring_what_if"]),
+            "costCharts": charts(["costs", "stalls"]),
             "tables": PageContext.tables.compactMap(table),
             "windows": chart(named: "working_set_windows", PageContext.windowsTable) as Any,
             "fidelity": facts(FidelityFacts.fidelity(analysis)),
             "provenance": facts(FidelityFacts.provenance(analysis)),
-            "rings": rings, "hasRings": !analysis.rings.isEmpty,
         ]
     }
 
@@ -68,19 +68,6 @@ struct PageContext {
         facts.map { ["name": $0.0, "value": Sanitizer.line($0.1)] }
     }
 
-    private var rings: [[String: Any]] {
-        Text.mostEntries(analysis.rings, 64).map { ring in
-            [
-                "who": ring.vcpu.map { "vCPU \($0)" } ?? ring.source.rawValue,
-                "entries": Units.count(ring.duplicates.entries),
-                "share": Units.percent(Double(ring.duplicates.entries) / Double(max(1, analysis.counts.entries))),
-                "first": Units.count(ring.duplicates.distinct), "cross": Units.count(ring.duplicates.crossRing),
-                "exits": Units.count(ring.fullExits), "stall": Units.duration(ring.stall.sum),
-                "fill": Units.count(ring.fill.max),
-            ]
-        }
-    }
-
     // MARK: Convergence
 
     private var convergence: [String: Any] {
@@ -100,14 +87,13 @@ struct PageContext {
                     "dirty": Text.bracket(round.dirtyPages, Units.count),
                 ]
             }
-            view["sql"] = ConvergenceView.sql(chosen.outcome) ?? ""
+            let sql = ConvergenceView.sql(chosen.outcome)
+            view["sql"] = sql ?? ""
+            view["hasSQL"] = sql != nil
+            view["hasRounds"] = !chosen.outcome.rounds.isEmpty
         }
         view["least"] = analysis.convergence.leastBandwidth.filter { $0.policy == .qemu }.map {
-            [
-                "downtime": Units.duration($0.downtimeNs),
-                "bandwidth": $0.bandwidth.map { Units.bandwidth(Double($0)) } ?? "none seen",
-                "average": Text.bracket($0.average) { Units.bandwidth(Double($0)) },
-            ]
+            $0.bandwidth.map { Units.bandwidth(Double($0)) } ?? "none seen"
         }
         view["memory"] = "\(Units.size(analysis.convergence.memoryPages * info.pageSize))"
         return view
@@ -120,6 +106,7 @@ struct PageContext {
         var title: String
         var note: String
         var isWide = false
+        var nothing = "Nothing of the kind was recorded."
     }
 
     static let windowsTable = Caption(
@@ -139,21 +126,27 @@ struct PageContext {
         "granularity": Caption(
             title: "Granularity",
             note: "What tracking in larger units would mark dirty, as a multiple of the dirty pages."),
-        "vcpus": Caption(title: "Who dirties, over time", note: "Entries per second, stacked by vCPU."),
+        "vcpus": Caption(title: "Who dirties, over time", note: "Entries per second, stacked by vCPU.", isWide: true),
+        "rings": Caption(
+            title: "Who dirties", note: "Whoever is harvested first is the first to report a page.", isWide: true),
         "sharing": Caption(
             title: "Page sharing",
-            note: "Pages that two vCPUs dirtied in one iteration. Bytes are unseen: no evidence of false sharing."),
-        "stalls": Caption(title: "Full rings", note: "How long vCPUs stood still because their ring was full."),
+            note: "Pages that two vCPUs dirtied in one iteration. Bytes are unseen: no evidence of false sharing.",
+            nothing: "No two vCPUs dirtied a page in the same iteration."),
+        "stalls": Caption(
+            title: "Full rings", note: "How long vCPUs stood still because their ring was full.",
+            nothing: "No ring was full."),
         "ring_what_if": Caption(
             title: "Rings of other sizes",
             note: "Exits because the ring is full, from the recorded fill at the recorded interval."),
         "costs": Caption(title: "Cost of harvesting", note: "Milliseconds per iteration, by step."),
         "checkpoints": Caption(
-            title: "Incremental checkpoints", note: "What a chain of increments holds, by the time between two."),
+            title: "Incremental checkpoints", note: "What a chain of increments holds, by the time between two.",
+            isWide: true),
         "hottest": Caption(title: "Hottest pages", note: "Dirtied in the most iterations."),
         "shared": Caption(title: "Shared pages", note: "Dirtied by several vCPUs in the same iteration."),
         "iterations": Caption(title: "Iterations", note: "What each found, and what it cost."),
-        "losses": Caption(title: "Losses", note: "Everything that may have made an entry disappear."),
+        "losses": Caption(title: "Losses", note: "Everything that may have made an entry disappear.", nothing: "None."),
         "kvm_stats": Caption(title: "KVM statistics", note: "Increase over the recording."),
     ]
     static let tables = ["hottest", "shared", "iterations", "losses", "kvm_stats"]
@@ -166,7 +159,11 @@ struct PageContext {
 
     private func chart(named name: String, _ caption: Caption) -> [String: Any]? {
         guard let set = sets[name] else { return nil }
-        let (svg, legend) = StaticCharts.draw(set, title: "\(caption.title). \(caption.note)")
+        // Rings that were never full make a picture of nothing.
+        let isEmpty = set.rows.isEmpty || name == "stalls" && report.map.course.allSatisfy { $0.ringFull == 0 }
+        let (svg, legend) =
+            isEmpty
+            ? ("", []) : StaticCharts.draw(set, title: "\(caption.title). \(caption.note)", isWide: caption.isWide)
         var view = rows(set)
         view["name"] = name
         view["caption"] = caption.title
@@ -175,7 +172,10 @@ struct PageContext {
         view["hasPicture"] = !svg.isEmpty
         view["legend"] = legend.enumerated().map { ["color": "s\($0 % 8)", "name": $1] as [String: Any] }
         view["sql"] = set.sql
-        view["isEmpty"] = set.rows.isEmpty
+        view["isEmpty"] = isEmpty
+        view["hasTable"] = !isEmpty && svg.isEmpty
+        view["nothing"] = caption.nothing
+        view["isWide"] = caption.isWide
         return view
     }
 

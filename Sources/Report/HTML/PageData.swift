@@ -93,7 +93,7 @@ extension PageData.Kind {
         switch self {
         case .text: String(number)
         case .count: Units.count(number)
-        case .nanoseconds: Units.duration(number)
+        case .nanoseconds: number == 0 ? "0" : Units.duration(number)
         case .bytes: Units.size(number)
         case .hex: Text.hex(UInt64(bitPattern: number))
         case .decimal, .seconds, .share, .rate: format(Double(number))

@@ -3,7 +3,7 @@ import TraceModel
 /// The static picture of each question.
 enum StaticCharts {
     /// A picture's SVG, and the names of its colours.
-    static func draw(_ data: PageData, title: String) -> (svg: String, legend: [String]) {
+    static func draw(_ data: PageData, title: String, isWide: Bool) -> (svg: String, legend: [String]) {
         switch data.name {
         case "rate":
             let plot = StaticPlot(
@@ -11,26 +11,26 @@ enum StaticCharts {
                 series: [
                     .init(name: "unique pages", points: points(data, "start_s", "unique_pages_per_s")),
                     .init(name: "entries", points: points(data, "start_s", "entries_per_s")),
-                ], xTitle: "seconds since the recording began", yTitle: "per second")
+                ], xTitle: "seconds since the recording began")
             return (plot.svg, plot.series.map(\.name))
         case "working_set":
             return grouped(
                 data, title, by: "ticks", "end_s", "pages", name: { $0 == "1" ? "1 iteration" : "\($0) iterations" })
         case "costs": return grouped(data, title, by: "step", "start_s", "ms")
-        case "vcpus": return grouped(data, title, by: "who", "start_s", "entries_per_s", shape: .area)
+        case "vcpus": return grouped(data, title, by: "who", "start_s", "entries_per_s", shape: .area, isWide: isWide)
         case "stalls":
             return (
                 StaticPlot(
                     title: title, shape: .area,
                     series: [.init(name: "", points: points(data, "start_s", "stall_ms"))],
-                    xTitle: "seconds since the recording began", yTitle: "ms"
+                    xTitle: "seconds since the recording began"
                 ).svg, []
             )
         case "footprint":
             return (
                 StaticPlot(
                     title: title, series: [.init(name: "", points: points(data, "seconds", "pages"))],
-                    xTitle: "window (s)", yTitle: "pages", isLogX: true
+                    xTitle: "window (s)", isLogX: true
                 ).svg, []
             )
         case "redirty":
@@ -38,7 +38,7 @@ enum StaticCharts {
                 StaticPlot(
                     title: title, shape: .step,
                     series: [.init(name: "", points: points(data, "last_ticks", "share"))],
-                    xTitle: "iterations until dirty again", yTitle: "share", isLogX: true, yFormat: .percent, yMax: 1
+                    xTitle: "iterations until dirty again", isLogX: true, yFormat: .percent, yMax: 1
                 ).svg, []
             )
         case "checkpoints":
@@ -47,7 +47,7 @@ enum StaticCharts {
             let plot = StaticPlot(
                 title: title,
                 series: [.init(name: "whole chain", points: chain), .init(name: "largest increment", points: largest)],
-                xTitle: "seconds between checkpoints", yTitle: "MiB", isLogX: true)
+                xTitle: "seconds between checkpoints", isLogX: true, width: isWide ? 1160 : 560)
             return (plot.svg, plot.series.map { $0.name + " (MiB)" })
         case "granularity":
             return (
@@ -74,7 +74,7 @@ enum StaticCharts {
 
     private static func grouped(
         _ data: PageData, _ title: String, by key: String, _ x: String, _ y: String,
-        shape: StaticPlot.Shape = .line, name: (String) -> String = { $0 }
+        shape: StaticPlot.Shape = .line, name: (String) -> String = { $0 }, isWide: Bool = false
     ) -> (String, [String]) {
         guard let group = place(data, key) else { return ("", []) }
         var names: [String] = []
@@ -90,7 +90,8 @@ enum StaticCharts {
                 name: name(group.filter { $0 != "\"" }), points: points(part, x, y))
         }
         let plot = StaticPlot(
-            title: title, shape: shape, series: series, xTitle: "seconds since the recording began", yTitle: "")
+            title: title, shape: shape, series: series, xTitle: "seconds since the recording began",
+            width: isWide ? 1160 : 560)
         return (plot.svg, series.map(\.name))
     }
 

@@ -14,13 +14,12 @@ struct StaticPlot {
     var shape = Shape.line
     var series: [Series] = []
     var xTitle: String
-    var yTitle: String
     var isLogX = false
     var yFormat = Format.plain
     /// At least this much is shown.
     var yMax = 0.0
+    var width = 560.0
 
-    private static let width = 560.0
     private static let height = 232.0
     private static let left = 58.0
     private static let right = 12.0
@@ -42,15 +41,15 @@ struct StaticPlot {
         let yTop = max(ys.last ?? 1, most)
         let x = { (value: Double) -> Double in
             let (a, b, v) = isLogX ? (log(first), log(last), log(max(value, first))) : (first, last, value)
-            return Self.left + (b > a ? (v - a) / (b - a) : 0.5) * (Self.width - Self.left - Self.right)
+            return Self.left + (b > a ? (v - a) / (b - a) : 0.5) * (width - Self.left - Self.right)
         }
         let y = { (value: Double) -> Double in
             Self.height - Self.bottom - value / yTop * (Self.height - Self.top - Self.bottom)
         }
-        var svg = Self.open(title, Self.width, Self.height)
+        var svg = Self.open(title, width, Self.height)
         for tick in ys {
             svg +=
-                "<line class=\"grid\" x1=\"\(Self.left)\" x2=\"\(Self.width - Self.right)\" y1=\"\(Self.n(y(tick)))\" y2=\"\(Self.n(y(tick)))\"/>"
+                "<line class=\"grid\" x1=\"\(Self.left)\" x2=\"\(width - Self.right)\" y1=\"\(Self.n(y(tick)))\" y2=\"\(Self.n(y(tick)))\"/>"
             svg += Self.text(Self.left - 8, y(tick) + 4, label(tick), "end")
         }
         for tick in isLogX ? Self.logTicks(first, last) : Self.ticks(from: first, to: last) {
@@ -59,8 +58,8 @@ struct StaticPlot {
             svg += Self.text(x(tick), Self.height - Self.bottom + 17, Self.short(tick), "middle")
         }
         svg +=
-            "<line class=\"axis\" x1=\"\(Self.left)\" x2=\"\(Self.width - Self.right)\" y1=\"\(Self.height - Self.bottom)\" y2=\"\(Self.height - Self.bottom)\"/>"
-        svg += Self.text((Self.left + Self.width - Self.right) / 2, Self.height - 6, xTitle, "middle")
+            "<line class=\"axis\" x1=\"\(Self.left)\" x2=\"\(width - Self.right)\" y1=\"\(Self.height - Self.bottom)\" y2=\"\(Self.height - Self.bottom)\"/>"
+        svg += Self.text((Self.left + width - Self.right) / 2, Self.height - 6, xTitle, "middle")
         for (place, (one, base)) in stacked.enumerated() {
             svg += path(one, base, place, x, y, last)
         }
@@ -89,7 +88,7 @@ struct StaticPlot {
         var next: Double?
         for (point, below) in zip(series.points, base).reversed() {
             lower += "L\(Self.n(x(next ?? point.x))) \(Self.n(y(below)))"
-            if shape == .area, next != nil || true { lower += "L\(Self.n(x(point.x))) \(Self.n(y(below)))" }
+            lower += "L\(Self.n(x(point.x))) \(Self.n(y(below)))"
             next = point.x
         }
         return "<path class=\"area \(color)\" d=\"\(upper)\(lower)Z\"/>"

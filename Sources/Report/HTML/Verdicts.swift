@@ -34,9 +34,11 @@ struct Verdict {
         let pause = Text.bracket(outcome.downtimeNs, Units.duration)
         switch outcome.verdict {
         case .converges:
-            verdict.figure = "Yes, in \(outcome.totalNs.map { Units.duration($0.high ?? $0.low) } ?? total)"
+            verdict.figure = "Yes"
             verdict.sentence =
-                "QEMU sends \(rounds) while the guest runs, then pauses it for \(pause). In all: \(total)."
+                outcome.rounds.isEmpty
+                ? "The whole guest fits into the pause: it stands still for \(pause)."
+                : "QEMU sends \(rounds) while the guest runs, then pauses it for \(pause). In all that takes \(total)."
             verdict.tone = .good
         case .mayConverge:
             verdict.figure = "Perhaps"

@@ -12,7 +12,7 @@ const dirtyrec = (() => {
     return value.toFixed(digits) + " " + units[place];
   }
   const count = (n) => grouped.format(n);
-  const duration = (ns) => Math.abs(ns) < 6e11 ? scaled(ns, 1000, ["ns", "µs", "ms", "s"])
+  const duration = (ns) => ns === 0 ? "0" : Math.abs(ns) < 6e11 ? scaled(ns, 1000, ["ns", "µs", "ms", "s"])
     : Math.floor(ns / 6e10) + " min " + Math.round(ns / 1e9) % 60 + " s";
   const size = (n) => scaled(n, 1024, ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]);
   const hex = (n) => "0x" + n.toString(16);
@@ -40,8 +40,23 @@ const dirtyrec = (() => {
   const listeners = [];
   // What is selected on the map: seconds and GFNs, or null.
   let selection = null;
+  // Which rows of a set lie in the selection: by time, by iteration, or by GFN, whichever it has.
+  function selected(set, rows) {
+    const chosen = selection;
+    if (!chosen) return rows;
+    const place = (key) => set.columns.findIndex((column) => column[0] === key);
+    const start = place("start_s"), end = place("end_s"), gfn = place("gfn"), at = place("at_s");
+    if (gfn >= 0) return rows.filter((row) => row[gfn] >= chosen.low && row[gfn] <= chosen.high);
+    if (start >= 0 && end >= 0) return rows.filter((row) => row[start] < chosen.end && row[end] > chosen.start);
+    if (end >= 0 || at >= 0) {
+      const time = end >= 0 ? end : at;
+      return rows.filter((row) => row[time] > chosen.start && row[time] <= chosen.end);
+    }
+    return rows;
+  }
+
   return {
-    data, count, duration, size, hex, percent, figure, bracket,
+    data, selected, count, duration, size, hex, percent, figure, bracket,
     get selection() { return selection; },
     select(next) { selection = next; for (const listener of listeners) listener(next); },
     onSelect(listener) { listeners.push(listener); },

@@ -1,7 +1,7 @@
 "use strict";
-// Tables that sort, filter and copy; cells that show their rounds; charts that Vega draws when it is here.
+// Tables that sort, filter and copy; cells that show their rounds.
 (() => {
-  const { data, figure, bracket, count, size, duration } = dirtyrec;
+  const { data, figure, bracket, count, size, duration, selected } = dirtyrec;
   const element = (name, text, attributes = {}) => {
     const made = document.createElement(name);
     if (text !== undefined) made.textContent = text;
@@ -9,21 +9,6 @@
     return made;
   };
   const maxRows = 2000;
-
-  // Which rows of a set lie in the selection: by time, by iteration, or by GFN, whichever it has.
-  function selected(set, rows) {
-    const chosen = dirtyrec.selection;
-    if (!chosen) return rows;
-    const place = (key) => set.columns.findIndex((column) => column[0] === key);
-    const start = place("start_s"), end = place("end_s"), gfn = place("gfn"), at = place("at_s");
-    if (gfn >= 0) return rows.filter((row) => row[gfn] >= chosen.low && row[gfn] <= chosen.high);
-    if (start >= 0 && end >= 0) return rows.filter((row) => row[start] < chosen.end && row[end] > chosen.start);
-    if (end >= 0 || at >= 0) {
-      const time = end >= 0 ? end : at;
-      return rows.filter((row) => row[time] > chosen.start && row[time] <= chosen.end);
-    }
-    return rows;
-  }
 
   async function copy(text, button) {
     const before = button.textContent;
@@ -126,6 +111,7 @@
       `(${number}, ${cell.start_ns + start[0]}, ${cell.start_ns + start[1]}, ${lasts[0]}, ${lasts[1]})`).join(", ");
     card.querySelector("code").textContent = values ? data.convergenceSQL.replace("ROUNDS", values) : "";
     card.querySelector(".sql").hidden = !values;
+    card.querySelector(".scroll").hidden = cell.rounds.length === 0;
   }
 
   for (const table of document.querySelectorAll("table[data-rows]")) makeTable(table);
@@ -136,75 +122,5 @@
     pre.after(button);
   }
 
-  // MARK: Vega
-
-  const embed = globalThis.vegaEmbed;
-  if (!embed) { document.documentElement.dataset.ready = "true"; return; }
-  const specs = JSON.parse(document.getElementById("specs").textContent);
-  const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const views = new Map();
-  const rowsOf = (name) => {
-    const set = data.sets[name];
-    const keys = set.columns.map((column) => column[0]);
-    return selected(set, set.rows).map((row) => Object.fromEntries(keys.map((key, place) => [key, row[place]])));
-  };
-  const hint = element("div", undefined, { id: "tip", hidden: "" });
-  document.body.append(hint);
-  // Our own tooltip: text only, and no style that the policy would have to allow.
-  function tooltip(_, event, item, value) {
-    if (!value) { hint.hidden = true; return; }
-    hint.textContent = typeof value === "object" ? Object.entries(value).map(([key, text]) => `${key}: ${text}`).join("\n") : String(value);
-    hint.hidden = false;
-    hint.style.left = Math.min(event.clientX + 14, innerWidth - hint.offsetWidth - 8) + "px";
-    hint.style.top = Math.min(event.clientY + 14, innerHeight - hint.offsetHeight - 8) + "px";
-  }
-  function theme() {
-    const colors = ["--s0", "--s1", "--s2", "--s3", "--s4", "--s5", "--s6", "--s7"].map(style);
-    const font = "system-ui, sans-serif";
-    return {
-      background: null, font, view: { stroke: null }, range: { category: colors }, padding: 0,
-      axis: {
-        labelColor: style("--muted"), titleColor: style("--muted"), gridColor: style("--grid"), domainColor: style("--line"),
-        tickColor: style("--line"), labelFontSize: 11.5, titleFontSize: 11.5, titleFontWeight: "normal", titlePadding: 8, tickCount: 5,
-      },
-      axisY: { domain: false, ticks: false },
-      legend: { orient: "top", labelColor: style("--muted"), titleColor: style("--muted"), labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal", symbolType: "stroke", offset: 6 },
-      line: { strokeWidth: 1.6 }, bar: { color: colors[0] }, mark: { color: colors[0] },
-    };
-  }
-  async function drawChart(figureElement) {
-    const name = figureElement.dataset.chart;
-    const holder = element("div", undefined, { class: "vega", "data-vega": name });
-    const before = [...figureElement.children];
-    figureElement.append(holder);
-    const spec = { ...specs[name], data: { name }, datasets: { [name]: rowsOf(name) } };
-    const result = await embed(holder, spec, {
-      ast: true, actions: false, renderer: "svg", defaultStyle: false, tooltip, config: theme(), hover: true,
-    });
-    for (const old of before) old.remove();
-    views.set(name, { figureElement, result });
-    holder.dataset.ready = "true";
-  }
-  const waiting = new IntersectionObserver((entries) => {
-    for (const entry of entries) {
-      if (!entry.isIntersecting) continue;
-      waiting.unobserve(entry.target);
-      // One by one, so that the page stays responsive.
-      queue = queue.then(() => new Promise((resolve) => setTimeout(resolve))).then(() => drawChart(entry.target));
-    }
-  }, { rootMargin: "300px" });
-  let queue = Promise.resolve();
-  for (const chart of document.querySelectorAll("[data-chart]")) if (specs[chart.dataset.chart]) waiting.observe(chart);
-
-  dirtyrec.onSelect(() => {
-    hint.hidden = true;
-    for (const [name, { result }] of views) result.view.data(name, rowsOf(name)).runAsync();
-  });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    for (const [, { figureElement, result }] of views) {
-      result.finalize();
-      queue = queue.then(() => drawChart(figureElement));
-    }
-  });
-  document.documentElement.dataset.ready = "true";
+  document.documentElement.dataset.ready = Math.round(performance.now());
 })();

@@ -1,0 +1,289 @@
+"""HTML reports in a real browser: scripts/test-browser makes the pages and runs this file with their folder."""
+
+import pathlib
+import sqlite3
+import sys
+import unittest
+
+from playwright.sync_api import sync_playwright
+
+FOLDER = pathlib.Path(sys.argv.pop(1)).resolve()
+SECTIONS = ["main", "map", "working-set", "convergence", "vcpus", "costs", "tables", "fidelity"]
+CHARTS = 11
+
+
+class ReportTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.playwright = sync_playwright().start()
+        cls.browser = cls.playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.browser.close()
+        cls.playwright.stop()
+
+    def open(self, name="page", width=1280, height=900, **options):
+        """A page with nothing but its file; complaints and requests are kept for the end of the test."""
+        context = self.browser.new_context(viewport={"width": width, "height": height}, offline=True, **options)
+        self.addCleanup(context.close)
+        page = context.new_page()
+        self.complaints, self.requests = [], []
+        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.goto((FOLDER / f"{name}.html").as_uri())
+        if options.get("java_script_enabled", True):
+            page.wait_for_selector("html[data-ready]")
+        return page
+
+    def check_quiet(self):
+        self.assertEqual(self.complaints, [])
+        self.assertEqual([url for url in self.requests if not url.startswith("data:")], self.requests[:1])
+        self.assertTrue(self.requests[0].startswith("file:"))
+
+    def draw_all(self, page):
+        for chart in page.query_selector_all("[data-chart]"):
+            chart.scroll_into_view_if_needed()
+        page.wait_for_function(f"document.querySelectorAll('.vega[data-ready]').length === {CHARTS}")
+
+    def canvas(self, page):
+        page.locator("#map-canvas").scroll_into_view_if_needed()
+        return page.locator("#map-canvas").bounding_box()
+
+    def readout(self, page):
+        return page.locator("#map-readout").inner_text()
+
+    def brush(self, page, left=0.3, right=0.5, top=0.2, bottom=0.6):
+        box = self.canvas(page)
+        page.mouse.move(box["x"] + box["width"] * left, box["y"] + box["height"] * top)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] * right, box["y"] + box["height"] * bottom, steps=4)
+        page.mouse.up()
+
+    def test_every_section_and_chart_is_drawn(self):
+        page = self.open()
+        for section in SECTIONS:
+            self.assertTrue(page.locator(f"#{section}").is_visible(), section)
+            self.assertGreater(page.locator(f"#{section}").bounding_box()["height"], 60, section)
+        self.assertEqual(page.locator(".verdict").count(), 5)
+        self.draw_all(page)
+        for chart in page.query_selector_all(".vega svg"):
+            self.assertGreater(chart.bounding_box()["height"], 50)
+        page.screenshot(path=FOLDER / "desktop.png", full_page=True)
+        self.check_quiet()
+
+    def test_interactive_within_a_second(self):
+        # The best of three: this machine may be busy with something else.
+        times = [int(self.open().evaluate("document.documentElement.dataset.ready")) for _ in range(3)]
+        self.assertLessEqual(min(times), 1000, times)
+        self.assertLessEqual((FOLDER / "page.html").stat().st_size, 2_500_000)
+
+    def test_map_is_painted_and_read(self):
+        page = self.open()
+        colors = page.evaluate(
+            """() => { const c = document.getElementById('map-canvas');
+            const d = new Uint32Array(c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer);
+            return new Set(d).size; }"""
+        )
+        self.assertGreater(colors, 20)
+        box = self.canvas(page)
+        page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.4)
+        self.assertRegex(self.readout(page), r"GFN 0x[0-9a-f]+.*iteration \d+.*\d+ entries")
+        self.check_quiet()
+
+    def test_map_zooms_and_pans(self):
+        page = self.open()
+        box = self.canvas(page)
+        at = (box["x"] + box["width"] * 0.9, box["y"] + 40)
+        page.mouse.move(*at)
+        before = self.readout(page)
+        for _ in range(3):
+            page.click("[data-map=in]")
+        page.mouse.move(*at)
+        zoomed = self.readout(page)
+        self.assertNotEqual(zoomed, before)
+        page.click("[data-map=pan]")
+        page.mouse.move(*at)
+        page.mouse.down()
+        page.mouse.move(at[0] - 300, at[1] + 200, steps=4)
+        page.mouse.up()
+        page.mouse.move(at[0] + 1, at[1])
+        self.assertNotEqual(self.readout(page), zoomed)
+        page.keyboard.down("Control")
+        page.mouse.wheel(0, 200)
+        page.keyboard.up("Control")
+        page.click("[data-map=reset]")
+        page.mouse.move(*at)
+        self.assertEqual(self.readout(page), before)
+        self.check_quiet()
+
+    def test_map_answers_the_keyboard(self):
+        page = self.open()
+        page.focus("#map-canvas")
+        for _ in range(5):
+            page.keyboard.press("ArrowRight")
+            page.keyboard.press("ArrowDown")
+        self.assertIn("iteration 5", self.readout(page))
+        page.keyboard.press("Enter")
+        for _ in range(10):
+            page.keyboard.press("ArrowRight")
+        page.keyboard.press("Enter")
+        self.assertIn("Selected", self.readout(page))
+        page.keyboard.press("Escape")
+        self.assertIn("Nothing", self.readout(page))
+        page.keyboard.press("+")
+        page.keyboard.press("Shift+ArrowRight")
+        self.check_quiet()
+
+    def test_selection_is_what_the_file_says_and_narrows_the_rest(self):
+        page = self.open()
+        self.draw_all(page)
+        rows = page.locator("#tables [data-set=iterations] tbody tr")
+        marks = "document.querySelectorAll('[data-vega=stalls] .mark-rect path').length"
+        before, drawn = rows.count(), page.evaluate(marks)
+        self.brush(page)
+        chosen = page.evaluate("dirtyrec.selection")
+        self.assertEqual(rows.count(), chosen["lastTick"] - chosen["firstTick"] + 1)
+        self.assertLess(rows.count(), before)
+        page.wait_for_function(f"{marks} < {drawn}")
+        with sqlite3.connect(FOLDER / "page.db") as file:
+            (entries,) = file.execute(
+                "SELECT count(*) FROM dirty WHERE iteration BETWEEN ? AND ? AND gfn BETWEEN ? AND ?",
+                (chosen["firstTick"], chosen["lastTick"], chosen["low"], chosen["high"]),
+            ).fetchone()
+        self.assertIn(f"{entries:,} entries", self.readout(page))
+        page.click("[data-map=reset]")
+        self.assertEqual(rows.count(), before)
+        self.check_quiet()
+
+    def test_vcpus_can_be_filtered(self):
+        page = self.open()
+        self.brush(page, 0.1, 0.9, 0.1, 0.9)
+        before = self.readout(page)
+        page.locator(".layers button").first.click()
+        self.assertEqual(page.locator(".layers button").first.get_attribute("aria-pressed"), "false")
+        self.assertNotEqual(self.readout(page), before)
+        self.check_quiet()
+
+    def test_charts_tell_their_figures(self):
+        page = self.open()
+        self.draw_all(page)
+        page.locator("[data-vega=ring_what_if]").scroll_into_view_if_needed()
+        page.locator("[data-vega=ring_what_if] .mark-rect path").first.hover()
+        page.wait_for_selector("#tip:not([hidden])")
+        self.assertIn("ring entries: 256", page.locator("#tip").inner_text())
+        self.check_quiet()
+
+    def test_tables_sort_filter_and_copy(self):
+        page = self.open(permissions=["clipboard-read", "clipboard-write"])
+        card = page.locator("#tables [data-set=iterations]")
+        column = card.locator("thead th").nth(4)
+        column.locator("button").click()
+        self.assertEqual(column.get_attribute("aria-sort"), "descending")
+        values = [int(text.replace(",", "")) for text in card.locator("tbody td:nth-child(5)").all_inner_texts()]
+        self.assertEqual(values, sorted(values, reverse=True))
+        column.locator("button").click()
+        self.assertEqual(column.get_attribute("aria-sort"), "ascending")
+        card.locator("input").fill("3,2")
+        self.assertLess(card.locator("tbody tr").count(), 50)
+        card.locator("input").fill("")
+        card.locator(".tools button").click()
+        lines = page.evaluate("navigator.clipboard.readText()").splitlines()
+        self.assertTrue(lines[0].startswith("first_tick,ticks,start_s"))
+        self.assertEqual(len(lines), 51)
+        self.check_quiet()
+
+    def test_a_cell_shows_its_rounds_and_their_statement(self):
+        page = self.open()
+        data = page.evaluate("dirtyrec.data")
+        number, cell = next((n, c) for n, c in enumerate(data["cells"]) if any(r[4] and r[4][1] for r in c["rounds"]))
+        page.click(f"[data-cell='{number}']")
+        self.assertEqual(page.locator("#rounds tbody tr").count(), len(cell["rounds"]))
+        self.assertIn(cell["title"], page.locator("#rounds h3").inner_text())
+        statement = page.locator("#rounds pre").text_content()
+        known = [[n + 1, *r[4]] for n, r in enumerate(cell["rounds"]) if r[4] and r[4][1] is not None]
+        with sqlite3.connect(FOLDER / "page.db") as file:
+            self.assertEqual([list(row) for row in file.execute(statement)], known)
+        self.check_quiet()
+
+    def test_statements_on_the_page_run_as_printed(self):
+        page = self.open("hostile")
+        data = page.evaluate("dirtyrec.data")
+        with sqlite3.connect(FOLDER / "hostile.db") as file:
+            for pre in page.query_selector_all("pre[data-sql]"):
+                name = pre.get_attribute("data-sql")
+                if name in data["sets"]:
+                    self.assertEqual(len(file.execute(pre.text_content()).fetchall()), len(data["sets"][name]["rows"]), name)
+        self.check_quiet()
+
+    def test_hostile_names_are_text(self):
+        page = self.open("hostile")
+        self.draw_all(page)
+        self.assertEqual(page.locator("img[src=x]").count(), 0)
+        self.assertIn("onerror", page.locator("h1").inner_text())
+        self.assertNotEqual(page.title(), "broken")
+        self.assertLessEqual(page.evaluate("document.documentElement.scrollWidth"), 1280)
+        self.check_quiet()
+
+    def test_without_vega_everything_is_there(self):
+        page = self.open("plain")
+        self.assertEqual(page.locator("[data-chart] svg").count(), CHARTS)
+        self.assertIn("scripts/vega", page.locator("footer").inner_text())
+        self.brush(page)
+        page.screenshot(path=FOLDER / "plain.png", full_page=True)
+        self.check_quiet()
+
+    def test_without_scripts_there_is_a_picture(self):
+        page = self.open(java_script_enabled=False)
+        picture = page.locator("noscript img, figure.map img:not(.print)")
+        self.assertTrue(picture.first.is_visible())
+        self.assertGreater(page.locator("#tables tbody tr").count(), 50)
+        page.screenshot(path=FOLDER / "noscript.png", full_page=True)
+
+    def test_dark(self):
+        page = self.open(color_scheme="dark")
+        self.draw_all(page)
+        red, green, blue = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
+        self.assertLess(red + green + blue, 150)
+        page.screenshot(path=FOLDER / "dark.png", full_page=True)
+        page.emulate_media(color_scheme="light")
+        self.draw_all(page)
+        self.check_quiet()
+
+    def test_phone(self):
+        page = self.open(width=400, height=850, has_touch=True)
+        self.draw_all(page)
+        self.assertEqual(page.evaluate("document.documentElement.scrollWidth"), 400)
+        page.screenshot(path=FOLDER / "phone.png", full_page=True)
+        self.check_quiet()
+
+    def test_contrast_is_enough_to_read(self):
+        for scheme in ("light", "dark"):
+            page = self.open(color_scheme=scheme)
+            for selector in (".note", ".sentence", "nav a", "td.n", "th", ".verdict h2", "summary"):
+                ratio = page.evaluate(
+                    """(selector) => {
+                    const channels = (color) => color.match(/[\\d.]+/g).map(Number);
+                    const light = (color) => { const [r, g, b] = channels(color).map((v) => { v /= 255;
+                        return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; }); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+                    let element = document.querySelector(selector), front = light(getComputedStyle(element).color);
+                    while ((channels(getComputedStyle(element).backgroundColor)[3] ?? 1) === 0) element = element.parentElement;
+                    const back = light(getComputedStyle(element).backgroundColor);
+                    return (Math.max(front, back) + 0.05) / (Math.min(front, back) + 0.05); }""",
+                    selector,
+                )
+                self.assertGreaterEqual(ratio, 4.5, f"{scheme} {selector}")
+
+    def test_prints(self):
+        page = self.open()
+        self.draw_all(page)
+        page.pdf(path=FOLDER / "print.pdf", format="A4")
+        data = (FOLDER / "print.pdf").read_bytes()
+        self.assertTrue(data.startswith(b"%PDF"))
+        self.assertGreater(len(data), 50_000)
+        self.check_quiet()
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)

@@ -1,0 +1,114 @@
+import Foundation
+import Schemas
+import Testing
+import TraceModel
+
+@testable import TraceStore
+
+/// What is public in SQL is documented, listed, and answers on every kind of file.
+@Suite struct CatalogTests {
+    private let folder = Folder()
+    private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+
+    @Test func `every file in schemas/queries is a named query`() throws {
+        let base = Self.root.appendingPathComponent("schemas/queries")
+        let files = try #require(FileManager.default.subpaths(atPath: base.path)).filter { $0.hasSuffix(".sql") }
+        #expect(files.map { String($0.dropLast(4)) }.sorted() == Schemas.queries.map(\.name).sorted())
+        for query in Schemas.queries {
+            let file = try String(contentsOf: base.appendingPathComponent(query.name + ".sql"), encoding: .utf8)
+            #expect(query.sql == file, "\(query.name) leads to another file")
+        }
+        let areas = Set(NamedQuery.all.map { String($0.name.prefix { $0 != "/" }) })
+        #expect(areas == ["working_set", "duplicates", "order", "convergence", "cost", "pages"])
+    }
+
+    @Test(arguments: NamedQuery.all.map(\.name))
+    func `a named query documents its parameters and columns`(name: String) throws {
+        let query = try NamedQuery.named(name)
+        #expect(query.description.hasSuffix("."))
+        #expect(!query.columns.isEmpty)
+        for column in query.columns { #expect(column.description.hasSuffix("."), "\(column.name)") }
+        for parameter in query.parameters {
+            #expect(parameter.description.hasSuffix("."), "\(parameter.name)")
+            #expect(query.sql.contains("-   \(parameter.name) "), "\(parameter.name)")
+            #expect(query.sql.contains("  \(parameter.kind.rawValue) = "), "\(parameter.name) has an unknown type")
+            _ = try parameter.value(parameter.defaultText)
+        }
+        let used = Set(query.sql.matches(of: /:([a-z]\w*)/).map { String($0.1) })
+        #expect(used == Set(query.parameters.map(\.name)))
+        for line in query.sql.split(separator: "\n") { #expect(line.count <= 120, "\(line)") }
+    }
+
+    @Test(arguments: Recordings.Ending.allCases)
+    func `views and queries answer on every kind of file with the documented columns`(ending: Recordings.Ending) throws
+    {
+        for (number, trace) in [Recordings.random(seed: 1, iterations: 0), Recordings.random(seed: 7)].enumerated() {
+            let path = folder.path + "/\(number).db"
+            try Recordings.write(path, trace, ending: ending)
+            let session = try QuerySession(path: path)
+            for query in NamedQuery.all {
+                var names: [String] = []
+                try session.run(query.sql, parameters: query.values([:]), columns: { names = $0 }, row: { _ in })
+                #expect(names == query.columns.map(\.name), "\(query.name)")
+            }
+            for object in SchemaCatalog.objects {
+                var names: [String] = []
+                try session.run("SELECT * FROM \(object.name)", columns: { names = $0 }, row: { _ in })
+                #expect(names == object.columns.map(\.name), "\(object.name)")
+            }
+        }
+    }
+
+    @Test func `queries answer the same with and without plain rows`() throws {
+        let trace = Recordings.random(seed: 3)
+        var answers: [[[[SQLValue]]]] = []
+        for ending in [Recordings.Ending.rows, .noRows] {
+            let path = folder.path + "/\(ending).db"
+            try Recordings.write(path, trace, ending: ending)
+            let session = try QuerySession(path: path)
+            answers.append(
+                try NamedQuery.all.map { try session.rows($0.name, $0.name == "pages/history" ? ["gfn": "70"] : [:]) })
+        }
+        #expect(answers[0] == answers[1])
+    }
+
+    @Test func `docs/sql.md is what the catalog says`() throws {
+        let page = try String(contentsOf: Self.root.appendingPathComponent("docs/sql.md"), encoding: .utf8)
+        #expect(page == SQLReference.markdown, "docs/sql.md is stale: run scripts/gen-docs")
+    }
+
+    @Test func `samples/datasette is what the catalog says`() throws {
+        let file = Self.root.appendingPathComponent("samples/datasette/metadata.yaml")
+        let yaml = try String(contentsOf: file, encoding: .utf8)
+        #expect(yaml == DatasetteMetadata.yaml, "samples/datasette/metadata.yaml is stale: run scripts/gen-docs")
+    }
+
+    @Test func `settings are values, never SQL`() throws {
+        let query = try NamedQuery.named("pages/history")
+        #expect(try query.values(["gfn": "0x10"])["gfn"] == .integer(16))
+        for bad in ["1; DROP TABLE harvest", "1 OR 1", "", "1e3"] {
+            #expect(throws: NamedQuery.Failure.self) { try query.values(["gfn": bad]) }
+        }
+        #expect(
+            throws: NamedQuery.Failure(description: "pages/history has no parameter 'page'; it has gfn, limit.")
+        ) { try query.values(["page": "1"]) }
+        #expect(
+            try NamedQuery.named("convergence/link").values(["bandwidth": "1Gbit/s", "downtime": "2s"])
+                == ["bandwidth": .integer(125_000_000), "downtime": .integer(2_000_000_000)])
+        #expect(throws: NamedQuery.Failure.self) { try NamedQuery.named("pages/../x") }
+    }
+
+    @Test func `Tab completes what stands before the cursor`() {
+        func complete(_ line: String) -> [String] {
+            SQLCompletion.candidates(for: line, commands: [".mode", ".help"]).candidates
+        }
+        #expect(complete("SELECT * FROM iteration_") == ["iteration_rate", "iteration_summary"])
+        #expect(complete("SELECT vcpu_rate.ent") == ["vcpu_rate.entries", "vcpu_rate.entries_per_s"])
+        #expect(complete("sele") == ["select"])
+        #expect(complete(".m") == [".mode"])
+        #expect(complete(".query pages/h") == ["pages/history", "pages/hottest"])
+        #expect(complete("SELECT ").isEmpty)
+        #expect(SQLCompletion.commonPrefix(["iteration_rate", "iteration_summary"]) == "iteration_")
+    }
+}

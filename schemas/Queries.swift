@@ -1,0 +1,45 @@
+extension Schemas {
+    /// A named query: `area/name`, the name of its file in `queries/`.
+    public struct Query: Sendable {
+        /// `area/name`.
+        public let name: String
+        /// Its documentation, as a comment, and its statement.
+        public let sql: String
+
+        fileprivate init(_ name: String, _ bytes: [UInt8]) {
+            self.name = name
+            sql = String(decoding: bytes, as: UTF8.self)
+        }
+    }
+
+    /// Every named query, area by area, the most useful first. The compiler gives a constant for each file but no list of
+    /// them, so the list stands here; a test compares it with the folder.
+    public static let queries = [
+        Query("working_set/window", PackageResources.window_sql),
+        Query("working_set/growth", PackageResources.growth_sql),
+        Query("working_set/redirty", PackageResources.redirty_sql),
+        Query("working_set/granularity", PackageResources.granularity_sql),
+        Query("duplicates/total", PackageResources.total_sql),
+        Query("duplicates/by_iteration", PackageResources.by_iteration_sql),
+        Query("duplicates/top_shared", PackageResources.top_shared_sql),
+        Query("duplicates/by_vcpus", PackageResources.by_vcpus_sql),
+        Query("duplicates/shared", PackageResources.shared_sql),
+        Query("duplicates/sharing_matrix", PackageResources.sharing_matrix_sql),
+        Query("order/runs", PackageResources.runs_sql),
+        Query("order/strides", PackageResources.strides_sql),
+        Query("convergence/link", PackageResources.link_sql),
+        Query("convergence/vcpus", PackageResources.vcpus_sql),
+        Query("convergence/hot_pages", PackageResources.hot_pages_sql),
+        Query("convergence/best_start", PackageResources.best_start_sql),
+        Query("convergence/average_model", PackageResources.average_model_sql),
+        Query("cost/steps", PackageResources.steps_sql),
+        Query("cost/slowest", PackageResources.slowest_sql),
+        Query("cost/ring_full", PackageResources.ring_full_sql),
+        Query("cost/statistics", PackageResources.statistics_sql),
+        Query("pages/hottest", PackageResources.hottest_sql),
+        Query("pages/by_share", PackageResources.by_share_sql),
+        Query("pages/regions", PackageResources.regions_sql),
+        Query("pages/slots", PackageResources.slots_sql),
+        Query("pages/history", PackageResources.history_sql),
+    ]
+}

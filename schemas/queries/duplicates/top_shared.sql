@@ -1,0 +1,14 @@
+-- Pages that more than one vCPU dirtied during the recording, the most often dirtied first. Empty until the
+-- recording has ended. Which bytes were written is unseen: this is page sharing, no proof of false sharing.
+--
+-- Parameters
+--   limit  integer = 20. How many pages at most.
+--
+-- Columns
+--   gfn         Guest frame number.
+--   gpa         Guest physical address of the page's first byte.
+--   vcpu_count  vCPUs that reported it; at least 2.
+--   vcpu_mask   Bit n is set when vCPU n reported it; NULL when the recording has more than 63 vCPUs.
+--   entries     Entries that name the page.
+--   iterations  Iterations in which it was dirty.
+SELECT gfn, gpa, vcpu_count, vcpu_mask, entries, iterations FROM shared_pages ORDER BY entries DESC, gfn LIMIT :limit;
