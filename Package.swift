@@ -44,7 +44,9 @@ let package = Package(
         // Markdown by libcmark-gfm.
         .systemLibrary(name: "CCMark", pkgConfig: "libcmark-gfm"),
         .target(name: "Notebook", dependencies: ["CCMark", "TraceStore", "Report"]),
-        .target(name: "Analysis", dependencies: ["TraceModel"]),
+        // One instruction that Swift has no word for.
+        .target(name: "CPrefetch"),
+        .target(name: "Analysis", dependencies: ["TraceModel", "CPrefetch"]),
         .target(
             name: "Report",
             dependencies: [
@@ -98,7 +100,7 @@ let package = Package(
 )
 
 // One place for the rules of every Swift target of ours.
-let cTargets = ["CKVM", "CEntryTable", "CSQLiteShim", "CStoreBench", "CLineEdit", "CCMark"]
+let cTargets = ["CKVM", "CEntryTable", "CSQLiteShim", "CPrefetch", "CStoreBench", "CLineEdit", "CCMark"]
 for target in package.targets where !cTargets.contains(target.name) {
     target.swiftSettings = [
         .swiftLanguageMode(.v6),

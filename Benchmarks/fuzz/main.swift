@@ -1,6 +1,6 @@
 // Asks everything of recordings that were damaged at random or made to hurt: dirtyrec-fuzz COUNT SEED FOLDER.
 //
-// An error or an honest answer is fine. A crash, a question that takes longer than 20 s, or a file that was changed
+// An error or an honest answer is fine. A crash, a question that takes longer than 20 s of CPU time, or a file that was changed
 // ends the run: FOLDER/case.db is the culprit then. Hand-made files and every twentieth damaged one stay as
 // FOLDER/sample-*.db for the command line.
 

@@ -1,3 +1,4 @@
+import CPrefetch
 import TraceModel
 
 /// What is known of one page. 28 bytes, so that an entry costs one cache line.
@@ -71,12 +72,11 @@ struct PageTable: Sendable {
             pairs.append(contentsOf: repeatElement(0, count: ring * (ring + 1) / 2 - pairs.count))
         }
         // In blocks: numbers of a block stay in the first-level cache, and growth of `states` leaves the inner loop.
-        let block = 2048
+        let block = 512
         var next = 0
         while next < gfns.count {
             let end = min(next + block, gfns.count)
-            numbers.removeAll(keepingCapacity: true)
-            for place in next..<end { numbers.append(index.insert(gfns[place])) }
+            index.insert(gfns.span.extracting(next..<end), into: &numbers)
             if states.count < index.count {
                 states.append(contentsOf: repeatElement(PageState(), count: index.count - states.count))
             }
@@ -89,6 +89,16 @@ struct PageTable: Sendable {
 
     private mutating func addBlock(ring: Int, isVMM: Bool, firstProvisional: Int) {
         again.removeAll(keepingCapacity: true)
+        // Pages lie anywhere in memory: all of a block's are asked for before the first is needed.
+        unsafe states.withUnsafeBufferPointer { states in
+            for number in numbers {
+                guard let state = unsafe states.baseAddress.map({ unsafe UnsafeRawPointer($0 + number) }) else {
+                    return
+                }
+                unsafe cprefetch(state)
+                unsafe cprefetch(state + MemoryLayout<PageState>.size - 1)
+            }
+        }
         let found = Self.addFirsts(
             numbers, tick: tick, ring: UInt16(truncatingIfNeeded: ring), firstProvisional: firstProvisional,
             shift: windows.shift, states: &states, row: &windows.row, gaps: &gaps, again: &again)

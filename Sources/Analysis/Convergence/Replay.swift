@@ -198,9 +198,9 @@ struct Replayer: Sendable {
         else { return nil }
         var low = Int64.max
         var high: Int64 = 0
-        // The window may begin anywhere in earliest...latest: stretch by stretch between boundaries. Of more than 64,
+        // The window may begin anywhere in earliest...latest: stretch by stretch between boundaries. Of more than 16,
         // neighbours are taken together, which widens the bracket a little: there may be millions.
-        let together = max(1, (last - first) / 64)
+        let together = max(1, (last - first) / 16)
         for boundary in stride(from: first, through: last, by: together) {
             let begin = max(earliest, clock.time(of: boundary))
             let end = boundary == last ? latest : min(latest, clock.time(of: boundary + together))
