@@ -4,7 +4,7 @@ DEMO ?= demo.db
 # A static Swift runtime: the binary runs on machines without Swift, and in the rig. Stripped: 60 MB instead of 90.
 SWIFT_RELEASE = swift build -c release --static-swift-stdlib -Xlinker -s
 
-.PHONY: demo test test-more build install setup lint format matrix bench kills fuzz clean
+.PHONY: demo test test-more test-fleet validate-migration build extension install setup lint format matrix bench limits kills fuzz clean
 
 demo: build
 	@scripts/demo $(DEMO)
@@ -16,13 +16,26 @@ test: build
 test-more: build
 	@scripts/test-more
 
+# Many recordings, on DuckDB and on a Spark cluster on loopback: a quarter of an hour, and 500 MB of packages.
+test-fleet: build
+	@scripts/test-fleet
+
+# QEMU guests, attached, predicted and really migrated in the rig: a quarter of an hour (docs/validation.md).
+validate-migration: build
+	@scripts/validate-migration
+
 build: setup
 	@$(SWIFT_RELEASE) --product dirtyrec
 
-install: build
+# The virtual table for other SQLite programs, without a need for Swift at run time: other flags, so a build of its own.
+extension: setup
+	@swift build -c release --scratch-path .build/extension -Xswiftc -static-stdlib -Xlinker -s --product dirtyrec_sqlite
+
+install: build extension
 	install -D -m 755 .build/release/dirtyrec $(DESTDIR)$(PREFIX)/bin/dirtyrec
+	install -D -m 644 .build/extension/release/libdirtyrec_sqlite.so $(DESTDIR)$(PREFIX)/lib/libdirtyrec_sqlite.so
 	install -d $(DESTDIR)$(PREFIX)/share/dirtyrec
-	cp -R schemas/views schemas/queries schemas/charts samples $(DESTDIR)$(PREFIX)/share/dirtyrec/
+	cp -R schemas/views schemas/queries schemas/fleet schemas/charts samples $(DESTDIR)$(PREFIX)/share/dirtyrec/
 	-@scripts/vega $(DESTDIR)$(PREFIX)/share/dirtyrec
 
 setup:
@@ -41,6 +54,11 @@ matrix: build
 bench: build
 	@$(SWIFT_RELEASE) --product dirtyrec-bench
 	@scripts/bench
+
+# What 256 vCPUs, 2^40 bytes, a million iterations and ten million entries at once take.
+limits: build
+	@$(SWIFT_RELEASE) --product dirtyrec-bench
+	@scripts/bench limits
 
 kills: build
 	@scripts/test-kills

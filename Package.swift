@@ -25,6 +25,7 @@ let package = Package(
             name: "Schemas", path: "schemas",
             resources: [
                 .embedInCode("migrations"), .embedInCode("views"), .embedInCode("charts"), .embedInCode("queries"),
+                .embedInCode("fleet"),
             ]),
         // The virtual table that decodes segments: within our programs, and as an extension for any SQLite.
         .target(name: "CEntryTable"),
@@ -54,11 +55,18 @@ let package = Package(
             ],
             resources: [.embedInCode("Resources")]),
 
+        // One system call that Swift does not import.
+        .target(name: "CExchange"),
+        // Many recordings: Parquet by DuckDB, questions to DuckDB and Spark, all through one embedded Python program.
+        .target(
+            name: "Fleet", dependencies: ["TraceStore", "TraceModel", "CExchange"],
+            resources: [.embedInCode("Resources")]),
+
         .executableTarget(
             name: "dirtyrec",
             dependencies: [
                 "KVM", "Guests", "Recorder", "TraceModel", "TraceStore", "Analysis", "Report", "Tracing", "CLineEdit",
-                "Notebook",
+                "Notebook", "Fleet",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
@@ -93,14 +101,14 @@ let package = Package(
         .testTarget(name: "ReportTests", dependencies: ["Report", "Analysis", "TraceModel", "TraceStore", "Schemas"]),
         .testTarget(name: "GuestsTests", dependencies: ["Guests"]),
         .testTarget(name: "KVMTests", dependencies: ["KVM", "Guests"]),
-        .testTarget(name: "RecorderTests", dependencies: ["Recorder", "TraceModel", "Guests", "KVM"]),
+        .testTarget(name: "RecorderTests", dependencies: ["Recorder", "Analysis", "TraceModel", "Guests", "KVM"]),
         .testTarget(name: "TracingTests", dependencies: ["Tracing", "TraceModel"]),
         .testTarget(name: "CLITests", dependencies: ["TraceModel", "TraceStore"]),
     ]
 )
 
 // One place for the rules of every Swift target of ours.
-let cTargets = ["CKVM", "CEntryTable", "CSQLiteShim", "CPrefetch", "CStoreBench", "CLineEdit", "CCMark"]
+let cTargets = ["CKVM", "CEntryTable", "CSQLiteShim", "CPrefetch", "CExchange", "CStoreBench", "CLineEdit", "CCMark"]
 for target in package.targets where !cTargets.contains(target.name) {
     target.swiftSettings = [
         .swiftLanguageMode(.v6),

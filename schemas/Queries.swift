@@ -1,7 +1,7 @@
 extension Schemas {
-    /// A named query: `area/name`, the name of its file in `queries/`.
+    /// A named query: `area/name` of its file in `queries/`, or the name of its file in `fleet/`.
     public struct Query: Sendable {
-        /// `area/name`.
+        /// `area/name`; of a fleet query, `name`.
         public let name: String
         /// Its documentation, as a comment, and its statement.
         public let sql: String
@@ -41,5 +41,21 @@ extension Schemas {
         Query("pages/regions", PackageResources.regions_sql),
         Query("pages/slots", PackageResources.slots_sql),
         Query("pages/history", PackageResources.history_sql),
+    ]
+
+    /// Every fleet query, the most useful first; a test compares the list with the folder `fleet`.
+    public static let fleetQueries = [
+        Query("overview", PackageResources.overview_sql),
+        Query("outliers", PackageResources.outliers_sql),
+        Query("rate_distribution", PackageResources.rate_distribution_sql),
+        Query("wws_distribution", PackageResources.wws_distribution_sql),
+        Query("worst_convergers", PackageResources.worst_convergers_sql),
+        Query("duplicates_by_vcpus", PackageResources.duplicates_by_vcpus_sql),
+        Query("harvest_cost", PackageResources.harvest_cost_sql),
+        Query("label_regressions", PackageResources.label_regressions_sql),
+        Query("hottest_regions", PackageResources.hottest_regions_sql),
+        Query("labels", PackageResources.labels_sql),
+        Query("labelled", PackageResources.labelled_sql),
+        Query("totals", PackageResources.totals_sql),
     ]
 }

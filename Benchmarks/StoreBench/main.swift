@@ -2,6 +2,7 @@
 //
 //     dirtyrec-bench [entries in millions] [rounds]
 //     dirtyrec-bench make FILE MILLIONS    writes a synthetic recording
+//     dirtyrec-bench limit FILE NAME       writes one at a limit: vcpus, memory, iterations or entries
 //     dirtyrec-bench scan FILE             reads gfn from its rows, in C
 
 import CStoreBench
@@ -35,6 +36,10 @@ if CommandLine.arguments.count > 2 {
     let path = CommandLine.arguments[2]
     if CommandLine.arguments[1] == "make" {
         try Synthetic.write(path, entries: 1_000_000 * (Int(CommandLine.arguments[3]) ?? 10))
+        exit(0)
+    }
+    if CommandLine.arguments[1] == "limit", let limit = Limits(rawValue: CommandLine.arguments[3]) {
+        try limit.write(path)
         exit(0)
     }
     if CommandLine.arguments[1] == "scan" {

@@ -15,8 +15,11 @@ struct Interrogation {
     private(set) var slowest = Duration.zero
     private(set) var slowestCase = ""
 
-    init(folder: String) {
-        self.folder = folder
+    /// Seconds of CPU time that a question may take.
+    private let limit: Int
+
+    init(folder: String, limit: Int) {
+        (self.folder, self.limit) = (folder, limit)
         path = folder + "/case.db"
     }
 
@@ -51,21 +54,21 @@ struct Interrogation {
     }
 
     /// Ends the process after so much more time on a CPU: nobody handles the signal, and the script sees it. 0: never.
-    private static func limit(seconds: Int) {
+    private static func setTimer(_ seconds: Int) {
         var timer = itimerval()
         timer.it_value.tv_sec = seconds
         unsafe setitimer(__itimer_which_t(ITIMER_PROF.rawValue), &timer, nil)
     }
 
     private mutating func time(_ name: String, _ question: () throws -> Void) {
-        Self.limit(seconds: 20)
+        Self.setTimer(limit)
         let taken = ContinuousClock().measure {
             do {
                 try question()
                 answers += 1
             } catch { refusals += 1 }
         }
-        Self.limit(seconds: 0)
+        Self.setTimer(0)
         if taken > slowest { (slowest, slowestCase) = (taken, name) }
     }
 }

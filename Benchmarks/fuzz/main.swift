@@ -1,19 +1,20 @@
-// Asks everything of recordings that were damaged at random or made to hurt: dirtyrec-fuzz COUNT SEED FOLDER.
+// Asks everything of recordings that were damaged at random or made to hurt: dirtyrec-fuzz COUNT SEED FOLDER SECONDS.
 //
-// An error or an honest answer is fine. A crash, a question that takes longer than 20 s of CPU time, or a file that was changed
+// An error or an honest answer is fine. A crash, a question that takes longer than SECONDS of CPU time, or a file that was changed
 // ends the run: FOLDER/case.db is the culprit then. Hand-made files and every twentieth damaged one stay as
 // FOLDER/sample-*.db for the command line.
 
 import Foundation
 
 let arguments = CommandLine.arguments
-guard arguments.count == 4, let count = Int(arguments[1]), let seed = UInt64(arguments[2]) else {
-    print("Usage: dirtyrec-fuzz COUNT SEED FOLDER")
+guard arguments.count == 5, let count = Int(arguments[1]), let seed = UInt64(arguments[2]),
+    let limit = Int(arguments[4]) else {
+    print("Usage: dirtyrec-fuzz COUNT SEED FOLDER SECONDS")
     exit(2)
 }
 let folder = arguments[3]
 try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-var interrogation = Interrogation(folder: folder)
+var interrogation = Interrogation(folder: folder, limit: limit)
 let path = interrogation.path
 
 for (name, make) in Hostile.files {

@@ -6,7 +6,7 @@ struct Collector: TraceVisitor, Sendable {
     private(set) var rings: [RingTally] = []
     private(set) var timeline = Timeline()
     private(set) var crossRing = CrossRingOrder()
-    private(set) var whatIf: [RingWhatIf]
+    private(set) var whatIf: [HarvestWhatIf]
     private(set) var costs = CostTally()
     private(set) var total = DuplicateCounts()
     private(set) var uniquePerTick = Sample()
@@ -39,6 +39,8 @@ struct Collector: TraceVisitor, Sendable {
                     id: harvest.iteration, startNs: collector.ticks == 0 ? harvest.sinceNs : collector.endNs,
                     endNs: max(harvest.tsNs, collector.endNs)))
         }
+        collector.pages.finish()
+        for ring in collector.rings.indices { collector.rings[ring].end(&collector.whatIf) }
         return collector
     }
 
@@ -50,7 +52,7 @@ struct Collector: TraceVisitor, Sendable {
         pages.add(
             gfns, ring: ring, isVMM: harvest.source == .vmm && harvest.vcpu == nil,
             provisionalCount: harvest.provisionalCount)
-        rings[ring].add(harvest, gfns: gfns, counts: pages.counts - before)
+        rings[ring].add(harvest, gfns: gfns, counts: pages.counts - before, fresh: pages.fresh)
         crossRing.add(ring: ring, sinceNs: harvest.sinceNs, tsNs: harvest.tsNs, entries: gfns.count)
         costs.add(harvest)
     }
@@ -70,7 +72,7 @@ struct Collector: TraceVisitor, Sendable {
         tickLength.add(end - endNs)
         costs.add(iteration)
         crossRing.endTick()
-        for ring in rings.indices { rings[ring].endTick(&whatIf) }
+        for ring in rings.indices { rings[ring].endTick(Int(pages.tick), &whatIf) }
         pages.endTick(at: end)
         endNs = end
         lastHarvest = nil

@@ -12,11 +12,10 @@ struct PageState: Sendable {
     var repeats: UInt32 = 0
     /// Ticks in which more than one ring reported the page.
     var sharedTicks: UInt32 = 0
-    /// Further rings of the latest tick: a list in ``PageTable/sharers``.
-    var sharers: UInt32 = PageTable.none
-    /// The first ring of the latest tick, and whether its last entry was provisional.
-    var ring: UInt16 = 0
-    var provisional = false
+    /// The rings of the latest tick: a set in ``PageTable/sharers``.
+    var rings: UInt32 = 0
+    /// Of how many harvests from ``HarvestWhatIf`` on, finest first, the latest tick is the first with this page.
+    var freshness: UInt8 = 0
 }
 
 /// All pages, and everything that one entry changes: the hot loop of the analysis.
@@ -24,15 +23,9 @@ struct PageState: Sendable {
 /// Classes are those of `DuplicateClassifier` (a test holds them equal); they are decided here again because the same
 /// cache line answers what else must be asked of a page: when it was last dirtied, and who shares it.
 struct PageTable: Sendable {
-    static let none = UInt32.max
-    /// Rings beyond this many are not told apart in the sharing matrix.
-    static let matrixRings = 512
-
-    /// One more ring that reported a page in the tick in progress.
-    private struct Sharer {
+    private struct PageRing: Hashable {
+        var page: Int
         var ring: UInt16
-        var provisional: Bool
-        var next: UInt32
     }
 
     private(set) var index = PageIndex()
@@ -40,18 +33,22 @@ struct PageTable: Sendable {
     private(set) var windows = WindowTableBuilder()
     /// gaps[g]: how often a page was dirtied again g ticks after the previous time.
     private(set) var gaps: [Int64] = [0, 0]
-    /// pairs[b(b−1)/2 + a], a < b: pages reported by both rings in one tick, summed over ticks.
-    private(set) var pairs: [Int64] = []
+    /// Who shares pages.
+    private(set) var sharers = SharerSets()
+    /// Of the harvest added last: entries by freshness, provisional duplicates left out.
+    private(set) var fresh = [Int64](repeating: 0, count: HarvestWhatIf.steps + 1)
     /// Counts of the tick in progress.
     private(set) var counts = DuplicateCounts()
     /// Pages of the tick in progress that were never seen before.
     private(set) var newPages: Int64 = 0
     /// The tick in progress, from 1.
     private(set) var tick: UInt32 = 1
-    private var sharers: [Sharer] = []
+    /// Pages of the tick in progress whose latest entry from that ring was provisional; a few.
+    private var provisional: Set<PageRing> = []
     /// Of the block in progress: page numbers, and the places of those already dirtied in this tick.
     private var numbers: [Int] = []
     private var again: [Int] = []
+    private var newlyProvisional: [Int] = []
 
     /// Sets when the first tick began.
     mutating func start(at time: Int64) { windows.start(at: time) }
@@ -63,14 +60,14 @@ struct PageTable: Sendable {
         if gaps.count <= Int(tick) { gaps.append(0) }
         counts = DuplicateCounts()
         newPages = 0
-        sharers.removeAll(keepingCapacity: true)
+        sharers.endTick()
+        provisional.removeAll(keepingCapacity: true)
     }
 
     /// Takes the entries of one harvest of ring number `ring`; `isVMM` for the VMM's own log.
     mutating func add(_ gfns: [GFN], ring: Int, isVMM: Bool, provisionalCount: Int) {
-        if ring > 0, ring < Self.matrixRings, pairs.count < ring * (ring + 1) / 2 {
-            pairs.append(contentsOf: repeatElement(0, count: ring * (ring + 1) / 2 - pairs.count))
-        }
+        for place in fresh.indices { fresh[place] = 0 }
+        let ring = UInt16(truncatingIfNeeded: ring)
         // In blocks: numbers of a block stay in the first-level cache, and growth of `states` leaves the inner loop.
         let block = 512
         var next = 0
@@ -87,7 +84,7 @@ struct PageTable: Sendable {
         counts.entries += Int64(gfns.count)
     }
 
-    private mutating func addBlock(ring: Int, isVMM: Bool, firstProvisional: Int) {
+    private mutating func addBlock(ring: UInt16, isVMM: Bool, firstProvisional: Int) {
         again.removeAll(keepingCapacity: true)
         // Pages lie anywhere in memory: all of a block's are asked for before the first is needed.
         unsafe states.withUnsafeBufferPointer { states in
@@ -100,29 +97,33 @@ struct PageTable: Sendable {
             }
         }
         let found = Self.addFirsts(
-            numbers, tick: tick, ring: UInt16(truncatingIfNeeded: ring), firstProvisional: firstProvisional,
-            shift: windows.shift, states: &states, row: &windows.row, gaps: &gaps, again: &again)
+            numbers, tick: tick, rings: sharers.only(ring), firstProvisional: firstProvisional, shift: windows.shift,
+            states: &states, row: &windows.row, gaps: &gaps, fresh: &fresh, again: &again,
+            provisional: &newlyProvisional)
         counts.distinct += found.distinct
         newPages += found.new
+        for page in newlyProvisional { provisional.insert(PageRing(page: page, ring: ring)) }
+        newlyProvisional.removeAll(keepingCapacity: true)
         // All entries of a block are of one ring, so repeats can be classified after the first entries, in order.
         for place in again {
-            addRepeat(
-                page: numbers[place], ring: UInt16(truncatingIfNeeded: ring), isVMM: isVMM,
-                provisional: place >= firstProvisional)
+            addRepeat(page: numbers[place], ring: ring, isVMM: isVMM, isProvisional: place >= firstProvisional)
         }
     }
 
-    /// Enters the pages that are dirtied for the first time in this tick; leaves the places of all others in `again`.
+    /// Enters the pages that are dirtied for the first time in this tick; leaves the places of all others in `again`, and
+    /// the pages whose entry is provisional in `provisional`.
     ///
     /// A function of its own arrays, so that the loop checks uniqueness once and not at every write.
     private static func addFirsts(
-        _ numbers: [Int], tick: UInt32, ring: UInt16, firstProvisional: Int, shift: UInt32,
-        states: inout [PageState], row: inout [UInt32], gaps: inout [Int64], again: inout [Int]
+        _ numbers: [Int], tick: UInt32, rings: UInt32, firstProvisional: Int, shift: UInt32,
+        states: inout [PageState], row: inout [UInt32], gaps: inout [Int64], fresh: inout [Int64], again: inout [Int],
+        provisional: inout [Int]
     ) -> (distinct: Int64, new: Int64) {
         let numbers = numbers.span
         var states = states.mutableSpan
         var row = row.mutableSpan
         var gaps = gaps.mutableSpan
+        var fresh = fresh.mutableSpan
         let mask = (UInt32(1) << shift) - 1
         var new: Int64 = 0
         let repeatsBefore = again.count
@@ -133,12 +134,14 @@ struct PageTable: Sendable {
                 again.append(place)
                 continue
             }
+            let freshness = HarvestWhatIf.freshness(last: last, tick: tick)
+            fresh[freshness] += 1
             states[page].lastTick = tick
             states[page].ticks &+= 1
-            states[page].sharers = none
-            states[page].ring = ring
-            states[page].provisional = place >= firstProvisional
+            states[page].rings = rings
+            states[page].freshness = UInt8(truncatingIfNeeded: freshness)
             row[Int((last &+ mask) >> shift)] &+= 1
+            if place >= firstProvisional { provisional.append(page) }
             if last == 0 {
                 states[page].firstTick = tick
                 new += 1
@@ -149,59 +152,32 @@ struct PageTable: Sendable {
         return (Int64(numbers.count - (again.count - repeatsBefore)), new)
     }
 
-    private mutating func addRepeat(page: Int, ring: UInt16, isVMM: Bool, provisional: Bool) {
+    private mutating func addRepeat(page: Int, ring: UInt16, isVMM: Bool, isProvisional: Bool) {
         states[page].repeats &+= 1
-        var wasProvisional: Bool?
-        if states[page].ring == ring {
-            wasProvisional = states[page].provisional
-            states[page].provisional = provisional
-        } else {
-            wasProvisional = share(page: page, ring: ring, provisional: provisional)
+        let before = states[page].rings
+        let after = sharers.adding(ring, to: before)
+        let isSameRing = after == before
+        if !isSameRing {
+            states[page].rings = after
+            if sharers.isSingle(before) { states[page].sharedTicks &+= 1 }
         }
+        // Looked up only where there is any: a harvest has one provisional entry at most, unless a file lies.
+        let wasProvisional =
+            isSameRing && !provisional.isEmpty && provisional.remove(PageRing(page: page, ring: ring)) != nil
+        if isProvisional { provisional.insert(PageRing(page: page, ring: ring)) }
         if isVMM {
             counts.vmm += 1
-        } else if let wasProvisional {
-            if wasProvisional { counts.provisional += 1 } else { counts.sameRing += 1 }
-        } else {
+        } else if !isSameRing {
             counts.crossRing += 1
+        } else if wasProvisional {
+            counts.provisional += 1
+            return
+        } else {
+            counts.sameRing += 1
         }
+        fresh[Int(states[page].freshness)] += 1
     }
 
-    /// Notes that `ring`, which is not the page's first, reported it; returns whether its last entry was provisional,
-    /// nil when this is its first one.
-    private mutating func share(page: Int, ring: UInt16, provisional: Bool) -> Bool? {
-        var sharer = states[page].sharers
-        while sharer != Self.none {
-            let place = Int(sharer)
-            if sharers[place].ring == ring {
-                let was = sharers[place].provisional
-                sharers[place].provisional = provisional
-                return was
-            }
-            sharer = sharers[place].next
-        }
-        if states[page].sharers == Self.none { states[page].sharedTicks &+= 1 }
-        countPair(states[page].ring, ring)
-        sharer = states[page].sharers
-        while sharer != Self.none {
-            countPair(sharers[Int(sharer)].ring, ring)
-            sharer = sharers[Int(sharer)].next
-        }
-        sharers.append(Sharer(ring: ring, provisional: provisional, next: states[page].sharers))
-        states[page].sharers = UInt32(sharers.count - 1)
-        return nil
-    }
-
-    private mutating func countPair(_ one: UInt16, _ other: UInt16) {
-        let high = Int(max(one, other))
-        guard high < Self.matrixRings else { return }
-        pairs[high * (high - 1) / 2 + Int(min(one, other))] += 1
-    }
-
-    /// Pages reported by both rings in one tick, summed over ticks. 0 for rings beyond ``matrixRings``.
-    func sharedPages(_ one: Int, _ other: Int) -> Int64 {
-        let high = max(one, other)
-        let place = high * (high - 1) / 2 + min(one, other)
-        return one == other || place >= pairs.count ? 0 : pairs[place]
-    }
+    /// Ends the recording.
+    mutating func finish() { sharers.countPairs() }
 }

@@ -27,10 +27,35 @@ public struct RingWhatIf: Sendable, Equatable {
     public var ringEntries: Int
     /// Entries at which KVM leaves the guest: size − 64, with PML − 512 more.
     public var softLimit: Int
-    /// Exits over the whole recording, all vCPUs: Σ ⌊entries of an iteration ÷ soft limit⌋.
+    /// Exits over the whole recording, all vCPUs: Σ ⌊entries of a harvest ÷ soft limit⌋.
     public var fullExits: Int64 = 0
-    /// Iterations × vCPUs with at least one exit.
+    /// Harvests × vCPUs with at least one exit.
     public var affectedIntervals: Int64 = 0
+}
+
+/// What harvests at longer intervals would have found (question R1): a page that is dirty already is not logged again.
+///
+/// Of ticks 1…k, k+1…2k and so on, each harvested once at its end, those entries are left whose tick is the first of its
+/// harvest with their page; all later ones found it writable. What shorter intervals would show cannot be known.
+public struct HarvestWhatIf: Sendable, Equatable {
+    /// Recorded iterations between two harvests: 1, 2, 4, 8 or 16.
+    public var ticks: Int64
+    /// Mean time between two, in nanoseconds.
+    public var intervalNs: Int64 = 0
+    /// Entries that would be left, provisional duplicates not counted.
+    public var entries: Int64 = 0
+    /// Rings of each size; empty for bitmaps.
+    public var rings: [RingWhatIf]
+
+    /// Intervals that are looked at.
+    static let steps = 5
+
+    /// Of how many intervals, shortest first, `tick` is the first with a page that was last dirty in tick `last`, 0 for
+    /// never: two ticks from 1 belong to one harvest of 2^j when (t − 1) >> j is the same.
+    @inline(__always)
+    static func freshness(last: UInt32, tick: UInt32) -> Int {
+        last == 0 ? steps : min(steps, UInt32.bitWidth - ((tick - 1) ^ (last - 1)).leadingZeroBitCount)
+    }
 }
 
 /// Gathers what one ring contributes.
@@ -39,15 +64,20 @@ struct RingTally: Sendable {
     private(set) var order = OrderTally()
     private var stall = Sample()
     private var fill = Sample()
-    /// Entries of the tick in progress, provisional duplicates left out.
-    private var fillOfTick: Int64 = 0
+    /// Entries of the harvest in progress at each interval, provisional duplicates left out.
+    private var fills = [Int64](repeating: 0, count: HarvestWhatIf.steps)
     private var wasUsed = false
 
     init(vcpu: Int?, source: Source) { use = RingUse(vcpu: vcpu, source: source) }
 
-    mutating func add(_ harvest: Harvest, gfns: [GFN], counts: DuplicateCounts) {
+    /// Takes one harvest: its entries by class, and by freshness.
+    mutating func add(_ harvest: Harvest, gfns: [GFN], counts: DuplicateCounts, fresh: [Int64]) {
         use.duplicates += counts
-        fillOfTick += counts.entries - counts.provisional
+        var left: Int64 = 0
+        for step in fills.indices.reversed() {
+            left += fresh[step + 1]
+            fills[step] += left
+        }
         wasUsed = true
         if harvest.cause == .ringFull {
             use.fullExits += 1
@@ -56,20 +86,32 @@ struct RingTally: Sendable {
         order.add(gfns)
     }
 
-    /// Ends an iteration; adds this ring's exits to each what-if.
-    mutating func endTick(_ whatIf: inout [RingWhatIf]) {
-        guard wasUsed else { return }
+    /// Ends iteration `tick`, from 1; adds this ring's exits to each what-if whose harvest ends with it.
+    mutating func endTick(_ tick: Int, _ whatIf: inout [HarvestWhatIf]) {
+        if wasUsed { fill.add(fills[0]) }
         wasUsed = false
-        fill.add(fillOfTick)
+        for step in fills.indices {
+            if tick & ((1 << step) - 1) != 0 { break }
+            endHarvest(step, &whatIf[step])
+        }
+    }
+
+    /// Ends the recording, which may cut a last harvest short.
+    mutating func end(_ whatIf: inout [HarvestWhatIf]) {
+        for step in fills.indices { endHarvest(step, &whatIf[step]) }
+    }
+
+    private mutating func endHarvest(_ step: Int, _ whatIf: inout HarvestWhatIf) {
+        whatIf.entries += fills[step]
         if use.vcpu != nil {
-            for place in whatIf.indices {
-                let exits = fillOfTick / Int64(whatIf[place].softLimit)
+            for place in whatIf.rings.indices {
+                let exits = fills[step] / Int64(whatIf.rings[place].softLimit)
                 if exits == 0 { break }  // Sizes ascend.
-                whatIf[place].fullExits += exits
-                whatIf[place].affectedIntervals += 1
+                whatIf.rings[place].fullExits += exits
+                whatIf.rings[place].affectedIntervals += 1
             }
         }
-        fillOfTick = 0
+        fills[step] = 0
     }
 
     func finish() -> (RingUse, RingOrder) {
@@ -80,9 +122,10 @@ struct RingTally: Sendable {
     }
 
     /// The sizes that KVM accepts: powers of two to 65,536; 1,024 at least with PML, whose batches need room.
-    static func whatIf(pml: Bool) -> [RingWhatIf] {
-        (pml ? 10...16 : 8...16).map { bits in
+    static func whatIf(pml: Bool) -> [HarvestWhatIf] {
+        let rings = (pml ? 10...16 : 8...16).map { bits in
             RingWhatIf(ringEntries: 1 << bits, softLimit: (1 << bits) - 64 - (pml ? 512 : 0))
         }
+        return (0..<HarvestWhatIf.steps).map { HarvestWhatIf(ticks: 1 << $0, rings: rings) }
     }
 }

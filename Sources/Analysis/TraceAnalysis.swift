@@ -10,6 +10,8 @@ public struct TraceAnalysis: Sendable, Equatable {
     public var duplicates: DuplicateCounts
     /// Dirty rate, two ways (D3).
     public var rate: DirtyRate
+    /// Rates that other tools measured meanwhile, beside ours (D3); at most 64.
+    public var foreignRates: [ForeignComparison]
     /// The course of the recording, at most 1,024 stretches.
     public var timeline: [TimelineBucket]
     /// Writable working set (W1): windows on ticks, then those asked in time.
@@ -40,8 +42,10 @@ public struct TraceAnalysis: Sendable, Equatable {
     public var convergence: ConvergenceReport
     /// Checkpoint sizes (K1).
     public var checkpoints: [Checkpoint]
-    /// Rings of other sizes (R1); empty without rings.
-    public var ringWhatIf: [RingWhatIf]
+    /// Harvests at the recorded and at longer intervals, with rings of each size (R1).
+    public var harvestWhatIf: [HarvestWhatIf]
+    /// Rings of other sizes at the recorded interval; empty without rings.
+    public var ringWhatIf: [RingWhatIf] { harvestWhatIf.first?.rings ?? [] }
     /// How far to trust all of this (Q1).
     public var fidelity: Fidelity
 }

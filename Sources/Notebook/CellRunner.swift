@@ -1,4 +1,5 @@
 import Report
+import TraceModel
 import TraceStore
 
 /// The result of one SQL cell, as far as it is shown.
@@ -10,7 +11,7 @@ struct CellResult {
     var sql: String
     var columns: [String] = []
     /// The first rows: at most ``CellRunner/mostRows``.
-    var rows: [[Value]] = []
+    var rows: [[SQLValue]] = []
     /// All rows.
     var count: Int64 = 0
     /// Why there are none.
@@ -91,11 +92,11 @@ struct CellRunner {
         }
         try session.define(result.name, as: sql, parameters: values, timeout: timeout)
         let table = "temp.\"\(result.name)\""
-        var (columns, rows): ([String], [[Value]]) = ([], [])
+        var (columns, rows): ([String], [[SQLValue]]) = ([], [])
         try session.run("SELECT * FROM \(table) LIMIT \(Self.mostRows)", timeout: timeout) {
             columns = $0
-        } row: { row in
-            rows.append(row.map(Value.init))
+        } row: {
+            rows.append($0)
         }
         (result.columns, result.rows) = (columns, rows)
         var count: Int64 = 0

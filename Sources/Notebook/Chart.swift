@@ -1,5 +1,6 @@
 import Foundation
 import Report
+import TraceModel
 
 /// Vega-Lite specifications.
 enum Chart {
@@ -29,7 +30,7 @@ enum Chart {
         return String(decoding: json, as: UTF8.self).replacing("<", with: "\\u003c")
     }
 
-    private static func plain(_ value: Value) -> Any {
+    private static func plain(_ value: SQLValue) -> Any {
         switch value {
         case .null: NSNull()
         case .integer(let number): number
@@ -42,7 +43,7 @@ enum Chart {
 
 /// Values as people read them.
 enum Shown {
-    static func text(_ value: Value) -> String {
+    static func text(_ value: SQLValue) -> String {
         switch value {
         case .null: "–"
         case .integer(let number): String(number)

@@ -1,4 +1,5 @@
 import Report
+import TraceModel
 
 /// How cells and the page around them are written.
 protocol PageStyle {
@@ -41,7 +42,7 @@ struct HTMLPage: PageStyle {
     }
 
     func parameters(_ rows: [[String]]) -> String {
-        "<section>\(table(["parameter", "value", "meaning"], rows.map { $0.map(Value.text) }))</section>\n"
+        "<section>\(table(["parameter", "value", "meaning"], rows.map { $0.map(SQLValue.text) }))</section>\n"
     }
 
     func page(_ document: borrowing MarkdownDocument, title: String, recordings: [String]) -> String {
@@ -91,7 +92,7 @@ struct HTMLPage: PageStyle {
             + (rest > 0 ? "<p class=\"note\">… and \(rest) more rows.</p>" : "")
     }
 
-    private func table(_ columns: [String], _ rows: [[Value]]) -> String {
+    private func table(_ columns: [String], _ rows: [[SQLValue]]) -> String {
         let header = columns.map { "<th>\(escape($0))</th>" }.joined()
         let body = rows.map { row in
             "<tr>" + row.map { "<td\(isNumber($0) ? " class=\"n\"" : "")>\(escape(Shown.text($0)))</td>" }.joined()
@@ -101,7 +102,7 @@ struct HTMLPage: PageStyle {
             "<div class=\"rows\"><table><thead><tr>\(header)</tr></thead><tbody>\(body.joined(separator: "\n"))</tbody></table></div>"
     }
 
-    private func isNumber(_ value: Value) -> Bool {
+    private func isNumber(_ value: SQLValue) -> Bool {
         switch value {
         case .integer, .real: true
         case .null, .text, .blob: false

@@ -1,4 +1,5 @@
 import Report
+import TraceModel
 
 /// The notebook as Markdown again, with tables under its cells.
 struct MarkdownPage: PageStyle {
@@ -13,7 +14,7 @@ struct MarkdownPage: PageStyle {
     }
 
     func parameters(_ rows: [[String]]) -> String {
-        table(["parameter", "value", "meaning"], rows.map { $0.map(Value.text) })
+        table(["parameter", "value", "meaning"], rows.map { $0.map(SQLValue.text) })
     }
 
     func page(_ document: borrowing MarkdownDocument, title: String, recordings: [String]) -> String {
@@ -26,7 +27,7 @@ struct MarkdownPage: PageStyle {
             + (rest > 0 ? "\n\n… and \(rest) more rows." : "")
     }
 
-    private func table(_ columns: [String], _ rows: [[Value]]) -> String {
+    private func table(_ columns: [String], _ rows: [[SQLValue]]) -> String {
         ([columns.map(escape), columns.map { _ in "---" }] + rows.map { $0.map { escape(Shown.text($0)) } })
             .map { "| " + $0.joined(separator: " | ") + " |" }.joined(separator: "\n")
     }

@@ -1,4 +1,5 @@
 import Report
+import TraceModel
 import TraceStore
 
 /// A Markdown text with questions in it: fenced blocks of SQL, charts over their results, and values in sentences.

@@ -42,4 +42,14 @@ public struct Host: Sendable {
         default: pml = nil
         }
     }
+
+    /// Puts what it is into the provenance of a recording.
+    public func describe(_ info: inout RecordingInfo) {
+        info.host = name
+        info.kernel = kernel
+        info.kvmModule = kvmModule
+        info.cpu = cpu
+        info.pml = pml
+        info.nested = isNested
+    }
 }

@@ -82,16 +82,8 @@ struct Machine: Sendable {
     private static func describe(plan: RecordPlan, guest: any Guest, system: KVMSystem) -> RecordingInfo {
         let host = Host()
         var info = RecordingInfo()
-        info.id = (0..<4).map { _ in
-            let word = String(UInt32.random(in: 0 ... .max), radix: 16)
-            return String(repeating: "0", count: 8 - word.count) + word
-        }.joined()
-        info.host = host.name
-        info.kernel = host.kernel
-        info.kvmModule = host.kvmModule
-        info.cpu = host.cpu
-        info.pml = host.pml
-        info.nested = host.isNested
+        info.id = RecordingInfo.newID()
+        host.describe(&info)
         info.vcpuCount = guest.vcpus
         info.memoryBytes = guest.regions.reduce(0) { $0 + Int64($1.memory.size) }
         info.source = plan.source

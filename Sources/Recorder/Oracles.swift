@@ -50,21 +50,24 @@ struct KnownAnswer {
         reportedInFlight = models.map { _ in nil }
     }
 
-    /// Judges what was reported since the last stop, while all vCPUs stand still again.
-    mutating func judge(_ reported: ReportedPages, iteration: Int64) -> OracleVerdict {
+    /// Operations that each vCPU says it has completed.
+    var progress: [UInt64] { models.indices.map(guest.progress) }
+
+    /// Judges what was reported since the last stop, while all vCPUs stand still again, after `progress` operations of each.
+    mutating func judge(_ reported: ReportedPages, iteration: Int64, progress: [UInt64]) -> OracleVerdict {
         let base = guest.dataGFN
         // One byte a page, not a set: the guest may have done a hundred million operations.
         var expected = [Expectation](repeating: [], count: guest.data.size / 4096)
         for vcpu in models.indices {
             var skip = reportedInFlight[vcpu]
-            let target = guest.progress(of: vcpu)
-            while models[vcpu].operations < target {
+            while models[vcpu].operations < progress[vcpu] {
                 models[vcpu].step { gfn, writes in
                     expected[Int(gfn - base)].insert(!writes ? .read : gfn == skip ? .may : .must)
                 }
                 skip = nil
             }
-            reportedInFlight[vcpu] = nil
+            // A vCPU that did not run at all is still within the same operation.
+            reportedInFlight[vcpu] = skip
             // A vCPU that waits at the end of a step has nothing in flight.
             if guest.isStepped { continue }
             var next = models[vcpu]
@@ -133,7 +136,7 @@ final class ShadowMemory {
 struct Oracles {
     private var knownAnswer: KnownAnswer?
     private var reported = ReportedPages()
-    /// Harvests of the iteration in progress that are in `reported`.
+    /// Harvests of the batch in progress that are in `reported`.
     private var observed = 0
     private let shadow: ShadowMemory?
 
@@ -155,14 +158,18 @@ struct Oracles {
         observed = batch.harvests.count
     }
 
-    /// The next batch begins without harvests.
-    mutating func nextIteration() { observed = 0 }
+    /// From here on the batch has no harvests again.
+    mutating func batchHandedOver() { observed = 0 }
 
     /// Adds the verdicts on what was reported since the last ones, while all vCPUs stand still.
     mutating func judge(_ batch: inout IterationBatch) {
         guard let shadow else { return }
         let id = batch.iteration.id
-        if let verdict = knownAnswer?.judge(reported, iteration: id) { batch.verdicts.append(verdict) }
+        if let progress = knownAnswer?.progress,
+            let verdict = knownAnswer?.judge(reported, iteration: id, progress: progress)
+        {
+            batch.verdicts.append(verdict)
+        }
         batch.verdicts.append(shadow.judge(reported, iteration: id))
         reported = ReportedPages()
     }

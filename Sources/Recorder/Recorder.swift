@@ -190,6 +190,12 @@ public final class Recorder: Sendable {
                     }
                     outcome.ringFull += Int64(waiting.count)
                     crew.serve(waiting)
+                    round.entries += round.batch.harvests[harvested...].reduce(0) { $0 + $1.gfns.count }
+                    if round.entries >= plan.queueEntries / 4 {
+                        oracles.observe(round.batch, changer.map)
+                        oracles.batchHandedOver()
+                        try handOver(&round)
+                    }
                 case .tick:
                     if let endNs, monotonicNow() >= endNs {
                         outcome.reason = .duration
@@ -202,7 +208,7 @@ public final class Recorder: Sendable {
                     }
                     guard try harvestPeriodic(&round, collector, &oracles, changer.map) else { break recording }
                     try finish(&round, &statistics, &outcome)
-                    oracles.nextIteration()
+                    oracles.batchHandedOver()
                     if let iterations = plan.iterations, round.batch.iteration.id > iterations {
                         outcome.reason = .iterations
                         break recording
@@ -323,6 +329,17 @@ public final class Recorder: Sendable {
         return all.isEmpty ? nil : Int64(all.reduce(0, +))
     }
 
+    /// Hands over what a long iteration has brought so far: neither our memory nor the queue hold it as a whole.
+    private func handOver(_ round: inout Round) throws {
+        var part = IterationBatch(iteration: round.batch.iteration)
+        part.isPart = true
+        swap(&part.harvests, &round.batch.harvests)
+        let entries = round.entries
+        round.entries = 0
+        try queue.push(part)
+        status.withLock { $0.entries += Int64(entries) }
+    }
+
     /// Hands the iteration over and begins the next one.
     private func finish(
         _ round: inout Round, _ statistics: inout StatisticsRecorder, _ outcome: inout RecorderOutcome
@@ -349,6 +366,8 @@ public final class Recorder: Sendable {
 /// The iteration in progress.
 private struct Round {
     var batch: IterationBatch
+    /// Entries in `batch` from rings that were full.
+    var entries = 0
 
     init(id: Int64, startNs: Int64) {
         batch = IterationBatch(iteration: Iteration(id: id, startNs: startNs, endNs: startNs))

@@ -18,6 +18,7 @@ public enum DiffReport {
 
         /// Whether the comparison passes as far as this gate goes.
         public var passes: Bool { outcome == .passed || outcome == .withinNoise }
+        /// The outcome in JSON and on the page.
         var name: String {
             switch outcome {
             case .passed: "passed"
@@ -32,16 +33,9 @@ public enum DiffReport {
     public static func text(_ comparison: Comparison, gates: [Judged] = []) -> String {
         var table = Columns(["figure", "before", "after", "change", "", "noise band"], right: [1, 2, 3, 4, 5])
         for row in comparison.rows where row.before != nil || row.after != nil {
-            let relative = row.relativeChange.map { change in
-                change == 0
-                    ? "="
-                    : change.isFinite ? (change > 0 ? "+" : "") + Units.fixed(change * 100, decimals: 1) + " %" : "new"
-            }
             table.add([
-                row.name, print(row.before, row.unit), print(row.after, row.unit),
-                row.change == 0 ? "" : row.change.map { ($0 > 0 ? "+" : "") + print($0, row.unit) } ?? "",
-                (relative ?? "") + (row.isNoise && row.change != 0 ? " (noise)" : ""),
-                row.noise.map { print($0.lowerBound, row.unit) + ".." + print($0.upperBound, row.unit) } ?? "",
+                row.name, print(row.before, row.unit), print(row.after, row.unit), change(row),
+                relative(row) + (row.isNoise && row.change != 0 ? " (noise)" : ""), noise(row),
             ])
         }
         var lines = table.lines
@@ -98,7 +92,25 @@ public enum DiffReport {
         return output + "</testsuite>\n"
     }
 
-    private static func print(_ value: Double?, _ unit: Figure.Unit) -> String {
+    /// After minus before; empty when nothing changed, or nobody can say.
+    static func change(_ row: Comparison.Row) -> String {
+        row.change == 0 ? "" : row.change.map { ($0 > 0 ? "+" : "") + print($0, row.unit) } ?? ""
+    }
+
+    /// The change in per cent; `=` for none, `new` for something out of nothing.
+    static func relative(_ row: Comparison.Row) -> String {
+        guard let change = row.relativeChange else { return "" }
+        if change == 0 { return "=" }
+        return change.isFinite ? (change > 0 ? "+" : "") + Units.fixed(change * 100, decimals: 1) + " %" : "new"
+    }
+
+    /// From the least to the greatest of the repetitions before; empty without any.
+    static func noise(_ row: Comparison.Row) -> String {
+        row.noise.map { print($0.lowerBound, row.unit) + ".." + print($0.upperBound, row.unit) } ?? ""
+    }
+
+    /// A figure as people read it.
+    static func print(_ value: Double?, _ unit: Figure.Unit) -> String {
         guard let value else { return "unknown" }
         switch unit {
         case .count, .pages:

@@ -1,3 +1,5 @@
+import TraceModel
+
 /// A JSON value whose objects keep the order in which they were written, so that output is stable.
 public indirect enum JSON: Sendable, Equatable {
     /// `null`.
@@ -24,6 +26,18 @@ public indirect enum JSON: Sendable, Equatable {
     public static func number(_ value: Double?) -> JSON { value.map { JSON.number($0) } ?? .null }
     /// A string, or null.
     public static func string(_ value: String?) -> JSON { value.map { JSON.string($0) } ?? .null }
+
+    /// A value of a row; bytes as hexadecimal digits.
+    public init(_ value: SQLValue) {
+        self =
+            switch value {
+            case .null: .null
+            case .integer(let number): .integer(number)
+            case .real(let number): .number(number)
+            case .text(let text): .string(text)
+            case .blob(let bytes): .string(TableFormatter.hex(bytes))
+            }
+    }
 
     /// The value as JSON text (RFC 8259), objects and arrays of objects on lines of their own.
     public func text(indented: Bool = false) -> String {

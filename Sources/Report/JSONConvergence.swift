@@ -7,8 +7,9 @@ public enum JSONConvergence {
         .object([
             ("memory_pages", .integer(report.memoryPages)), ("memory_basis", .string(report.memoryBasis.rawValue)),
             ("extend", .string(report.extend.rawValue)),
-            ("ticks_per_boundary", .integer(report.ticksPerBoundary)),
-            ("grid", .array(report.grid.map(cell))),
+            ("ticks_per_boundary", .integer(report.ticksPerBoundary)), ("losses", .integer(report.losses)),
+            ("grid", .array(report.grid.map(cell))), ("zero_pages", .integer(report.zeroPages)),
+            ("qemu_stream", .array(report.streams.map(stream))),
             (
                 "least_bandwidth",
                 .array(
@@ -26,7 +27,7 @@ public enum JSONConvergence {
                     report.leastDowntime.map {
                         .object(
                             [("bandwidth_bytes_per_s", .integer($0.bandwidth))]
-                                + bracket("downtime_ns", $0.downtimeNs) + [("average_ns", .integer($0.averageNs))])
+                                + bracket("downtime_ns", $0.downtimeNs) + bracket("average_ns", $0.averageNs))
                     })
             ),
             (
@@ -79,6 +80,16 @@ public enum JSONConvergence {
                     ),
                     ("throttle", cell.throttle.map(throttle) ?? .null),
                 ])
+    }
+
+    private static func stream(_ stream: QEMUStreamOutcome) -> JSON {
+        .object([
+            ("bandwidth_bytes_per_s", .integer(stream.bandwidth)), ("downtime_ns", .integer(stream.downtimeNs)),
+            ("verdict", .string(stream.verdict.rawValue)), ("total_ns", .integer(stream.totalNs)),
+            ("bytes", .integer(stream.bytes)), ("downtime_actual_ns", .integer(stream.downtimeNsActual)),
+            ("syncs", .integer(Int64(stream.syncs))),
+            ("last_dirty_pages", .array(stream.dirtyPages.map { .integer($0) })),
+        ])
     }
 
     private static func starts(_ spread: StartSpread) -> JSON {

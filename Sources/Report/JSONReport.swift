@@ -33,6 +33,18 @@ public enum JSONReport {
                     ("pages_per_iteration", summary(analysis.rate.pagesPerIteration)),
                 ])
             ),
+            (
+                "foreign_rates",
+                .array(
+                    analysis.foreignRates.map {
+                        .object([
+                            ("tool", .string($0.rate.tool)), ("vcpu", .integer($0.rate.vcpu.map { Int64($0) })),
+                            ("since_ns", .integer($0.rate.sinceNs)), ("ts_ns", .integer($0.rate.tsNs)),
+                            ("bytes_per_s", .integer($0.rate.bytesPerSecond)), ("quantum", .integer($0.rate.quantum)),
+                            ("entries", .integer($0.entries)), ("pages", .integer($0.pages)),
+                        ])
+                    })
+            ),
             ("duplicates", duplicates(analysis.duplicates)),
             ("working_set", .array(analysis.workingSet.map(workingSet))),
             ("working_set_course", .array(analysis.workingSetCourse.flatMap(workingSetCourse))),
@@ -83,16 +95,16 @@ public enum JSONReport {
             ("convergence", JSONConvergence.render(analysis.convergence)),
             ("checkpoints", .array(analysis.checkpoints.map(checkpoint))),
             (
-                "ring_what_if",
+                "harvest_what_if",
                 .array(
-                    analysis.ringWhatIf.map {
+                    analysis.harvestWhatIf.map {
                         .object([
-                            ("ring_entries", .integer(Int64($0.ringEntries))),
-                            ("soft_limit", .integer(Int64($0.softLimit))), ("full_exits", .integer($0.fullExits)),
-                            ("affected_intervals", .integer($0.affectedIntervals)),
+                            ("ticks", .integer($0.ticks)), ("interval_ns", .integer($0.intervalNs)),
+                            ("entries", .integer($0.entries)), ("rings", .array($0.rings.map(ringWhatIf))),
                         ])
                     })
             ),
+            ("ring_what_if", .array(analysis.ringWhatIf.map(ringWhatIf))),
             ("timeline", .array(analysis.timeline.map(bucket))),
             ("fidelity", fidelity(analysis.fidelity)),
         ])
@@ -226,6 +238,13 @@ public enum JSONReport {
                         ])
                     })
             ),
+        ])
+    }
+
+    private static func ringWhatIf(_ ring: RingWhatIf) -> JSON {
+        .object([
+            ("ring_entries", .integer(Int64(ring.ringEntries))), ("soft_limit", .integer(Int64(ring.softLimit))),
+            ("full_exits", .integer(ring.fullExits)), ("affected_intervals", .integer(ring.affectedIntervals)),
         ])
     }
 

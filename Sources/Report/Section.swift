@@ -37,10 +37,14 @@ struct Section {
 
 /// How figures are written in text reports.
 enum Text {
-    /// One figure, or `low..high`, or `≥ low`.
+    /// One figure, or `low..high` with their unit once if it is the same, or `≥ low`.
     static func bracket(_ low: Int64, _ high: Int64?, _ print: (Int64) -> String) -> String {
-        guard let high else { return "≥ " + print(low) }
-        return low == high || print(low) == print(high) ? print(high) : print(low) + ".." + print(high)
+        let least = print(low)
+        guard let high else { return "≥ " + least }
+        let most = print(high)
+        if least == most { return most }
+        let unit = least.lastIndex(of: " ").map { least[$0...] } ?? ""
+        return (unit.isEmpty || !most.hasSuffix(unit) ? least : String(least.dropLast(unit.count))) + ".." + most
     }
 
     static func bracket(_ bracket: Bracket?, _ print: (Int64) -> String) -> String {

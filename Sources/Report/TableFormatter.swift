@@ -1,16 +1,4 @@
-/// One value of a row, as SQLite has them.
-public enum Value: Sendable, Equatable {
-    /// SQL NULL.
-    case null
-    /// A whole number.
-    case integer(Int64)
-    /// Any other number.
-    case real(Double)
-    /// Text, hostile until proven otherwise.
-    case text(String)
-    /// Bytes.
-    case blob([UInt8])
-}
+import TraceModel
 
 /// How rows are written.
 public enum TableFormat: String, Sendable, CaseIterable {
@@ -42,7 +30,7 @@ public struct TableFormatter {
     private let format: TableFormat
     private let columns: [String]
     private let write: (String) -> Void
-    private var waiting: [[Value]] = []
+    private var waiting: [[SQLValue]] = []
     private var widths: [Int]?
     private var rightAligned: [Bool] = []
     private var rows = 0
@@ -65,7 +53,7 @@ public struct TableFormatter {
     /// Writes one row.
     ///
     /// - Precondition: as many values as columns.
-    public mutating func add(_ row: [Value]) {
+    public mutating func add(_ row: [SQLValue]) {
         precondition(row.count == columns.count, "a row has a value for every column")
         switch format {
         case .table:
@@ -114,7 +102,7 @@ public struct TableFormatter {
         waiting = []
     }
 
-    private func writeAligned(_ row: [Value]) {
+    private func writeAligned(_ row: [SQLValue]) {
         var line = ""
         for (column, value) in row.enumerated() {
             let cell = Self.shown(value)
@@ -128,11 +116,11 @@ public struct TableFormatter {
 
     // MARK: Values
 
-    private static func shown(_ value: Value) -> String {
+    private static func shown(_ value: SQLValue) -> String {
         value == .null ? "-" : Sanitizer.line(plain(value))
     }
 
-    private static func plain(_ value: Value) -> String {
+    private static func plain(_ value: SQLValue) -> String {
         switch value {
         case .null: ""
         case .integer(let number): String(number)
@@ -142,7 +130,7 @@ public struct TableFormatter {
         }
     }
 
-    private static func hex(_ bytes: [UInt8]) -> String {
+    static func hex(_ bytes: [UInt8]) -> String {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
@@ -168,16 +156,7 @@ public struct TableFormatter {
         Sanitizer.line(text).unicodeScalars.reduce(into: "") { $0 += $1 == "|" ? "\\|" : String($1) }
     }
 
-    private func object(_ row: [Value]) -> JSON {
-        .object(
-            zip(columns, row).map { column, value in
-                switch value {
-                case .null: (column, .null)
-                case .integer(let number): (column, .integer(number))
-                case .real(let number): (column, .number(number))
-                case .text(let text): (column, .string(text))
-                case .blob(let bytes): (column, .string(Self.hex(bytes)))
-                }
-            })
+    private func object(_ row: [SQLValue]) -> JSON {
+        .object(zip(columns, row).map { ($0, JSON($1)) })
     }
 }

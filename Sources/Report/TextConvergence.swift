@@ -5,28 +5,35 @@ import TraceModel
 public enum TextConvergence {
     /// What `dirtyrec converge` prints, ending with a newline.
     public static func render(_ report: ConvergenceReport) -> String {
-        var sections = [section(report), leasts(report), postCopy(report), blocking(report)]
-        sections.insert(starts(report), at: 1)
-        sections.insert(throttles(report), at: 2)
+        var sections = [section(report), streams(report), leasts(report), postCopy(report), blocking(report)]
+        sections.insert(starts(report), at: 2)
+        sections.insert(throttles(report), at: 3)
         return sections.filter { !$0.lines.isEmpty }.map(\.text).joined(separator: "\n")
     }
 
     static func section(_ report: ConvergenceReport) -> Section {
         var section = Section("Convergence: pre-copy migration replayed over the recording")
         guard !report.grid.isEmpty else { return section }
-        var table = Columns(
-            ["policy", "bandwidth", "downtime ≤", "verdict", "total", "sent", "downtime", "rounds", "average model"],
-            right: [1, 2, 4, 5, 6, 7])
-        for cell in report.grid {
+        tables(
+            &section, report, ["verdict", "total", "sent", "downtime", "rounds", "λ"], right: [1, 2, 3, 4, 5]
+        ) { cell in
             let outcome = cell.outcome
-            table.add([
-                cell.policy.rawValue, Units.bandwidth(Double(cell.bandwidth)), Units.duration(cell.downtimeNs),
-                verdict(outcome.verdict), Text.bracket(outcome.totalNs, Units.duration),
-                Text.bracket(outcome.bytes, Units.size), Text.bracket(outcome.downtimeNs, Units.duration),
-                "\(outcome.rounds.count)", model(cell),
-            ])
+            return [
+                [
+                    verdict(outcome.verdict), Text.bracket(outcome.totalNs, Units.duration),
+                    Text.bracket(outcome.bytes, Units.size), Text.bracket(outcome.downtimeNs, Units.duration),
+                    "\(outcome.rounds.count)",
+                    (cell.modelDiffers ? "≠ " : "") + Units.fixed(cell.lambda.lambda, decimals: 2),
+                ]
+            ]
         }
-        section.table(table)
+        section.note(
+            "λ: dirty rate / bandwidth. The average-rate model diverges from 1 on; ≠ where the replay differs.")
+        if report.losses > 0 {
+            section.note(
+                "Entries were lost (\(Units.count(report.losses)) losses): a real migration may have more to send than this."
+            )
+        }
         section.note("First round: \(Units.count(report.memoryPages)) pages, \(basis(report.memoryBasis)).")
         for reason in Set(report.grid.compactMap(\.outcome.reason)).sorted() {
             section.note("Does not converge: \(reason).")
@@ -46,6 +53,27 @@ public enum TextConvergence {
         return section
     }
 
+    private static func streams(_ report: ConvergenceReport) -> Section {
+        var section = Section("QEMU's stream: an estimate of what QEMU would report")
+        guard !report.streams.isEmpty else { return section }
+        var table = Columns(
+            ["max-bandwidth", "downtime-limit", "verdict", "total", "sent", "downtime", "syncs", "last dirty pages"],
+            right: [0, 1, 3, 4, 5, 6])
+        for stream in report.streams {
+            table.add([
+                Units.bandwidth(Double(stream.bandwidth)), Units.duration(stream.downtimeNs), verdict(stream.verdict),
+                Units.duration(stream.totalNs), Units.size(stream.bytes),
+                stream.downtimeNsActual.map(Units.duration) ?? "-", "\(stream.syncs)",
+                stream.dirtyPages.suffix(4).map(Units.count).joined(separator: " "),
+            ])
+        }
+        section.table(table)
+        section.note(
+            report.zeroPages.map { "Of the pages, \(Units.count($0)) hold zeros and cost 9 bytes each." }
+                ?? "No page is taken to hold zeros, for the recording does not say how many do: --zero-pages.")
+        return section
+    }
+
     private static func verdict(_ verdict: ConvergenceVerdict) -> String {
         switch verdict {
         case .converges: "converges"
@@ -56,9 +84,24 @@ public enum TextConvergence {
         }
     }
 
-    private static func model(_ cell: ConvergenceCell) -> String {
-        let lambda = "λ = " + Units.fixed(cell.lambda.lambda, decimals: 2)
-        return lambda + (cell.lambda.converges ? ", converges" : ", diverges")
+    /// One table a policy, so that lines stay short: for each cell the rows that `rows` makes of it.
+    private static func tables(
+        _ section: inout Section, _ report: ConvergenceReport, _ header: [String], right: Set<Int>,
+        rows: (ConvergenceCell) -> [[String]]
+    ) {
+        for policy in MigrationPolicy.allCases {
+            var table = Columns(["bandwidth", "limit"] + header, right: Set([0, 1] + right.map { $0 + 2 }))
+            let all = report.grid.filter { $0.policy == policy }.flatMap { cell in
+                rows(cell).enumerated().map { place, row in
+                    (place == 0
+                        ? [Units.bandwidth(Double(cell.bandwidth)), Units.duration(cell.downtimeNs)] : ["", ""]) + row
+                }
+            }
+            guard !all.isEmpty else { continue }
+            section.field("policy", policy.rawValue)
+            for row in all { table.add(row) }
+            section.table(table)
+        }
     }
 
     private static func basis(_ basis: ConvergenceReport.MemoryBasis) -> String {
@@ -71,41 +114,36 @@ public enum TextConvergence {
 
     private static func starts(_ report: ConvergenceReport) -> Section {
         var section = Section("Start times")
-        var table = Columns(
-            ["policy", "bandwidth", "downtime ≤", "converging", "best", "median", "worst"], right: Set(1...6))
-        for cell in report.grid {
-            guard let starts = cell.starts else { return section }
-            func point(_ point: StartSpread.Point) -> String {
-                "\(Text.bracket(point.totalNs, Units.duration)) at \(Units.duration(point.startNs))"
-            }
-            table.add([
-                cell.policy.rawValue, Units.bandwidth(Double(cell.bandwidth)), Units.duration(cell.downtimeNs),
-                "\(starts.converging) of \(starts.count)", point(starts.best), point(starts.median),
-                point(starts.worst),
-            ])
+        guard report.grid.contains(where: { $0.starts != nil }) else { return section }
+        tables(&section, report, ["converging", "", "total", "start"], right: [0, 2, 3]) { cell in
+            guard let starts = cell.starts else { return [] }
+            return [
+                (
+                    "\(Units.count(Int64(starts.converging))) of \(Units.count(Int64(starts.count)))", "best",
+                    starts.best
+                ),
+                ("", "median", starts.median), ("", "worst", starts.worst),
+            ].map { [$0, $1, Text.bracket($2.totalNs, Units.duration), Units.duration($2.startNs)] }
         }
-        if !report.grid.isEmpty { section.table(table) }
         return section
     }
 
     private static func throttles(_ report: ConvergenceReport) -> Section {
         var section = Section("Least throttle that converges")
-        let cells = report.grid.filter { $0.throttle != nil }
-        guard !cells.isEmpty else { return section }
-        var table = Columns(
-            ["policy", "bandwidth", "downtime ≤", "auto-converge", "QEMU step", "dirty limit per vCPU", "limits vCPU"],
-            right: Set(1...5))
-        for cell in cells {
-            guard let throttle = cell.throttle else { continue }
-            let vcpus = throttle.limitedVCPUs.prefix(8).map { "\($0)" }.joined(separator: ", ")
-            table.add([
-                cell.policy.rawValue, Units.bandwidth(Double(cell.bandwidth)), Units.duration(cell.downtimeNs),
-                throttle.percent.map { "\($0) %" } ?? "none seen", throttle.qemuStep.map { "\($0) %" } ?? "-",
-                throttle.dirtyLimit.map { Units.dataRate(Double($0)) } ?? "-",
-                vcpus + (throttle.limitedVCPUs.count > 8 ? ", …" : ""),
-            ])
+        guard report.grid.contains(where: { $0.throttle != nil }) else { return section }
+        tables(
+            &section, report, ["auto-converge", "QEMU step", "dirty limit per vCPU", "limits vCPU"], right: [0, 1, 2]
+        ) { cell in
+            guard let throttle = cell.throttle else { return [] }
+            let vcpus = throttle.limitedVCPUs.prefix(6).map { "\($0)" }.joined(separator: ", ")
+            return [
+                [
+                    throttle.percent.map { "\($0) %" } ?? "none seen", throttle.qemuStep.map { "\($0) %" } ?? "-",
+                    throttle.dirtyLimit.map { Units.dataRate(Double($0)) } ?? "-",
+                    vcpus + (throttle.limitedVCPUs.count > 6 ? ", …" : ""),
+                ]
+            ]
         }
-        section.table(table)
         section.note("Auto-converge assumes that dirtying scales with the time that the guest runs.")
         return section
     }
@@ -122,7 +160,8 @@ public enum TextConvergence {
             section.note(
                 "\(Units.bandwidth(Double(least.bandwidth))): downtime "
                     + Text.bracket(least.downtimeNs, Units.duration)
-                    + ", on average " + (least.averageNs.map(Units.duration) ?? "none in the recording"))
+                    + ", on average "
+                    + (least.averageNs.map { Text.bracket($0, Units.duration) } ?? "none in the recording"))
         }
         return section
     }
@@ -160,9 +199,9 @@ public enum TextConvergence {
                     .joined(separator: ", ") + (blocking.ranges.count > 4 ? ", …" : ""))
             section.field(
                 "vCPUs",
-                blocking.culprits.prefix(8).map { culprit in
+                blocking.culprits.prefix(4).map { culprit in
                     "\(culprit.vcpu.map { "\($0)" } ?? "unknown"): \(Units.count(culprit.pages)) pages"
-                }.joined(separator: ", "))
+                }.joined(separator: ", ") + (blocking.culprits.count > 4 ? ", …" : ""))
         }
         return section
     }

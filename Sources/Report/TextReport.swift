@@ -6,7 +6,8 @@ public enum TextReport {
     /// The whole report, ending with a newline.
     public static func render(_ analysis: TraceAnalysis) -> String {
         var sections = [
-            provenance(analysis), rate(analysis), workingSet(analysis), vcpus(analysis), duplicates(analysis),
+            provenance(analysis), rate(analysis), foreignRates(analysis), workingSet(analysis), vcpus(analysis),
+            duplicates(analysis),
             redirty(analysis), granularity(analysis), phases(analysis), order(analysis), hottest(analysis),
         ]
         sections.append(TextConvergence.section(analysis.convergence))
@@ -66,6 +67,30 @@ public enum TextReport {
         return section
     }
 
+    /// Other tools' figures beside ours; empty when nobody else measured.
+    static func foreignRates(_ analysis: TraceAnalysis) -> Section {
+        var section = Section("Measured by others in the same window")
+        guard !analysis.foreignRates.isEmpty else { return section }
+        var table = Columns(
+            ["tool", "vCPU", "window", "it says", "cut off to", "our entries", "unique pages", "agree within 2 %"],
+            right: Set(1...6))
+        let pageSize = analysis.info.pageSize
+        for row in analysis.foreignRates {
+            table.add([
+                Sanitizer.line(row.rate.tool), row.rate.vcpu.map { "\($0)" } ?? "all", Units.duration(row.durationNs),
+                Units.dataRate(Double(row.rate.bytesPerSecond)), Units.dataRate(Double(row.rate.quantum)),
+                Units.dataRate(row.bytesPerSecond(row.entries, pageSize: pageSize)),
+                Units.dataRate(row.bytesPerSecond(row.pages, pageSize: pageSize)),
+                row.agrees(pageSize: pageSize, vcpus: analysis.info.vcpuCount) ? "yes" : "no",
+            ])
+        }
+        section.table(table)
+        section.note(
+            "QEMU's ring mode counts entries, and cuts off to whole MiB/s. Unique pages: each counted once in the window."
+        )
+        return section
+    }
+
     private static func workingSet(_ analysis: TraceAnalysis) -> Section {
         var section = Section("Writable working set: distinct pages dirtied in a window of length τ")
         guard !analysis.workingSet.isEmpty else {
@@ -110,7 +135,10 @@ public enum TextReport {
         }
         section.table(table)
         if analysis.rings.count > 16 { section.note("The 16 of \(analysis.rings.count) with the most entries.") }
-        if !analysis.fidelity.hasVCPUs { section.note("This source does not name the vCPU: no split.") }
+        if !analysis.fidelity.hasVCPUs {
+            section.note(
+                "This source does not name the vCPU: no split, no sharing, no fill of rings, no limit for a vCPU.")
+        }
         return section
     }
 
@@ -269,29 +297,40 @@ public enum TextReport {
     }
 
     private static func ringWhatIf(_ analysis: TraceAnalysis) -> Section {
-        var section = Section("Rings of other sizes: exits because the ring is full")
+        var section = Section("Rings of other sizes, longer intervals: exits because the ring is full")
         guard !analysis.ringWhatIf.isEmpty else { return section }
-        var table = Columns(["entries", "exits at", "exits", "vCPU-iterations with one"], right: Set(0...3))
-        for size in analysis.ringWhatIf {
-            table.add([
-                Units.count(Int64(size.ringEntries)), Units.count(Int64(size.softLimit)), Units.count(size.fullExits),
-                Units.count(size.affectedIntervals),
-            ])
+        let coarser = analysis.harvestWhatIf.dropFirst()
+        var table = Columns(
+            ["entries", "exits at", "exits", "vCPU-iterations with one"] + coarser.map { "every \($0.ticks) ticks" },
+            right: Set(0...8))
+        for (place, size) in analysis.ringWhatIf.enumerated() {
+            table.add(
+                [
+                    Units.count(Int64(size.ringEntries)), Units.count(Int64(size.softLimit)),
+                    Units.count(size.fullExits), Units.count(size.affectedIntervals),
+                ] + coarser.map { Units.count($0.rings[place].fullExits) })
         }
         section.table(table)
-        section.note(
-            "From the recorded fill at the recorded interval. What a shorter interval would show cannot be known.")
+        if let recorded = analysis.harvestWhatIf.first, !coarser.isEmpty {
+            section.note(
+                "Harvested every " + coarser.map { "\($0.ticks)" }.joined(separator: ", ") + " ticks, "
+                    + coarser.map { Units.count($0.entries) }.joined(separator: ", ")
+                    + " of \(Units.count(recorded.entries)) entries would be left: a dirty page is not logged again.")
+        }
+        section.note("From the recorded fill. What a shorter interval would show cannot be known.")
         return section
     }
 
     private static func costs(_ analysis: TraceAnalysis) -> Section {
         var section = Section("Cost of harvesting")
-        var table = Columns(["step", "total", "p50", "p95", "p99", "max"], right: Set(1...5))
+        var table = Columns(["step", "total", "min", "p50", "p95", "p99", "max"], right: Set(1...6))
         let steps = analysis.costs.steps.filter { $0.summary.max > 0 }
         guard !steps.isEmpty else { return section }
         for (name, summary) in steps {
             table.add(
-                [name] + [summary.sum, summary.p50, summary.p95, summary.p99, summary.max].map(Units.duration))
+                [name]
+                    + [summary.sum, summary.min, summary.p50, summary.p95, summary.p99, summary.max]
+                    .map(Units.duration))
         }
         section.table(table)
         section.note("Per iteration; harvest per pass over one source; stop per vCPU and stop request.")

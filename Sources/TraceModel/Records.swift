@@ -61,6 +61,14 @@ public struct RecordingInfo: Sendable, Equatable {
 
     /// An empty description, to be filled in.
     public init() {}
+
+    /// 32 random hexadecimal digits for ``id``.
+    public static func newID() -> String {
+        (0..<4).map { _ in
+            let word = String(UInt32.random(in: 0 ... .max), radix: 16)
+            return String(repeating: "0", count: 8 - word.count) + word
+        }.joined()
+    }
 }
 
 /// A guest memory slot in one of its generations.
@@ -366,6 +374,9 @@ public struct ForeignRate: Sendable, Equatable {
 public struct IterationBatch: Sendable {
     /// The round itself.
     public var iteration: Iteration
+    /// Whether these are only the first harvests of an iteration that a later batch goes on with. An iteration of any
+    /// length takes bounded memory this way.
+    public var isPart = false
     /// Its harvests in order, each with its GFNs in ring (or ascending) order.
     public var harvests: [(harvest: Harvest, gfns: [GFN])] = []
     /// Exact times of a harvest's entries, by the harvest's place in `harvests`; empty for sources without them.

@@ -2,8 +2,18 @@
 public protocol TraceVisitor {
     /// One harvest. `gfns.count == harvest.entryCount`, at most ``Segment/maxEntries``.
     mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws
+    /// The same with the exact time of each entry; `times` is empty where the source knows none. Who does not need times
+    /// leaves this out.
+    mutating func visit(_ harvest: Harvest, gfns: [GFN], times: [Int64]) throws
     /// The iteration is complete.
     mutating func visit(_ iteration: Iteration) throws
+}
+
+extension TraceVisitor {
+    /// Leaves the times out.
+    public mutating func visit(_ harvest: Harvest, gfns: [GFN], times: [Int64]) throws {
+        try visit(harvest, gfns: gfns)
+    }
 }
 
 /// A recording that can be read any number of times, from a file or from memory.
@@ -20,8 +30,15 @@ public protocol Trace {
     var stops: [StopLatency] { get throws }
     /// Every verdict of an oracle, in order.
     var verdicts: [OracleVerdict] { get throws }
+    /// Every dirty rate that another tool measured, in order.
+    var foreignRates: [ForeignRate] { get throws }
     /// Streams all harvests and iterations in order, in bounded memory.
     func replay(into visitor: inout some TraceVisitor) throws
+}
+
+extension Trace {
+    /// None, where nobody else measured.
+    public var foreignRates: [ForeignRate] { get throws { [] } }
 }
 
 /// A recording held in memory: for tests, imports and generators.
@@ -48,20 +65,22 @@ public struct MemoryTrace: Trace {
     public var stops: [StopLatency] { batches.flatMap(\.stops) }
     /// Every verdict, in order.
     public var verdicts: [OracleVerdict] { batches.flatMap(\.verdicts) }
+    /// Every rate of another tool, in order.
+    public var foreignRates: [ForeignRate] { batches.flatMap(\.foreignRates) }
 
     /// Streams all harvests and iterations in order.
     public func replay(into visitor: inout some TraceVisitor) throws {
         var id: Int64 = 0
         var seq: Int64 = 1
         for batch in batches {
-            for (harvest, gfns) in batch.harvests {
+            for (place, (harvest, gfns)) in batch.harvests.enumerated() {
                 var harvest = harvest
                 id += 1
                 harvest.id = id
                 harvest.firstSeq = seq
                 harvest.entryCount = gfns.count
                 seq += Int64(gfns.count)
-                try visitor.visit(harvest, gfns: gfns)
+                try visitor.visit(harvest, gfns: gfns, times: batch.exactTimes[place] ?? [])
             }
             try visitor.visit(batch.iteration)
         }

@@ -64,6 +64,11 @@ public enum Units {
         return text.hasSuffix(" ") ? text.dropLast() + "/s" : text + "/s"
     }
 
+    /// A count of things, by their singular and plural: `1 entry`, `1,234 entries`.
+    public static func counted(_ value: Int64, _ one: String, _ many: String) -> String {
+        count(value) + " " + (value == 1 ? one : many)
+    }
+
     /// An exact count with thousands separated by commas: `1,234,567`.
     public static func count(_ value: Int64) -> String {
         let digits = String(value.magnitude)

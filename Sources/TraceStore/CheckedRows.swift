@@ -8,6 +8,9 @@ struct CheckedRows {
     /// No time lies later (36 years after boot), and no column of amounts adds up to more: sums cannot overflow.
     private static let largest: Int64 = 1 << 60
 
+    /// No text is longer: twice the longest command line that Linux takes.
+    private static let longestText = 4 << 20
+
     private let statement: RawStatement
     private let path: String
     private let table: String
@@ -76,6 +79,9 @@ struct CheckedRows {
 
     mutating func text() throws -> String {
         try expect(SQLITE_TEXT, "a text")
+        guard statement.byteCount(next - 1) <= Self.longestText else {
+            throw corrupt("\(columns[Int(next) - 1]) is longer than 4 MiB")
+        }
         try takeRoom()
         return statement.text(next - 1)
     }

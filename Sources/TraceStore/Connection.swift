@@ -26,6 +26,8 @@ struct Connection {
     static func writable(_ path: String, lock: FileLock, journal: String? = "WAL") throws -> Connection {
         let hadJournal = size(resolved(path) + "-wal") != nil || size(resolved(path) + "-journal") != nil
         var configuration = hardened()
+        // The transaction of an iteration that comes in parts stays open between them.
+        configuration.allowsUnsafeTransactions = true
         configuration.prepareDatabase { db in
             try db.execute(
                 sql: """

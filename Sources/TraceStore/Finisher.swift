@@ -27,9 +27,12 @@ struct Finisher {
     private static let rowsPerTransaction: Int64 = 1 << 20
 
     /// Says when and why the recording ended.
-    func end(reason: EndReason, endNs: Int64) throws {
+    func end(reason: EndReason, endNs: Int64, labels: [String: String] = [:]) throws {
         try connection.queue.inDatabase { db in
             try db.execute(sql: "UPDATE recording SET end_ns = ?, end_reason = ?", arguments: [endNs, reason.rawValue])
+            for (key, value) in labels.sorted(by: { $0.key < $1.key }) {
+                try db.execute(sql: "INSERT INTO label VALUES (?, ?)", arguments: [key, value])
+            }
         }
     }
 

@@ -50,6 +50,18 @@ public struct NamedQuery: Sendable, Equatable {
     /// Every named query, area by area.
     public static let all = Schemas.queries.map { NamedQuery(name: $0.name, sql: $0.sql) }
 
+    /// Every fleet query: over many recordings, in SQL that DuckDB and Spark both run.
+    public static let fleet = Schemas.fleetQueries.map { NamedQuery(name: $0.name, sql: $0.sql) }
+
+    /// The fleet query called `name`.
+    ///
+    /// - Throws: ``Failure`` that lists them.
+    public static func fleet(named name: String) throws -> NamedQuery {
+        if let query = fleet.first(where: { $0.name == name }) { return query }
+        throw Failure(
+            description: "There is no fleet query '\(name)'; known are \(fleet.map(\.name).joined(separator: ", ")).")
+    }
+
     /// The query called `name`.
     ///
     /// - Throws: ``Failure`` that lists the queries of the area.

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import GRDBSQLite
+import TraceModel
 
 /// What notebooks need beyond queries: several recordings side by side, and results that later queries can use. Both are
 /// made by the session itself; SQL that the user writes still can do nothing but read.

@@ -4,20 +4,7 @@ import GRDB
 import GRDBSQLite
 import Schemas
 import Synchronization
-
-/// A value of a query's result.
-public enum SQLValue: Sendable, Hashable {
-    /// No value.
-    case null
-    /// A signed integer.
-    case integer(Int64)
-    /// A floating-point number.
-    case real(Double)
-    /// A text.
-    case text(String)
-    /// Bytes.
-    case blob([UInt8])
-}
+import TraceModel
 
 /// SQL on one recording that can do nothing but read.
 ///

@@ -1,5 +1,6 @@
 import GRDB
 import GRDBSQLite
+import TraceModel
 
 /// A prepared statement on the raw handle, for hot paths and for values that cannot be trusted.
 /// It must not outlive its connection, and is used on the connection's queue only.

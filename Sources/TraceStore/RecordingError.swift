@@ -41,6 +41,8 @@ public struct RecordingError: Error, Equatable, CustomStringConvertible {
         case timeout
         /// A query was interrupted.
         case interrupted
+        /// It was cut off, or its completion was interrupted.
+        case incomplete
         /// A clean recording needs no recovery.
         case notCutOff
     }
@@ -74,6 +76,7 @@ public struct RecordingError: Error, Equatable, CustomStringConvertible {
         case .query(let message): "The query failed: \(message)."
         case .timeout: "The query was stopped because it reached its time limit."
         case .interrupted: "The query was interrupted."
+        case .incomplete: "\(path) is not complete: it was cut off, or its completion was interrupted."
         case .notCutOff: "\(path) ended cleanly: there is nothing to recover."
         }
     }
@@ -88,6 +91,7 @@ public struct RecordingError: Error, Equatable, CustomStringConvertible {
         case .inUse: "Wait until it is done, or choose another name."
         case .notADatabase, .notARecording, .notAFile, .missing: "Make a recording with: dirtyrec record -o FILE"
         case .damaged, .corrupt: "See what is left with: dirtyrec verify \(path)"
+        case .incomplete: "Finish it with: dirtyrec recover \(path)"
         case .writeFailed: "Make room, then finish the file with: dirtyrec recover \(path)"
         case .timeout: "Narrow the query to an iteration, a vcpu or a time, or give more time with --timeout."
         case .refused, .query, .interrupted, .notCutOff: nil

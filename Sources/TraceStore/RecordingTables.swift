@@ -63,10 +63,10 @@ final class RecordingTables {
         ])
     }
 
-    /// The rows of one iteration.
+    /// The rows of one iteration, or the harvests of a part of one.
     func insert(_ batch: IterationBatch, at position: inout Position) throws {
         if !batch.exactTimes.isEmpty, !hasExactTimes { try keepExactTimes() }
-        try insert(batch.iteration)
+        if !batch.isPart { try insert(batch.iteration) }
         for (index, (harvest, gfns)) in batch.harvests.enumerated() {
             try insert(harvest, gfns, times: batch.exactTimes[index], at: &position)
         }

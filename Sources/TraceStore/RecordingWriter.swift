@@ -24,11 +24,13 @@ public final class RecordingWriter {
     /// Iterations that are safe in the file.
     public private(set) var committedIterations: Int64 = 0
     /// Entries that are safe in the file.
-    public private(set) var committedEntries: Int64 = 0
+    public var committedEntries: Int64 { committedPosition.seq - 1 }
 
     private var connection: Connection
     private var tables: RecordingTables?
-    private var nextHarvest: Int64 = 1
+    /// Numbers that the next harvest gets; ahead of what is committed while an iteration comes in parts.
+    private var position = RecordingTables.Position(harvest: 1, seq: 1)
+    private var committedPosition = RecordingTables.Position(harvest: 1, seq: 1)
     /// The file to be replaced, kept locked until it is.
     private var replaced: FileLock?
 
@@ -56,8 +58,10 @@ public final class RecordingWriter {
         }
     }
 
-    /// Adds one iteration. After an error the file holds every iteration committed before, and the call may be
-    /// repeated.
+    /// Adds one iteration, or a part of one, which is committed together with the parts that follow.
+    ///
+    /// After an error the file holds every iteration committed before, and the iteration may be added again from its
+    /// beginning.
     ///
     /// - Throws: ``RecordingError``.
     public func commit(_ batch: IterationBatch) throws {
@@ -66,32 +70,38 @@ public final class RecordingWriter {
             try connection.queue.inDatabase { db in
                 let tables = try self.tables ?? RecordingTables(db)
                 self.tables = tables
-                var ids = RecordingTables.Position(harvest: nextHarvest, seq: committedEntries + 1)
-                try db.inTransaction(.immediate) {
-                    try tables.insert(batch, at: &ids)
-                    return .commit
+                if !db.isInsideTransaction {
+                    position = committedPosition
+                    try db.beginTransaction(.immediate)
+                    // The harvests of a part come before the row of their iteration.
+                    try db.execute(sql: "PRAGMA defer_foreign_keys = ON")
                 }
-                nextHarvest = ids.harvest
-                committedEntries = ids.seq - 1
+                try tables.insert(batch, at: &position)
+                if !batch.isPart { try db.commit() }
             }
+            guard !batch.isPart else { return }
+            committedPosition = position
             committedIterations += 1
         } catch {
             tables = nil
+            rollBack()
             throw RecordingError.writing(path, error, safeIterations: committedIterations)
         }
     }
 
-    /// Ends the recording: end reason, plain rows (unless left out), summaries; then a single file is left.
+    /// Ends the recording: end reason, more labels, plain rows (unless left out), summaries; then a single file is left.
     ///
     /// - Throws: ``RecordingError``. The file then holds every committed iteration, and `dirtyrec recover` completes it.
     public func finish(
-        reason: EndReason, endNs: Int64, rows: Bool = true, progress: ((FinishProgress) -> Void)? = nil
+        reason: EndReason, endNs: Int64, rows: Bool = true, labels: [String: String] = [:],
+        progress: ((FinishProgress) -> Void)? = nil
     ) throws {
         do {
             try takePlace()
             tables = nil
+            rollBack()
             let finisher = Finisher(connection: connection, path: path, progress: progress)
-            try finisher.end(reason: reason, endNs: endNs)
+            try finisher.end(reason: reason, endNs: endNs, labels: labels)
             try finisher.leaveLog()
             if rows { try finisher.expandRows() }
             try finisher.summarize()
@@ -105,6 +115,13 @@ public final class RecordingWriter {
         tables = nil
         try? connection.queue.close()
         Self.removeFiles(replaced == nil ? path : path + ".new")
+    }
+
+    /// Drops the parts of an iteration that will not be completed. A full disk has made SQLite do so by itself.
+    private func rollBack() {
+        connection.queue.inDatabase { db in
+            if db.isInsideTransaction { try? db.rollback() }
+        }
     }
 
     /// Moves a staged file to its place. The old file's log must not meet the new file, so it goes first.

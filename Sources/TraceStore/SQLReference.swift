@@ -21,6 +21,11 @@ public enum SQLReference {
         page.add("## Named queries")
         page.add("`dirtyrec sql FILE --query AREA/NAME --set PARAMETER=VALUE`. The value `none` is NULL.")
         for query in NamedQuery.all { page.add(query) }
+        page.add("## Fleet queries")
+        page.add(
+            "`dirtyrec fleet DIR --query NAME --set PARAMETER=VALUE`, over Parquet made by `dirtyrec export --parquet` "
+                + "([scale.md](scale.md)); there every table has the column `recording`, the id.")
+        for query in NamedQuery.fleet { page.add(query) }
         page.add("## Tables")
         for object in SchemaCatalog.objects where object.kind == .table { page.add(object) }
         return page.text

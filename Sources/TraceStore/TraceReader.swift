@@ -44,7 +44,7 @@ struct TraceReader {
             guard current?.id == harvest.iteration else {
                 throw harvests.corrupt("iteration \(harvest.iteration) does not exist or is over already")
             }
-            try visitor.visit(harvest, gfns: gfns)
+            try visitor.visit(harvest, gfns: gfns, times: times)
             previous = harvest
         }
         while let complete = current {

@@ -43,6 +43,13 @@ struct Attach: ParsableCommand {
     var interval: Nanoseconds?
 
     @Flag(
+        help: """
+            Count the pages that hold only zeros at the end, for `dirtyrec converge`: QEMU does not send them. Reads the \
+            guest's memory.
+            """)
+    var zeroPages = false
+
+    @Flag(
         inversion: .prefixedNo,
         help: "Store plain rows at the end (dirty_entry); without them `dirtyrec rows` makes them later.")
     var rows = true
@@ -74,7 +81,13 @@ struct Attach: ParsableCommand {
                 Terminal.live("\(Units.count(attachment.entries)) entries, iteration \(batch.iteration.id)")
             }
             Terminal.endLive()
-            try writer.finish(reason: reason, endNs: attachment.endNs, rows: rows)
+            let zeros = zeroPages ? attachment.countZeroPages() : nil
+            if zeroPages, zeros == nil {
+                Terminal.say("Zero pages could not be counted: where the guest's memory lies is unknown.")
+            }
+            try writer.finish(
+                reason: reason, endNs: attachment.endNs, rows: rows,
+                labels: zeros.map { ["zero_pages": "\($0)"] } ?? [:])
         } catch {
             Terminal.endLive()
             writer.discard()
@@ -86,17 +99,12 @@ struct Attach: ParsableCommand {
     private func describe(_ target: Target, _ attachment: Attachment) -> RecordingInfo {
         let host = Host()
         var info = RecordingInfo()
-        info.id = RecordingID.make()
+        info.id = RecordingInfo.newID()
         info.tool = Dirtyrec.version
         info.commandLine = ShellWords.join(CommandLine.arguments)
         info.guestKind = "attached"
         info.guest = "\(target.command) (process \(target.pid))"
-        info.host = host.name
-        info.kernel = host.kernel
-        info.kvmModule = host.kvmModule
-        info.cpu = host.cpu
-        info.pml = host.pml
-        info.nested = host.isNested
+        host.describe(&info)
         info.vcpuCount = target.vcpuCount
         info.source = .tracefs
         info.ringEntries = target.ringEntries
@@ -112,7 +120,8 @@ struct Attach: ParsableCommand {
     private func conclude(_ attachment: Attachment, _ losses: [Loss], _ iterations: Int64) throws {
         Terminal.say(
             """
-            Recorded \(Units.count(iterations)) iterations with \(Units.count(attachment.entries)) entries into \
+            Recorded \(Units.counted(iterations, "iteration", "iterations")) with \
+            \(Units.counted(attachment.entries, "entry", "entries")) into \
             \(output); \(Units.count(attachment.fullExits)) exits because a ring was full.
             """)
         if attachment.entries == 0 {

@@ -1,5 +1,6 @@
 import Analysis
 import ArgumentParser
+import Fleet
 import Foundation
 import Guests
 import KVM
@@ -25,12 +26,14 @@ struct Dirtyrec: ParsableCommand {
             Record.self,
             Attach.self,
             Import.self,
+            Synth.self,
             ReportCommand.self,
             Converge.self,
             Diff.self,
             SQL.self,
             NotebookCommand.self,
             Export.self,
+            FleetCommand.self,
             Verify.self,
             Recover.self,
             Rows.self,
@@ -64,10 +67,10 @@ enum Failure {
         case let error as RecordError: end(error.isHostLack ? host : usage, error.description)
         case let error as AttachError: end(host, error.description)
         case let error as ImportError: end(input, error.description)
+        case let error as FleetError: end(error.isHostLack ? host : input, error.description)
         case let error as GuestError: end(error.isBrokenInput ? input : usage, error.description)
         case let error as Gate.ParsingError: end(usage, error.description)
-        case let error as RecordingError:
-            end(status(of: error.problem), [error.description, error.hint].compactMap { $0 }.joined(separator: " "))
+        case let error as RecordingError: end(status(of: error.problem), sentence(of: error))
         case let error as ExitCode: Foundation.exit(error.rawValue)
         default:
             let isUsage = Dirtyrec.exitCode(for: error) == .validationFailure
@@ -77,11 +80,17 @@ enum Failure {
         }
     }
 
+    /// What went wrong in one sentence, and what to do next.
+    static func sentence(of error: any Error) -> String {
+        guard let error = error as? RecordingError else { return "\(error)" }
+        return [error.description, error.hint].compactMap { $0 }.joined(separator: " ")
+    }
+
     private static func status(of problem: RecordingError.Problem) -> Int32 {
         switch problem {
         case .exists, .folderMissing, .inUse, .query, .timeout, .notCutOff, .refused, .missing, .notAFile: usage
         case .writeFailed, .interrupted: no
-        case .notADatabase, .notARecording, .newerSchema, .olderSchema, .damaged, .corrupt: input
+        case .notADatabase, .notARecording, .newerSchema, .olderSchema, .damaged, .corrupt, .incomplete: input
         }
     }
 

@@ -23,6 +23,8 @@ final class FileSink: BatchSink {
         var index = PageIndex()
         var classifier = DuplicateClassifier()
         var totals = Totals()
+        /// Whether parts of an iteration have come, but not yet its end.
+        var isInIteration = false
     }
 
     private let state: Mutex<State>
@@ -40,8 +42,8 @@ final class FileSink: BatchSink {
     func commit(_ batch: IterationBatch) throws {
         try state.withLock { state in
             try state.writer.commit(batch)
-            if logsCommits { Terminal.say("committed \(batch.iteration.id)") }
-            state.classifier.begin(iteration: batch.iteration.id)
+            if !state.isInIteration { state.classifier.begin(iteration: batch.iteration.id) }
+            state.isInIteration = batch.isPart
             for (harvest, gfns) in batch.harvests {
                 let ring = DuplicateClassifier.ring(of: harvest)
                 let certain = gfns.count - harvest.provisionalCount
@@ -50,6 +52,8 @@ final class FileSink: BatchSink {
                     _ = state.classifier.classify(page: page, ring: ring, provisional: place >= certain)
                 }
             }
+            guard !batch.isPart else { return }
+            if logsCommits { Terminal.say("committed \(batch.iteration.id)") }
             state.totals.iterations += 1
             state.totals.counts += state.classifier.counts
             state.totals.pages = Int64(state.index.count)
@@ -78,5 +82,7 @@ final class DiscardingSink: BatchSink {
     /// The last iteration.
     var lastIteration: Iteration { last.withLock { $0 } }
 
-    func commit(_ batch: IterationBatch) { last.withLock { $0 = batch.iteration } }
+    func commit(_ batch: IterationBatch) {
+        if !batch.isPart { last.withLock { $0 = batch.iteration } }
+    }
 }

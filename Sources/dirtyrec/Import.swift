@@ -52,7 +52,7 @@ struct Import: ParsableCommand {
     func run() throws {
         let source = try open()
         var info = source.info
-        info.id = RecordingID.make()
+        info.id = RecordingInfo.newID()
         info.tool = Dirtyrec.version
         info.commandLine = ShellWords.join(CommandLine.arguments)
         let writer = try RecordingWriter(
@@ -83,8 +83,8 @@ struct Import: ParsableCommand {
         try writer.finish(reason: source.endReason, endNs: source.endNs, rows: rows)
         Terminal.say(
             """
-            Imported \(Units.count(writer.committedIterations)) iterations with \
-            \(Units.count(writer.committedEntries)) entries into \(output).
+            Imported \(Units.counted(writer.committedIterations, "iteration", "iterations")) with \
+            \(Units.counted(writer.committedEntries, "entry", "entries")) into \(output).
             """)
         Terminal.say("Next: dirtyrec report \(ShellWords.join([output]))")
     }

@@ -1,4 +1,6 @@
+import ArgumentParser
 import Foundation
+import TraceModel
 
 /// Vega's bundle, which `scripts/vega` installs: it makes the charts of a page interactive.
 enum VegaBundle {
@@ -25,10 +27,19 @@ enum VegaBundle {
     }
 }
 
-/// The user's browser.
-enum Browser {
+/// A page that is done.
+enum Page {
+    /// Writes it as a whole, and shows it in the user's browser if asked.
+    static func write(_ text: String, to path: String, open: Bool) throws {
+        do { try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic) } catch {
+            throw ValidationError("Cannot write \(path): choose a file in a folder that exists and is writable.")
+        }
+        Terminal.say("Wrote \(path) (\(Units.size(Int64(text.utf8.count)))).")
+        if open { show(path) }
+    }
+
     /// Shows a file, or says that it cannot.
-    static func show(_ path: String) {
+    private static func show(_ path: String) {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         #if os(macOS)

@@ -30,6 +30,15 @@ struct DurationList: ExpressibleByArgument {
     }
 }
 
+/// A bandwidth above 0.
+struct Bandwidth: ExpressibleByArgument {
+    let bytesPerSecond: Int64
+    init?(argument: String) {
+        guard let value = try? Units.parseBandwidth(argument), value > 0 else { return nil }
+        bytesPerSecond = value
+    }
+}
+
 /// Bandwidths above 0 separated by commas.
 struct BandwidthList: ExpressibleByArgument {
     let bytesPerSecond: [Int64]

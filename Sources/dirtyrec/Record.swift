@@ -89,8 +89,7 @@ struct Record: ParsableCommand {
         help: "Store plain rows at the end (dirty_entry); without them `dirtyrec rows` makes them later.")
     var rows = true
 
-    @Option(help: ArgumentHelp("Label of the recording, as key=value; may be repeated.", valueName: "key=value"))
-    var label: [String] = []
+    @OptionGroup var labels: LabelOptions
 
     @Flag(help: ArgumentHelp("Say on stderr when an iteration is safe.", visibility: .hidden))
     var logCommits = false
@@ -103,12 +102,6 @@ struct Record: ParsableCommand {
 
     /// Yardsticks for what recording costs the guest.
     enum Measure: String, ExpressibleByArgument, CaseIterable { case discard, unlogged }
-
-    func validate() throws {
-        for label in label where label.split(separator: "=", maxSplits: 1).count != 2 {
-            throw ValidationError("--label \(label) is not usable: write key=value.")
-        }
-    }
 
     func plan() throws -> RecordPlan {
         var plan = RecordPlan()
@@ -196,19 +189,11 @@ struct Record: ParsableCommand {
     private func described(_ info: RecordingInfo, _ guest: any Guest) -> RecordingInfo {
         var info = info
         info.tool = Dirtyrec.version
-        info.commandLine = CommandLine.arguments.map(Self.quoted).joined(separator: " ")
+        info.commandLine = ShellWords.join(CommandLine.arguments)
         info.guest = guest.label
         info.seed = (guest as? BuiltinGuest)?.workload.seed
-        for pair in label {
-            let parts = pair.split(separator: "=", maxSplits: 1).map(String.init)
-            info.labels[parts[0]] = parts[1]
-        }
+        info.labels = labels.values
         return info
-    }
-
-    private static func quoted(_ argument: String) -> String {
-        let plain = argument.allSatisfy { $0.isLetter || $0.isNumber || "-_=:,./+@%".contains($0) }
-        return plain && !argument.isEmpty ? argument : "'" + argument.replacing("'", with: "'\\''") + "'"
     }
 
     /// Says what was recorded and what to type next.
@@ -216,8 +201,9 @@ struct Record: ParsableCommand {
         let size = (try? FileManager.default.attributesOfItem(atPath: output)[.size] as? Int64) ?? 0
         Terminal.say(
             """
-            Recorded \(Units.count(totals.iterations)) iterations with \(Units.count(totals.counts.entries)) entries of \
-            \(Units.count(totals.pages)) pages into \(output) (\(Units.size(size))); ended by \(outcome.reason.rawValue).
+            Recorded \(Units.counted(totals.iterations, "iteration", "iterations")) with \
+            \(Units.counted(totals.counts.entries, "entry", "entries")) of \
+            \(Units.counted(totals.pages, "page", "pages")) into \(output) (\(Units.size(size))); ended by \(outcome.reason.rawValue).
             """)
         if outcome.ringFull > 0 {
             Terminal.say("\(Units.count(outcome.ringFull)) exits because a ring was full; vCPUs stood still meanwhile.")
@@ -240,7 +226,7 @@ struct Record: ParsableCommand {
                 """)
             if verdicts.contains(where: { $0.missing > 0 }) { isBad = true }
         }
-        Terminal.say("Next: dirtyrec report \(Self.quoted(output))")
+        Terminal.say("Next: dirtyrec report \(ShellWords.join([output]))")
         if isBad { throw Failure.answerIsNo }
     }
 }

@@ -61,39 +61,30 @@ struct ReportCommand: ParsableCommand {
     }
 
     private func writePage(_ path: String, of recording: RecordingFile, _ options: AnalysisOptions) throws {
+        let vega = VegaBundle.find()
+        let text = try Self.page(of: recording, options, vega: vega)
+        try Page.write(text, to: path, open: open)
+        if vega == nil {
+            Terminal.say("Its charts are static; scripts/vega installs what makes them interactive.")
+        }
+    }
+
+    /// The page of a recording.
+    static func page(of recording: RecordingFile, _ options: AnalysisOptions, vega: String?) throws -> String {
         var options = options
         options.convergence = HTMLReport.convergenceOptions
         options.convergence.namesBlockingPages = false
         let analysis = try Analyzer.analyze(recording, options: options)
         let page = try HTMLReport(
-            recording, analysis: analysis, topPages: options.topPages, fileName: recording.path, vega: VegaBundle.find()
-        )
-        let session = try QuerySession(path: file)
-        let text = try page.render { sql in
+            recording, analysis: analysis, topPages: options.topPages, fileName: recording.path, vega: vega)
+        let session = try QuerySession(path: recording.path)
+        return try page.render { sql in
             var rows: [[JSON]] = []
             try session.run(sql) { _ in
             } row: {
-                rows.append($0.map(Self.json))
+                rows.append($0.map(JSON.init))
             }
             return rows
-        }
-        do { try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic) } catch {
-            throw ValidationError("Cannot write \(path): choose a file in a folder that exists and is writable.")
-        }
-        Terminal.say("Wrote \(path) (\(Units.size(Int64(text.utf8.count)))).")
-        if page.vega == nil {
-            Terminal.say("Its charts are static; scripts/vega installs what makes them interactive.")
-        }
-        if open { Browser.show(path) }
-    }
-
-    private static func json(_ value: SQLValue) -> JSON {
-        switch value {
-        case .null: .null
-        case .integer(let number): .integer(number)
-        case .real(let number): .number(number)
-        case .text(let text): .string(text)
-        case .blob(let bytes): .integer(Int64(bytes.count))
         }
     }
 }
@@ -132,12 +123,31 @@ struct Converge: ParsableCommand {
     @Option(help: ArgumentHelp("Time of each bitmap synchronisation.", valueName: "time"))
     var sync: Nanoseconds?
 
+    @Option(
+        help: ArgumentHelp(
+            "Pages that hold only zeros, which QEMU does not send (default: what attach --zero-pages counted).",
+            valueName: "pages"))
+    var zeroPages: Int64?
+
+    @Option(help: ArgumentHelp("Time that QEMU takes to look at such a page (default: none).", valueName: "time"))
+    var zeroPageTime: Nanoseconds?
+
+    @Option(
+        help: ArgumentHelp(
+            "What the connection carries during the pause, when QEMU lifts its limit (default: the bandwidth).",
+            valueName: "bandwidth"))
+    var link: Bandwidth?
+
     @Flag(help: "Print JSON (docs/json-output.md).")
     var json = false
 
     func run() throws {
         let recording = try RecordingFile(path: file)
         var options = ConvergenceOptions()
+        options.qemu = QEMUStreamOptions()
+        options.qemu?.zeroPages = zeroPages ?? recording.info.labels["zero_pages"].flatMap { Int64($0) }
+        options.qemu?.zeroPageNs = zeroPageTime?.ns ?? 0
+        options.qemu?.link = link?.bytesPerSecond
         if let bandwidth { options.bandwidths = bandwidth.bytesPerSecond }
         if let downtime { options.downtimesNs = downtime.ns }
         if let policy { options.policies = policy.policies }

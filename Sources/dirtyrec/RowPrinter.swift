@@ -1,6 +1,6 @@
 import Foundation
-import Notebook
 import Report
+import TraceModel
 import TraceStore
 
 /// Runs SQL and prints its rows as they come.
@@ -24,8 +24,8 @@ struct RowPrinter {
             if !isFirst, format == .table { output.write("\n") }
             isFirst = false
             table = TableFormatter(format, columns: columns, write: output.write)
-        } row: { row in
-            table?.add(row.map(Value.init))
+        } row: {
+            table?.add($0)
         }
         table?.finish()
     }
@@ -36,11 +36,18 @@ enum Catalog {
     /// Views, tables and named queries with their first sentence.
     static func list(_ format: TableFormat) {
         var rows = SchemaCatalog.objects.map { [$0.name, $0.kind.rawValue, "", firstSentence($0.description)] }
-        rows += NamedQuery.all.map { query in
-            let parameters = query.parameters.map { "\($0.name)=\($0.defaultText)" }.joined(separator: " ")
-            return [query.name, "query", parameters, firstSentence(query.description)]
-        }
+        rows += NamedQuery.all.map { [$0.name, "query", parameters($0), firstSentence($0.description)] }
         print(["name", "kind", "parameters", "answers"], rows, format)
+    }
+
+    /// Fleet queries with their first sentence.
+    static func listFleet(_ format: TableFormat) {
+        let rows = NamedQuery.fleet.map { [$0.name, parameters($0), firstSentence($0.description)] }
+        print(["name", "parameters", "answers"], rows, format)
+    }
+
+    private static func parameters(_ query: NamedQuery) -> String {
+        query.parameters.map { "\($0.name)=\($0.defaultText)" }.joined(separator: " ")
     }
 
     /// Columns, and parameters of a named query; false when there is nothing of that name.

@@ -50,6 +50,18 @@ import TraceModel
         #expect(report.postCopy.first?.writtenPages == Bracket(low: 2, high: 2))
     }
 
+    @Test func `longer intervals`() throws {
+        #expect(try Analyzer.analyze(example).harvestWhatIf.map(\.entries) == [6, 5, 5])
+    }
+
+    @Test func `least downtime on average`() throws {
+        var options = ConvergenceOptions()
+        // 1.2 pages a tick, 7/4 in two: at 1 page/s one tick's are not sent in 1 s, two ticks' are in 1.75 s.
+        options.bandwidths = [4096]
+        let least = try #require(try Convergence.grid(example, options: options).leastDowntime.first)
+        #expect(least.averageNs == Bracket(low: 1_200_000_000, high: 1_750_000_000))
+    }
+
     @Test func `checkpoints`() throws {
         #expect(try Analyzer.analyze(example).checkpoints.first { $0.ticks == 2 }?.pages == Int64(5))
     }

@@ -141,6 +141,49 @@ import TraceModel
         }
     }
 
+    @Test func `harvests at longer intervals keep the entries of each page's first tick`() throws {
+        for seed in WindowTests.seeds {
+            var trace = Traces.random(seed)
+            trace.info.pml = false
+            for whatIf in try Analyzer.analyze(trace).harvestWhatIf {
+                var entries: Int64 = 0
+                for first in stride(from: 0, to: trace.batches.count, by: Int(whatIf.ticks)) {
+                    var dirty: Set<GFN> = []
+                    for batch in trace.batches[first..<min(first + Int(whatIf.ticks), trace.batches.count)] {
+                        var latest: [Int32: [GFN: Bool]] = [:]
+                        for (harvest, gfns) in batch.harvests {
+                            let ring = DuplicateClassifier.ring(of: harvest)
+                            for (place, gfn) in gfns.enumerated() {
+                                let isRetried = latest[ring, default: [:]][gfn] == true && ring != -2
+                                latest[ring, default: [:]][gfn] = place >= gfns.count - harvest.provisionalCount
+                                if !isRetried, !dirty.contains(gfn) { entries += 1 }
+                            }
+                        }
+                        dirty.formUnion(batch.harvests.flatMap(\.gfns))
+                    }
+                }
+                #expect(whatIf.entries == entries, "seed \(seed), \(whatIf.ticks) ticks")
+            }
+            #expect(
+                try Analyzer.analyze(trace).harvestWhatIf.map(\.ticks)
+                    == [1, 2, 4, 8, 16].filter { $0 <= Int64(trace.batches.count) })
+        }
+    }
+
+    @Test func `a ring harvested every second tick fills with two ticks' pages, each once`() throws {
+        // 150 pages a tick, of which the second of each pair repeats 50: 250 fill a ring of 256 (192 + 64) once.
+        let ticks = (0..<6).map { tick in (0..<GFN(150)).map { $0 + (tick % 2 == 0 ? 0 : 100) } }
+        var trace = Traces.plain(ticks)
+        trace.info.pml = false
+        let found = try Analyzer.analyze(trace).harvestWhatIf
+        #expect(found.map(\.ticks) == [1, 2, 4])
+        #expect(found.map(\.entries) == [900, 750, 500])
+        #expect(found.map(\.intervalNs) == [1_000_000_000, 2_000_000_000, 4_000_000_000])
+        #expect(found.map { $0.rings[0].ringEntries } == [256, 256, 256])
+        #expect(found.map { $0.rings[0].fullExits } == [0, 3, 2])
+        #expect(found.map { $0.rings[0].affectedIntervals } == [0, 3, 2])
+    }
+
     @Test func `order finds ascending runs, strides and reversed batches`() throws {
         func order(_ gfns: [GFN]) throws -> RingOrder {
             try #require(try Analyzer.analyze(Traces.plain([gfns])).order.rings.first)

@@ -237,6 +237,11 @@ import TraceModel
         let scenario = Scenario(bandwidth: 4096, downtimeNs: 2_000_000_000, policy: .qemu)
         let plain = try replayer(trace).run(scenario, start: 0)
         #expect(plain.verdict == .traceTooShort)
+        var options = ConvergenceOptions()
+        options.bandwidths = [4096]
+        options.downtimesNs = [1]
+        let open = try #require(try Convergence.grid(trace, options: options).grid.first)
+        #expect(open.outcome.verdict == .traceTooShort && !open.modelDiffers)
         let looped = try replayer(trace, extend: .loop).run(scenario, start: 0)
         #expect(looped.verdict == .converges)
         #expect(looped.totalNs == Bracket(low: 9_000_000_000, high: 9_000_000_000))

@@ -12,7 +12,7 @@ SECTIONS = ["main", "map", "working-set", "convergence", "vcpus", "costs", "tabl
 CHARTS = 11
 
 
-class ReportTest(unittest.TestCase):
+class PageTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.playwright = sync_playwright().start()
@@ -42,6 +42,8 @@ class ReportTest(unittest.TestCase):
         self.assertEqual([url for url in self.requests if not url.startswith("data:")], self.requests[:1])
         self.assertTrue(self.requests[0].startswith("file:"))
 
+
+class ReportTest(PageTest):
     def draw_all(self, page):
         for chart in page.query_selector_all("[data-chart]"):
             chart.scroll_into_view_if_needed()
@@ -282,6 +284,79 @@ class ReportTest(unittest.TestCase):
         data = (FOLDER / "print.pdf").read_bytes()
         self.assertTrue(data.startswith(b"%PDF"))
         self.assertGreater(len(data), 50_000)
+        self.check_quiet()
+
+
+class DiffTest(PageTest):
+    """The page of `dirtyrec diff --html`: pictures and tables, no map to select in and no Vega."""
+
+    SECTIONS = ["main", "maps", "charts", "figures", "provenance"]
+
+    def figures(self, page, column):
+        return page.locator(f"#figures [data-rows=figures] tbody td:nth-child({column})").all_inner_texts()
+
+    def check_sections(self, page):
+        for section in self.SECTIONS:
+            self.assertTrue(page.locator(f"#{section}").is_visible(), section)
+            self.assertGreater(page.locator(f"#{section}").bounding_box()["height"], 60, section)
+        self.assertEqual(page.locator("#maps img").count(), 2)
+        for picture in page.locator("#maps img").all():
+            self.assertGreater(picture.evaluate("picture => picture.naturalWidth"), 1)
+            self.assertGreater(picture.bounding_box()["height"], 100)
+        self.assertEqual(page.locator("#charts [data-chart] svg").count(), 4)
+        for chart in page.locator("#charts [data-chart] svg").all():
+            self.assertGreater(chart.bounding_box()["height"], 50)
+            self.assertGreaterEqual(chart.locator("path, polyline").count(), 2, "one curve of either recording")
+
+    def test_every_section_in_light_dark_and_on_a_phone(self):
+        for name, options in (
+            ("light", {"color_scheme": "light"}),
+            ("dark", {"color_scheme": "dark"}),
+            ("phone", {"width": 400, "height": 850, "has_touch": True}),
+        ):
+            with self.subTest(name):
+                page = self.open("diff", **options)
+                self.check_sections(page)
+                self.assertEqual(page.evaluate("document.documentElement.scrollWidth"), options.get("width", 1280))
+                light = sum(page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)"))
+                self.assertTrue(light < 150 if name == "dark" else light > 600, light)
+                page.screenshot(path=FOLDER / f"diff-{name}.png", full_page=True)
+                self.check_quiet()
+
+    def test_figures_sort_and_filter(self):
+        page = self.open("diff")
+        names = self.figures(page, 1)
+        self.assertGreater(len(names), 64, "more than the rows of other tables without scripts")
+        change = page.locator("#figures [data-rows=figures] thead th").nth(4)
+        self.assertIn("change (%)", change.inner_text().lower())
+        for order in ("descending", "ascending"):
+            change.locator("button").click()
+            self.assertEqual(change.get_attribute("aria-sort"), order)
+            shown = [float(text.replace(",", "").replace("\u2212", "-")) for text in self.figures(page, 5) if text not in ("", "-", "–")]
+            self.assertGreater(len(set(shown)), 5)
+            self.assertEqual(shown, sorted(shown, reverse=order == "descending"))
+        filter = page.locator("#figures [data-set=figures] input")
+        filter.fill("wws")
+        self.assertEqual(sorted(self.figures(page, 1)), sorted(name for name in names if "wws" in name))
+        filter.fill("")
+        self.assertEqual(sorted(self.figures(page, 1)), sorted(names))
+        self.check_quiet()
+
+    def test_gates_are_told(self):
+        page = self.open("diff")
+        self.assertEqual(page.locator("h1").inner_text(), "before.db → after.db")
+        outcomes = page.locator("#figures [data-rows=gates] tbody td:nth-child(2)").all_inner_texts()
+        self.assertEqual(outcomes, ["passed", "failed"])
+        self.assertIn("1 of 2 fail", page.locator(".verdict.bad").inner_text())
+        self.check_quiet()
+
+    def test_without_scripts_everything_is_shown(self):
+        with_scripts = self.figures(self.open("diff"), 1)
+        page = self.open("diff", java_script_enabled=False)
+        self.check_sections(page)
+        self.assertEqual(self.figures(page, 1), with_scripts)
+        self.assertTrue(page.locator("#figures [data-rows=gates] tbody tr").first.is_visible())
+        page.screenshot(path=FOLDER / "diff-noscript.png", full_page=True)
         self.check_quiet()
 
 

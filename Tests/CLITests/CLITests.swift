@@ -4,7 +4,7 @@ import Testing
 @Suite struct `The command line` {
     static let commands = [
         "record", "report", "converge", "diff", "sql", "notebook", "export", "verify", "recover", "rows", "attach",
-        "import", "doctor",
+        "import", "synth", "fleet", "doctor",
     ]
 
     @Test(arguments: commands)
@@ -48,6 +48,17 @@ import Testing
         (["verify", "F/other.db"], 4, "not a recording of dirtyrec"),
         (["converge", "F/text.db", "--bandwidth", "fast"], 2, "--bandwidth"),
         (["diff", "F/text.db", "F/text.db", "--fail-if", "wws.p95 is big"], 2, "A gate"),
+        (["synth", "-o", "F/a.db", "--workload", "dma"], 2, "which has no model"),
+        (["synth", "-o", "F/a.db", "--workload", "zipf:step=5"], 2, "leave it out"),
+        (["synth", "-o", "F/a.db", "--duration", "0s"], 2, "--duration 0 ns is not usable"),
+        (["synth", "-o", "F/a.db", "--label", "x"], 2, "--label x is not usable: write key=value."),
+        (["export", "F/text.db"], 2, "Give --format and -o, or --parquet DIR."),
+        (["export", "F/text.db", "--parquet", "F/fleet", "-o", "F/a.csv"], 2, "leave --format and -o out"),
+        (["export", "F/text.db", "F/text.db", "--format", "csv", "-o", "-"], 2, "--parquet takes any number"),
+        (["export", "F/text.db", "--parquet", "F/a*"], 4, "means something to the engines"),
+        (["fleet", "F", "--query", "nonsense"], 2, "There is no fleet query 'nonsense'; known are overview"),
+        (["fleet", "F", "--query", "overview"], 4, "holds no exported recording"),
+        (["fleet", "F", "--query", "overview", "--master", "local[1]"], 2, "--master belongs to --engine spark."),
         (["diff", "F/text.db", "F/text.db"], 4, "F/text.db is not an SQLite database."),
     ]
 

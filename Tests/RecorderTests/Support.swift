@@ -59,6 +59,14 @@ func record(
 
 /// A guest of a few bytes of machine code, in user or kernel mode, with one logged region at 4 GiB (RDI points to it).
 final class CodeGuest: Guest {
+    /// Writes 8 bytes to one page after the other of 4096 pages from RDI on, for ever:
+    /// mov rbx, rdi; mov ecx, 4096; l: mov [rbx], rcx; add rbx, 4096; dec ecx; jnz l; jmp start
+    static let writeLoop: [UInt8] = [
+        0x48, 0x89, 0xfb, 0xb9, 0x00, 0x10, 0x00, 0x00,
+        0x48, 0x89, 0x0b, 0x48, 0x81, 0xc3, 0x00, 0x10, 0x00, 0x00, 0xff, 0xc9, 0x75, 0xf2,
+        0xeb, 0xe8,
+    ]
+
     let vcpus = 1
     let label = "machine code"
     private let inner: BuiltinGuest

@@ -10,16 +10,8 @@ import TraceModel
 /// Each trap of KVM's dirty tracking, walked into on purpose.
 @Suite(.serialized, .enabled(if: KVMHost.isUsable, KVMHost.reason))
 struct `Traps` {
-    /// Writes 8 bytes to one page after the other of 4096 pages from RDI on, for ever:
-    /// mov rbx, rdi; mov ecx, 4096; l: mov [rbx], rcx; add rbx, 4096; dec ecx; jnz l; jmp start
-    private static let writeLoop: [UInt8] = [
-        0x48, 0x89, 0xfb, 0xb9, 0x00, 0x10, 0x00, 0x00,
-        0x48, 0x89, 0x0b, 0x48, 0x81, 0xc3, 0x00, 0x10, 0x00, 0x00, 0xff, 0xc9, 0x75, 0xf2,
-        0xeb, 0xe8,
-    ]
-
     @Test func `an overrun ring is noticed, brought back into step, and goes on`() throws {
-        let recorded = try record(CodeGuest(Self.writeLoop, pages: 4096, kernelMode: true)) {
+        let recorded = try record(CodeGuest(CodeGuest.writeLoop, pages: 4096, kernelMode: true)) {
             $0.ringEntries = 256
             $0.iterations = 10
             $0.intervalNs = 30_000_000
@@ -160,6 +152,26 @@ struct `Traps` {
         #expect(full.allSatisfy { $0.stallNs > 0 && $0.provisionalCount == 1 })
         // Not at the next tick, which is 5 s away.
         #expect(full.allSatisfy { $0.stallNs < 1_000_000_000 })
+    }
+
+    @Test(arguments: [1, 2])
+    func `an iteration larger than the queue comes in parts`(vcpus: Int) throws {
+        let operations = KVMHost.isShort ? 5000 : 20000
+        let recorded = try record("sequential:size=16MiB,ops=\(operations)", vcpus: vcpus) {
+            $0.ringEntries = 256
+            $0.queueEntries = 4096
+            $0.iterations = nil
+            $0.intervalNs = 3_600_000_000_000
+        }
+        #expect(recorded.outcome.reason == .guestExit)
+        #expect(recorded.outcome.losses == [])
+        #expect((recorded.missing, recorded.unexplained) == (0, 0))
+        #expect(recorded.entries.count >= vcpus * operations)
+        #expect(Set(recorded.batches.map(\.iteration.id)) == [1])
+        #expect(recorded.batches.count >= vcpus * operations / 4096)
+        #expect(recorded.batches.map(\.isPart) == recorded.batches.indices.map { $0 < recorded.batches.count - 1 })
+        // A quarter of the queue, exceeded by what one pass finds.
+        #expect(recorded.batches.allSatisfy { $0.entryCount < 1024 + 2 * 256 })
     }
 
     @Test func `device writes larger than any ring lose nothing`() throws {

@@ -1,8 +1,9 @@
 import Analysis
 import Foundation
-import Report
 import Testing
 import TraceModel
+
+@testable import Report
 
 @Suite struct DiffReportTests {
     private func judged() throws -> (Comparison, [DiffReport.Judged]) {
@@ -28,6 +29,25 @@ import TraceModel
         #expect(xml.contains("tests=\"2\" failures=\"1\""))
         #expect(xml.contains("name=\"entries&gt;+0\""))
         #expect(xml.contains("<failure message=\"failed: 0 before, 1,680 after\"/>"))
+    }
+
+    @Test func `the page shows both sides, and hostile names as text`() throws {
+        let (comparison, gates) = try judged()
+        let trace = RichTrace.make()
+        var analysis = try Analyzer.analyze(trace)
+        analysis.info.commandLine = "</script><img src=x onerror=alert(1)>"
+        let sides = try ["</title><script>alert(1)</script>", "b.db"].map {
+            try HTMLReport(trace, analysis: analysis, topPages: 0, fileName: $0, vega: nil)
+        }
+        let page = try DiffPage(comparison, gates: gates, before: sides[0], after: sides[1], repetitions: 0).render()
+        #expect(!page.contains("<script>alert") && !page.contains("<img src=x"))
+        #expect(page.contains("&lt;img src=x onerror=alert(1)&gt;"))
+        #expect(page.contains("1 of 2 fail; the table names them."))
+        for row in comparison.rows {
+            #expect(page.contains(">\(HTML.escape(row.name))<"), "also without scripts")
+        }
+        #expect(page.components(separatedBy: "data-chart=").count == 5)
+        #expect(page.components(separatedBy: "data:image/png;base64,").count == 3)
     }
 
     @Test func `json is valid`() throws {

@@ -10,6 +10,7 @@ import TraceModel
         options.convergence.bandwidths = [10 * 4096, 100 * 4096]
         options.convergence.start = .all
         options.convergence.namesBlockingPages = true
+        options.convergence.qemu = QEMUStreamOptions()
         return JSONReport.render(try Analyzer.analyze(RichTrace.make(), options: options))
     }
 
@@ -39,18 +40,41 @@ import TraceModel
         }
     }
 
-    @Test func `the documentation lists exactly the keys that are emitted`() throws {
+    /// Names in the first cells of a section of the documentation, table by table.
+    private func documented(_ title: String) throws -> [[String]] {
         let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().appendingPathComponent("docs/json-output.md")
-        let documented = try String(contentsOf: file, encoding: .utf8).split(separator: "\n").compactMap { line in
-            line.hasPrefix("| `") ? line.dropFirst(3).split(separator: "`").first.map(String.init) : nil
+        let section = try #require(
+            try String(contentsOf: file, encoding: .utf8).components(separatedBy: "\n## ")
+                .first { $0.hasPrefix("`dirtyrec \(title)`") })
+        return section.components(separatedBy: "\n|---").dropFirst().map { table in
+            table.split(separator: "\n").filter { $0.hasPrefix("| `") }.flatMap { row in
+                let parts = row.components(separatedBy: " | ")[0].components(separatedBy: "`")
+                return stride(from: 1, to: parts.count, by: 2).map { parts[$0] }
+            }
         }
+    }
+
+    @Test func `the documentation lists exactly the keys that are emitted`() throws {
+        let documented = try #require(try documented("report").first)
         let all = paths(try json())
         // A key that is null in one place and an object in another is documented by its members.
         let emitted = all.filter { path in !all.contains { $0.hasPrefix(path + ".") } }
         #expect(Set(documented).subtracting(emitted) == [], "documented, but not emitted")
         #expect(emitted.subtracting(documented) == [], "emitted, but not documented")
         #expect(Set(documented).count == documented.count)
+    }
+
+    @Test func `the documentation lists exactly the keys and the figures of a comparison`() throws {
+        let rich = try Analyzer.analyze(RichTrace.make())
+        let comparison = Comparison(before: [rich, rich], after: [rich])
+        let gate = DiffReport.Judged(gate: try Gate("entries>+0"), outcome: .passed)
+        let tables = try documented("diff")
+        try #require(tables.count == 2)
+        #expect(Set(tables[0]) == paths(DiffReport.json(comparison, gates: [gate])))
+        // Figures are documented by families: what stands before a dot or a bracket.
+        let family = { (name: String) in String(name.prefix { $0 != "." && $0 != "[" }) }
+        #expect(Set(comparison.rows.map { family($0.name) }) == Set(tables[1].map(family)))
     }
 
     @Test func `the text is JSON, and says what the analysis says`() throws {
@@ -69,6 +93,7 @@ import TraceModel
         let fidelity = try #require(parsed["fidelity"] as? [String: Any])
         #expect(fidelity["lost"] as? Int == 7)
         #expect(fidelity["overruns"] as? Int == 1)
+        #expect((parsed["convergence"] as? [String: Any])?["losses"] as? Int == 2)
         #expect(fidelity["short_resets"] as? Int == 1)
         #expect((parsed["recording"] as? [String: Any])?["guest"] as? String == RichTrace.make().info.guest)
         #expect(!text.unicodeScalars.contains { $0.value < 32 && $0 != "\n" || $0.value == 0x9b || $0.value == 0x202e })

@@ -87,7 +87,9 @@ enum PageSample {
         if isWhole { try writer.finish(reason: .duration, endNs: Int64(count) * 100_000_000 + 1000, rows: true) }
     }
 
-    static func report(_ path: String, vega: String? = nil, top: Int = 20) throws -> HTMLReport {
+    static func report(_ path: String, vega: String? = nil, top: Int = 20, name: String = "page.db") throws
+        -> HTMLReport
+    {
         let file = try RecordingFile(path: path)
         var options = AnalysisOptions()
         options.topPages = top
@@ -99,8 +101,18 @@ enum PageSample {
         }
         options.convergence.namesBlockingPages = false
         return try HTMLReport(
-            file, analysis: try Analyzer.analyze(file, options: options), topPages: top, fileName: "page.db", vega: vega
+            file, analysis: try Analyzer.analyze(file, options: options), topPages: top, fileName: name, vega: vega
         )
+    }
+
+    /// The page of a comparison, with a gate that passes and one that fails.
+    static func diff(_ old: String, _ new: String) throws -> String {
+        let (before, after) = (try report(old, name: "before.db"), try report(new, name: "after.db"))
+        let comparison = Comparison(before: [before.analysis], after: [after.analysis])
+        let gates = try [Gate("fidelity.losses>+100"), Gate("entries>1")].map { gate in
+            DiffReport.Judged(gate: gate, outcome: try gate.judge(comparison))
+        }
+        return try DiffPage(comparison, gates: gates, before: before, after: after, repetitions: 0).render()
     }
 
     static func rows(_ path: String, _ sql: String) throws -> (columns: [String], rows: [[JSON]]) {

@@ -79,6 +79,9 @@ struct PageTests {
             try PageSample.page(path, vega: bundle).write(
                 toFile: "\(folder)/\(name).html", atomically: true, encoding: .utf8)
         }
+        try PageSample.record("\(folder)/before.db", 50, entries: 900)
+        try PageSample.diff("\(folder)/before.db", "\(folder)/page.db").write(
+            toFile: "\(folder)/diff.html", atomically: true, encoding: .utf8)
     }
 }
 

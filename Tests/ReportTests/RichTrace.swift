@@ -36,6 +36,11 @@ enum RichTrace {
             Loss(iteration: 4, tsNs: 4_000_000_000, kind: .overrun, vcpu: 0, entries: 7, detail: ""),
             Loss(iteration: 4, tsNs: 4_000_000_000, kind: .shortReset, detail: ""),
         ]
+        trace.batches[5].foreignRates = [
+            ForeignRate(
+                tool: "qemu calc-dirty-rate\u{1b}[31m", vcpu: nil, sinceNs: 1_000_000_000, tsNs: 5_000_000_000,
+                bytesPerSecond: 0, quantum: 1 << 20)
+        ]
         return trace
     }
 }

@@ -1,8 +1,9 @@
 import Report
 import Testing
+import TraceModel
 
 @Suite struct TableFormatterTests {
-    private func render(_ format: TableFormat, _ columns: [String], _ rows: [[Value]]) -> String {
+    private func render(_ format: TableFormat, _ columns: [String], _ rows: [[SQLValue]]) -> String {
         final class Output { var text = "" }
         let output = Output()
         var table = TableFormatter(format, columns: columns) { output.text += $0 }
@@ -11,7 +12,7 @@ import Testing
         return output.text
     }
     private let columns = ["gfn", "name"]
-    private let rows: [[Value]] = [
+    private let rows: [[SQLValue]] = [
         [.integer(7), .text("a,b \"c\"\n|")], [.null, .blob([0, 255])], [.real(1.5), .text("\u{1b}[2J\t")],
     ]
 
@@ -56,7 +57,7 @@ import Testing
         #expect(render(.csv, columns, []) == "gfn,name\r\n")
     }
     @Test func `rows stream beyond those that were aligned`() {
-        let many = (0..<1500).map { [Value.integer($0)] }
+        let many = (0..<1500).map { [SQLValue.integer($0)] }
         let lines = render(.table, ["n"], many).split(separator: "\n")
         #expect(lines.count == 1502)
         #expect(lines.last == "1499")

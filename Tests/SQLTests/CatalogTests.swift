@@ -60,6 +60,40 @@ import TraceModel
         }
     }
 
+    @Test func `every file in schemas/fleet is a fleet query`() throws {
+        let base = Self.root.appendingPathComponent("schemas/fleet")
+        let files = try FileManager.default.contentsOfDirectory(atPath: base.path)
+        #expect(files.sorted() == NamedQuery.fleet.map { $0.name + ".sql" }.sorted())
+        for query in NamedQuery.fleet {
+            let file = try String(contentsOf: base.appendingPathComponent(query.name + ".sql"), encoding: .utf8)
+            #expect(query.sql == file, "\(query.name) leads to another file")
+        }
+    }
+
+    @Test(arguments: NamedQuery.fleet.map(\.name))
+    func `a fleet query is documented and means the same to every engine`(name: String) throws {
+        let query = try NamedQuery.fleet(named: name)
+        #expect(query.description.hasSuffix(".") && !query.columns.isEmpty)
+        for column in query.columns { #expect(column.description.hasSuffix("."), "\(column.name)") }
+        for parameter in query.parameters {
+            #expect(parameter.description.hasSuffix("."), "\(parameter.name)")
+            #expect(query.sql.contains("  \(parameter.kind.rawValue) = "), "\(parameter.name) has an unknown type")
+            #expect(query.sql.contains("q.\(parameter.name)"), "\(parameter.name) is not used")
+            _ = try parameter.value(parameter.defaultText)
+        }
+        let lines = query.sql.split(separator: "\n")
+        for line in lines { #expect(line.count <= 120, "\(line)") }
+        let statement = lines.filter { !$0.hasPrefix("--") }.joined(separator: "\n")
+        // Engines divide integers differently, and call parameters differently.
+        for match in statement.matches(of: /\/\s*(\S+)/) {
+            #expect(
+                match.1.hasPrefix("CAST(") || match.1.hasPrefix("nullif(CAST(") || match.1.hasPrefix("1e9")
+                    || match.1.hasPrefix("nullif(b.unique_bytes"), "\(match.0)")
+        }
+        #expect(!statement.contains(":") && !statement.contains("%"))
+        #expect(statement.hasSuffix(";") && statement.contains("ORDER BY"))
+    }
+
     @Test func `queries answer the same with and without plain rows`() throws {
         let trace = Recordings.random(seed: 3)
         var answers: [[[[SQLValue]]]] = []

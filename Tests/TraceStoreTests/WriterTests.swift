@@ -169,6 +169,45 @@ import TraceModel
             try Collector.of(RecordingFile(path: path)) == Collector.of(MemoryTrace(batches: Array(batches[0...1]))))
     }
 
+    /// The batch with only its first harvest, and the rest.
+    private func parts(_ batch: IterationBatch) -> (IterationBatch, IterationBatch) {
+        var (first, rest) = (IterationBatch(iteration: batch.iteration), batch)
+        first.isPart = true
+        first.harvests = [rest.harvests.removeFirst()]
+        return (first, rest)
+    }
+
+    @Test func `an iteration in parts is one iteration`() throws {
+        let path = scratch.path("a.db")
+        let writer = try writer(path)
+        let batches = Sample.batches(3)
+        try writer.commit(batches[0])
+        let (first, rest) = parts(batches[1])
+        try writer.commit(first)
+        #expect(writer.committedIterations == 1)
+        #expect(try Collector.of(RecordingFile(path: path)) == Collector.of(MemoryTrace(batches: [batches[0]])))
+        try writer.commit(rest)
+        try writer.commit(batches[2])
+        try writer.finish(reason: .duration, endNs: 1_000_000)
+        #expect(try Verifier.verify(path: path) == [])
+        #expect(try Collector.of(RecordingFile(path: path)) == Collector.of(MemoryTrace(batches: batches)))
+    }
+
+    @Test func `parts without an end are dropped`() throws {
+        let path = scratch.path("a.db")
+        let writer = try writer(path)
+        let batches = Sample.batches(2)
+        try writer.commit(batches[0])
+        var (first, rest) = parts(batches[1])
+        try writer.commit(first)
+        rest.harvests[0].harvest.iteration = 77
+        #expect(error { try writer.commit(rest) } != nil)
+        try writer.commit(first)
+        try writer.finish(reason: .error, endNs: 1_000_000)
+        #expect(try Verifier.verify(path: path) == [])
+        #expect(try Collector.of(RecordingFile(path: path)) == Collector.of(MemoryTrace(batches: [batches[0]])))
+    }
+
     @Test func `slots are closed by a later batch`() throws {
         let path = scratch.path("a.db")
         let writer = try writer(path)

@@ -113,7 +113,8 @@ import TraceModel
         return batches + [assembler.finish(at: events.last?.ns ?? 0)]
     }
     private let slot = RingEvent(
-        ns: 0, pid: 1, ring: 0, kind: .slot(id: 1, flags: 1, address: 0x100000, size: 0x1000000))
+        ns: 0, pid: 1, ring: 0, kind: .slot(id: 1, flags: 1, address: 0x100000, size: 0x1000000, host: 0x7f00_0000_0000)
+    )
 
     @Test func `at the VMM's re-protection, with the entries that it covers`() throws {
         let ms: Int64 = 1_000_000

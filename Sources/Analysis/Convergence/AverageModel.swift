@@ -48,13 +48,16 @@ struct AverageConvergence {
         return (Int64(min(pages.low * scale, 9e18)), Int64(min((pages.high * scale).rounded(.up), 9e18)))
     }
 
-    /// Least reachable downtime d*: the shortest window, in whole ticks, that is sent in its own time. Nil when there is
-    /// none in the recording.
-    func leastDowntimeNs(bandwidth: Int64) -> Int64? {
+    /// Least reachable downtime d*, the fixed point of d = fp(d) · P / B. It lies between the shortest window of whole
+    /// ticks that is sent in its own time and the window before, so sending either of them brackets it. Nil when there
+    /// is none in the recording.
+    func leastDowntimeNs(bandwidth: Int64) -> Bracket? {
         guard tickNs > 0 else { return nil }
+        var shorter = 0.0
         for window in stride(from: 1, through: ticks, by: 1) {
-            let seconds = footprint.point(window).pages * Double(pageSize) / Double(bandwidth)
-            if seconds * 1e9 <= Double(window) * tickNs { return Int64((seconds * 1e9).rounded(.up)) }
+            let time = footprint.point(window).pages * Double(pageSize) / Double(bandwidth) * 1e9
+            if time <= Double(window) * tickNs { return Bracket(low: Int64(shorter), high: Int64(time.rounded(.up))) }
+            shorter = time
         }
         return nil
     }

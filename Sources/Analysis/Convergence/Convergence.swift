@@ -20,7 +20,7 @@ public enum Convergence {
             options: options)
         var report = ConvergenceReport(
             memoryPages: memoryPages, memoryBasis: basis, extend: clock.extend,
-            ticksPerBoundary: Int64(gathered.windows.ticksPerGroup))
+            ticksPerBoundary: Int64(gathered.windows.ticksPerGroup), losses: Int64(try trace.losses.count))
         for policy in options.policies {
             for bandwidth in options.bandwidths {
                 for downtime in options.downtimesNs {
@@ -31,6 +31,11 @@ public enum Convergence {
         }
         report.leastDowntime = options.bandwidths.map(room.leastDowntime)
         report.postCopy = options.bandwidths.flatMap(room.postCopy)
+        if let stream = options.qemu, options.policies.contains(.qemu) {
+            report.streams = try QEMUStreamReplay.run(
+                trace, gathered, memoryPages: memoryPages, options: options, assuming: stream)
+            report.zeroPages = stream.zeroPages
+        }
         if options.namesBlockingPages { report.blocking = try room.blocking(trace, report.grid) }
         return report
     }

@@ -80,6 +80,8 @@ public struct ConvergenceOptions: Sendable, Equatable {
     public var syncNs: Int64 = 0
     /// Rounds after which an extended replay gives up.
     public var maxRounds = 1000
+    /// What a replay of QEMU's own stream assumes; nil leaves it out. It reads the recording once more.
+    public var qemu: QEMUStreamOptions?
     /// Whether to read the recording once more to name the pages that keep a migration from converging.
     public var namesBlockingPages = true
 

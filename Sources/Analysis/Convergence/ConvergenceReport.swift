@@ -51,8 +51,14 @@ public struct ConvergenceCell: Sendable, Equatable {
     /// What would make it converge; nil when it does.
     public var throttle: Throttle?
 
-    /// Whether replay and average-rate model disagree on convergence.
-    public var modelDiffers: Bool { (outcome.verdict == .converges) != lambda.converges }
+    /// Whether the average-rate model says the opposite of what the replay has decided; an open verdict contradicts nobody.
+    public var modelDiffers: Bool {
+        switch outcome.verdict {
+        case .converges: !lambda.converges
+        case .doesNotConverge, .exceedsDowntime: lambda.converges
+        case .mayConverge, .traceTooShort: false
+        }
+    }
 }
 
 /// The least bandwidth for one downtime limit.
@@ -74,7 +80,7 @@ public struct LeastDowntime: Sendable, Equatable {
     /// The shortest pause after any round of the replay; nil when no round ends within the recording.
     public var downtimeNs: Bracket?
     /// The fixed point of the average footprint, in nanoseconds; nil when there is none.
-    public var averageNs: Int64?
+    public var averageNs: Bracket?
 }
 
 /// Everything about convergence (questions C1–C6).
@@ -96,8 +102,14 @@ public struct ConvergenceReport: Sendable, Equatable {
     public var extend: ConvergenceOptions.Extension
     /// Ticks between boundaries: replays are exact on boundaries.
     public var ticksPerBoundary: Int64
+    /// Losses in the recording: with any, a real migration may have had more pages to send in every round.
+    public var losses: Int64 = 0
     /// Policy by policy, bandwidth by bandwidth, downtime by downtime.
     public var grid: [ConvergenceCell] = []
+    /// QEMU's own stream, bandwidth by bandwidth, downtime by downtime; empty when not asked.
+    public var streams: [QEMUStreamOutcome] = []
+    /// Pages of zeros that ``streams`` assume; nil when unknown.
+    public var zeroPages: Int64?
     /// Policy by policy, downtime by downtime.
     public var leastBandwidth: [LeastBandwidth] = []
     /// Bandwidth by bandwidth, policy-free: the first round whose rest can be sent so fast.

@@ -1,5 +1,4 @@
 import Analysis
-import Mustache
 import Schemas
 import TraceModel
 
@@ -53,27 +52,17 @@ public struct HTMLReport {
     public func render(query: PageQuery) throws -> String {
         let sets = try sets(query: query)
         let picture = MapPicture(map)
-        let style = Self.resource(PackageResources.report_css)
         // Vega comes last: the page answers before it is read.
         let scripts =
-            [PackageResources.format_js, PackageResources.map_js, PackageResources.page_js].map(Self.resource)
-            + (vega.map { [$0, Self.resource(PackageResources.charts_js)] } ?? [])
+            [PackageResources.format_js, PackageResources.map_js, PackageResources.page_js].map(PageTemplate.text)
+            + (vega.map { [$0, PageTemplate.text(PackageResources.charts_js)] } ?? [])
         let page = PageContext(report: self, sets: Dictionary(uniqueKeysWithValues: sets.map { ($0.name, $0) }))
         var context = page.all
-        context["csp"] = Self.policy(style: style, scripts: scripts)
-        context["style"] = style
-        context["scripts"] = scripts.map(Self.harmless)
         context["mapPicture"] = picture.dataURL
         context["data"] = HTML.embed(data(sets, picture))
         context["specs"] =
             "{" + sets.compactMap { set in set.spec.map { "\"\(set.name)\":\($0)" } }.joined(separator: ",") + "}"
-        let library = MustacheLibrary(templates: [
-            "page": try MustacheTemplate(string: Self.resource(PackageResources.page_mustache)),
-            "chart": try MustacheTemplate(string: Self.resource(PackageResources.chart_mustache)),
-            "figures": try MustacheTemplate(string: Self.resource(PackageResources.figures_mustache)),
-            "rows": try MustacheTemplate(string: Self.resource(PackageResources.rows_mustache)),
-        ])
-        return library.render(context, withTemplate: "page") ?? ""
+        return try PageTemplate.render(PackageResources.page_mustache, context, scripts: scripts)
     }
 
     private func data(_ sets: [PageData], _ picture: MapPicture) -> JSON {
@@ -99,18 +88,4 @@ public struct HTMLReport {
             ("convergenceSQL", .string(ConvergenceView.template)),
         ])
     }
-
-    /// Only what is in the file: no request, no other script, no other style.
-    private static func policy(style: String, scripts: [String]) -> String {
-        func hash(_ text: String) -> String { "'sha256-\(Base64.encode(SHA256.digest(text.utf8)))'" }
-        return "default-src 'none'; script-src \(scripts.map { hash(harmless($0)) }.joined(separator: " ")); "
-            + "style-src \(hash(style)); img-src data:; base-uri 'none'; form-action 'none'"
-    }
-
-    /// A script whose strings cannot end its element.
-    private static func harmless(_ script: String) -> String {
-        script.replacing("</script", with: "<\\/script").replacing("<!--", with: "<\\!--")
-    }
-
-    static func resource(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 }

@@ -14,7 +14,7 @@ struct PageContext {
 
     var all: [String: Any] {
         [
-            "title": title, "subtitle": subtitle, "version": JSONReport.formatVersion,
+            "title": title, "subtitle": Self.subtitle(analysis), "version": JSONReport.formatVersion,
             "verdicts": Verdict.all(analysis).map {
                 [
                     "question": $0.question, "figure": $0.figure, "sentence": $0.sentence, "section": $0.section,
@@ -40,8 +40,9 @@ struct PageContext {
         return guest.isEmpty ? Sanitizer.line(report.fileName) : guest
     }
 
-    private var subtitle: String {
-        let counts = analysis.counts
+    /// What was recorded, in one line.
+    static func subtitle(_ analysis: TraceAnalysis) -> String {
+        let (info, counts) = (analysis.info, analysis.counts)
         var parts = [
             "\(info.vcpuCount) vCPU\(info.vcpuCount == 1 ? "" : "s")", Units.size(info.memoryBytes),
             "\(Units.duration(counts.durationNs)) in \(Units.count(counts.iterations)) iterations",
@@ -164,8 +165,15 @@ struct PageContext {
         let (svg, legend) =
             isEmpty
             ? ("", []) : StaticCharts.draw(set, title: "\(caption.title). \(caption.note)", isWide: caption.isWide)
+        return Self.view(set, caption, svg: svg, legend: legend, isEmpty: isEmpty)
+    }
+
+    /// A picture with its figures and its statement, for the template `chart`.
+    static func view(
+        _ set: PageData, _ caption: Caption, svg: String, legend: [String], isEmpty: Bool
+    ) -> [String: Any] {
         var view = rows(set)
-        view["name"] = name
+        view["name"] = set.name
         view["caption"] = caption.title
         view["note"] = caption.note
         view["svg"] = svg
@@ -183,18 +191,21 @@ struct PageContext {
         PageContext.captions[name].flatMap { chart(named: name, $0) }
     }
 
-    private func rows(_ set: PageData) -> [String: Any] {
+    /// The table of a set, for the template `figures`.
+    ///
+    /// - Parameter limit: Rows that stand in the file for readers without scripts.
+    static func rows(_ set: PageData, limit: Int = staticRows) -> [String: Any] {
         [
             "columns": set.columns.map { ["title": $0.title, "class": $0.kind.isNumber ? "n" : "t"] },
-            "rows": set.rows.prefix(Self.staticRows).map { row in
+            "rows": set.rows.prefix(limit).map { row in
                 [
                     "cells": zip(set.columns, row).map {
                         ["value": $0.kind.format($1), "class": $0.kind.isNumber ? "n" : "t"]
                     }
                 ]
             },
-            "more": set.rows.count > Self.staticRows
-                ? "The first \(Self.staticRows) of \(Units.count(Int64(set.rows.count)))." : "",
+            "more": set.rows.count > limit
+                ? "The first \(limit) of \(Units.count(Int64(set.rows.count)))." : "",
         ]
     }
 }
@@ -202,7 +213,20 @@ struct PageContext {
 /// The fidelity card and the provenance as pairs of a name and a sentence.
 enum FidelityFacts {
     static func fidelity(_ analysis: TraceAnalysis) -> [(String, String)] {
-        TextFidelity.section(analysis).fields
+        TextFidelity.section(analysis).fields + foreignRates(analysis)
+    }
+
+    /// What others measured of the whole guest.
+    private static func foreignRates(_ analysis: TraceAnalysis) -> [(String, String)] {
+        let pageSize = analysis.info.pageSize
+        return analysis.foreignRates.filter { $0.rate.vcpu == nil }.map { row in
+            (
+                row.rate.tool,
+                "\(Units.dataRate(Double(row.rate.bytesPerSecond))) for \(Units.duration(row.durationNs)); our entries "
+                    + "\(Units.dataRate(row.bytesPerSecond(row.entries, pageSize: pageSize))), unique pages "
+                    + Units.dataRate(row.bytesPerSecond(row.pages, pageSize: pageSize))
+            )
+        }
     }
 
     static func provenance(_ analysis: TraceAnalysis) -> [(String, String)] {

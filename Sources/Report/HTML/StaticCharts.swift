@@ -139,7 +139,7 @@ enum StaticCharts {
 
     private static func place(_ data: PageData, _ key: String) -> Int? { data.columns.firstIndex { $0.key == key } }
 
-    private static func points(_ data: PageData, _ x: String, _ y: String) -> [(x: Double, y: Double)] {
+    static func points(_ data: PageData, _ x: String, _ y: String) -> [(x: Double, y: Double)] {
         guard let x = place(data, x), let y = place(data, y) else { return [] }
         return data.rows.compactMap { row in
             guard let a = number(row[x]), let b = number(row[y]) else { return nil }

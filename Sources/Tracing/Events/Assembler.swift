@@ -85,7 +85,7 @@ public struct Assembler {
     /// - Returns: the iteration that ended before it, if one did.
     /// - Throws: ``Contradiction``.
     public mutating func add(_ event: RingEvent) throws -> IterationBatch? {
-        if case .slot(let id, let flags, let address, let size) = event.kind {
+        if case .slot(let id, let flags, let address, let size, _) = event.kind {
             slots.set(id, address: address, size: size, logged: flags & 1 != 0, ns: event.ns)
             return nil
         }

@@ -9,8 +9,8 @@ public struct RingEvent: Sendable, Equatable {
         case reset(reset: UInt32)
         /// The vCPU left the guest because its ring was full.
         case full
-        /// The VMM made, changed or (with size 0) deleted a memory slot.
-        case slot(id: UInt32, flags: UInt32, address: UInt64, size: UInt64)
+        /// The VMM made, changed or (with size 0) deleted a memory slot; `host` is where its memory lies in the VMM.
+        case slot(id: UInt32, flags: UInt32, address: UInt64, size: UInt64, host: UInt64)
     }
 
     /// When, in nanoseconds of the trace's clock.
@@ -44,7 +44,9 @@ public struct EventDecoder: Sendable {
             slot: EventFormat.Field, offset: EventFormat.Field)
         case reset(index: EventFormat.Field, reset: EventFormat.Field)
         case full(vcpu: EventFormat.Field)
-        case slot(id: EventFormat.Field, flags: EventFormat.Field, address: EventFormat.Field, size: EventFormat.Field)
+        case slot(
+            id: EventFormat.Field, flags: EventFormat.Field, address: EventFormat.Field, size: EventFormat.Field,
+            host: EventFormat.Field)
     }
 
     private var layouts: [Int: (pid: EventFormat.Field, layout: Layout)] = [:]
@@ -81,9 +83,9 @@ public struct EventDecoder: Sendable {
             if let vcpu = fields["vcpu_id"] { layout = .full(vcpu: vcpu) }
         case Self.slotProbe:
             if let id = fields["slot"], let flags = fields["flags"], let address = fields["gpa"],
-                let size = fields["size"]
+                let size = fields["size"], let host = fields["host"]
             {
-                layout = .slot(id: id, flags: flags, address: address, size: size)
+                layout = .slot(id: id, flags: flags, address: address, size: size, host: host)
             }
         default: break
         }
@@ -112,11 +114,12 @@ public struct EventDecoder: Sendable {
         case .full(let vcpu):
             ring = value(vcpu)
             kind = .full
-        case .slot(let id, let flags, let address, let size):
+        case .slot(let id, let flags, let address, let size, let host):
             ring = 0
             kind = .slot(
                 id: UInt32(truncatingIfNeeded: value(id)), flags: UInt32(truncatingIfNeeded: value(flags)),
-                address: UInt64(bitPattern: value(address)), size: UInt64(bitPattern: value(size)))
+                address: UInt64(bitPattern: value(address)), size: UInt64(bitPattern: value(size)),
+                host: UInt64(bitPattern: value(host)))
         }
         return RingEvent(ns: ns, pid: Int(truncatingIfNeeded: pid), ring: Int(truncatingIfNeeded: ring), kind: kind)
     }

@@ -14,6 +14,8 @@ public final class Attachment {
     private let instance: Instance
     private var assembler: Assembler
     private var pending: [RingEvent] = []
+    /// Where the VMM keeps the memory of each logged slot that was seen.
+    private var regions: [UInt32: GuestMemory.Region] = [:]
 
     /// An event's time is taken a moment before it can be read; within this, the order between CPUs is not settled.
     private static let settleNs: Int64 = 2_000_000
@@ -54,6 +56,13 @@ public final class Attachment {
     public var missing: Int64 { assembler.missing }
     /// Exits because a ring was full.
     public var fullExits: Int64 { assembler.fullExits }
+
+    /// Pages of the guest that hold only zeros now: reads all its memory. Nil when its slots are not known, because logging
+    /// was on before or the kernel has no kprobes, or when the process is gone.
+    public func countZeroPages() -> Int64? {
+        regions.isEmpty || hasUnknownSlots
+            ? nil : GuestMemory.zeroPages(of: target.pid, in: Array(regions.values))
+    }
 
     /// Adds a named moment.
     public func mark(_ text: String) { assembler.mark(text, at: Self.now()) }
@@ -96,6 +105,14 @@ public final class Attachment {
             .sorted { ($0.element.ns, $0.offset) < ($1.element.ns, $1.offset) }
         pending.removeAll { $0.ns < ns }
         for (_, event) in settled {
+            if case .slot(let id, let flags, _, let size, let host) = event.kind, id < 1 << 16 {
+                // A slot is deleted without flags; only logged ones come into the account.
+                if size == 0 {
+                    regions[id] = nil
+                } else if flags & 1 != 0 {
+                    regions[id] = GuestMemory.Region(address: host, size: size)
+                }
+            }
             do {
                 if let batch = try assembler.add(event) { try commit(batch) }
             } catch let contradiction as Assembler.Contradiction {

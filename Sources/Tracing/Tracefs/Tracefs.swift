@@ -74,7 +74,8 @@ public final class Tracefs: Sendable {
     /// - Returns: the probe's group, or nil where the kernel offers no probes.
     func addSlotProbe() -> String? {
         let group = "\(Self.prefix)_\(getpid())"
-        let arguments = "slot=+0($arg2):u32 flags=+4($arg2):u32 gpa=+8($arg2):u64 size=+16($arg2):u64"
+        let arguments =
+            "slot=+0($arg2):u32 flags=+4($arg2):u32 gpa=+8($arg2):u64 size=+16($arg2):u64 host=+24($arg2):u64"
         for function in Self.slotFunctions {
             let line = "p:\(group)/\(EventDecoder.slotProbe) \(function) \(arguments)\n"
             if (try? Files.write(line, to: root + "/kprobe_events", append: true)) != nil,

@@ -1,0 +1,103 @@
+import TraceModel
+
+/// One self-contained HTML page about many recordings: tables only, no script.
+public struct FleetPage {
+    /// The answer to one fleet query.
+    public struct Table {
+        /// The query's name.
+        public var name: String
+        /// What it answers.
+        public var description: String
+        /// The statement.
+        public var sql: String
+        /// Column names.
+        public var columns: [String] = []
+        /// Rows.
+        public var rows: [[JSON]] = []
+
+        /// A table without rows yet.
+        public init(name: String, description: String, sql: String) {
+            (self.name, self.description, self.sql) = (name, description, sql)
+        }
+    }
+
+    /// The folder, as the user named it.
+    public var folder: String
+    /// The tables in order; `overview` has a row for each recording.
+    public var tables: [Table]
+    /// Labels as `key=value`, by recording.
+    public var labels: [String: [String]]
+    /// Where a recording's row leads, by recording: a relative or absolute address.
+    public var addresses: [String: String]
+
+    /// A page.
+    public init(folder: String, tables: [Table], labels: [String: [String]], addresses: [String: String]) {
+        (self.folder, self.tables, self.labels, self.addresses) = (folder, tables, labels, addresses)
+    }
+
+    /// Rows of a table that are shown.
+    private static let mostRows = 10_000
+
+    /// The page as text.
+    public func render() throws -> String {
+        let context: [String: Any] = [
+            "title": Sanitizer.line(folder),
+            "subtitle": "\(Units.count(Int64(addresses.count))) recordings",
+            "tables": tables.map(view),
+        ]
+        return try PageTemplate.render(PackageResources.fleet_mustache, context, scripts: [])
+    }
+
+    private func view(_ table: Table) -> [String: Any] {
+        let place = table.columns.firstIndex(of: "recording")
+        let isOverview = table.name == "overview"
+        let kinds = table.columns.map(Self.kind)
+        let rows = table.rows.prefix(Self.mostRows).map { row -> [String: Any] in
+            var cells = zip(kinds, row).enumerated().map { column, cell -> [String: Any] in
+                let (kind, value) = cell
+                var view: [String: Any] = ["class": kind.isNumber ? "n" : "t", "value": kind.format(value)]
+                // From lists of a few recordings one gets to the row of the overview, and from there to the recording.
+                if column == place, case .string(let id) = value, let address = addresses[id] {
+                    view["link"] = isOverview ? address : "#" + id
+                    view["value"] = String(id.prefix(12))
+                }
+                return view
+            }
+            var id = ""
+            if isOverview, let place, case .string(let text) = row[place] {
+                id = text
+                cells.append(["class": "t", "value": Sanitizer.line(labels[text, default: []].joined(separator: ", "))])
+            }
+            return ["id": id, "hasID": isOverview, "cells": cells]
+        }
+        let heads = zip(table.columns, kinds).map { ["title": Self.title($0), "class": $1.isNumber ? "n" : "t"] }
+        return [
+            "name": table.name, "caption": Self.title(table.name), "note": table.description, "sql": table.sql,
+            "columns": heads + (isOverview ? [["title": "labels", "class": "t"]] : []), "rows": rows,
+            "isEmpty": rows.isEmpty,
+            "more": table.rows.count > Self.mostRows
+                ? "The first \(Self.mostRows); `dirtyrec fleet --query` has all." : "",
+        ]
+    }
+
+    /// How the figures of a column are written; its name says what they are.
+    private static func kind(_ column: String) -> PageData.Kind {
+        if ["recording", "guest", "guest_kind", "kernel", "source", "figure", "key", "value"].contains(column) {
+            return column == "value" ? .decimal : .text
+        }
+        if column.hasSuffix("_ns") { return .nanoseconds }
+        if column.hasSuffix("share") || column.hasPrefix("duplicate_") { return .share }
+        if column == "region_gpa" { return .hex }
+        if column == "seconds" { return .seconds }
+        if column.hasSuffix("_bytes") { return .bytes }
+        if ["lambda", "worst_lambda", "low", "high", "min", "p50", "p90", "p95", "max"].contains(column)
+            || column.hasSuffix("_per_s")
+            || column.hasSuffix("_per_entry")
+        {
+            return .decimal
+        }
+        return .count
+    }
+
+    private static func title(_ name: String) -> String { name.replacing("_", with: " ") }
+}

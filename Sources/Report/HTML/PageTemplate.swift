@@ -1,0 +1,41 @@
+import Mustache
+
+/// What every page has: one file with its style, its scripts and a policy that allows nothing else.
+enum PageTemplate {
+    /// The page.
+    ///
+    /// - Parameters:
+    ///   - template: The Mustache template of the body.
+    ///   - scripts: In the order in which they run.
+    static func render(_ template: [UInt8], _ context: [String: Any], scripts: [String]) throws -> String {
+        let style = text(PackageResources.report_css)
+        let scripts = scripts.map(harmless)
+        var context = context
+        context["csp"] = policy(style: style, scripts: scripts)
+        context["style"] = style
+        context["scripts"] = scripts
+        let library = MustacheLibrary(templates: [
+            "page": try MustacheTemplate(string: text(template)),
+            "chart": try MustacheTemplate(string: text(PackageResources.chart_mustache)),
+            "figures": try MustacheTemplate(string: text(PackageResources.figures_mustache)),
+            "rows": try MustacheTemplate(string: text(PackageResources.rows_mustache)),
+        ])
+        return library.render(context, withTemplate: "page") ?? ""
+    }
+
+    /// A file of the program.
+    static func text(_ resource: [UInt8]) -> String { String(decoding: resource, as: UTF8.self) }
+
+    /// Only what is in the file: no request, no other script, no other style.
+    private static func policy(style: String, scripts: [String]) -> String {
+        func hash(_ text: String) -> String { "'sha256-\(Base64.encode(SHA256.digest(text.utf8)))'" }
+        let allowed = scripts.isEmpty ? "'none'" : scripts.map(hash).joined(separator: " ")
+        return "default-src 'none'; script-src \(allowed); "
+            + "style-src \(hash(style)); img-src data:; base-uri 'none'; form-action 'none'"
+    }
+
+    /// A script whose strings cannot end its element.
+    private static func harmless(_ script: String) -> String {
+        script.replacing("</script", with: "<\\/script").replacing("<!--", with: "<\\!--")
+    }
+}

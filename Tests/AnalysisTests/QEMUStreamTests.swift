@@ -1,0 +1,117 @@
+import Testing
+import TraceModel
+
+@testable import Analysis
+
+/// Migrations whose course can be worked out by hand. A page takes 4104 bytes; at 41,040,000 bytes a second 10,000 pages go
+/// in a second and 1,000 in a window of 100 ms.
+@Suite struct `QEMU's stream` {
+    private let bandwidth: Int64 = 41_040_000
+
+    private func run(
+        _ trace: some Trace, downtimeMs: Int64 = 300, link: Int64? = nil, zeroPages: Int64? = nil,
+        zeroPageNs: Int64 = 0,
+        extend: ConvergenceOptions.Extension = .none
+    ) throws -> QEMUStreamOutcome {
+        var options = ConvergenceOptions()
+        options.bandwidths = [bandwidth]
+        options.downtimesNs = [downtimeMs * 1_000_000]
+        options.extend = extend
+        options.maxRounds = 20
+        options.qemu = QEMUStreamOptions()
+        options.qemu?.link = link
+        options.qemu?.zeroPages = zeroPages
+        options.qemu?.zeroPageNs = zeroPageNs
+        return try #require(
+            try QEMUStreamReplay.run(
+                trace, Gathered(trace), memoryPages: trace.info.memoryBytes / 4096, options: options,
+                assuming: options.qemu ?? QEMUStreamOptions()
+            ).first)
+    }
+
+    /// Ticks of a second; each dirties these pages, evenly spread over the tick.
+    private func trace(_ ticks: Int, of pages: Range<GFN>, memory: Int64 = 50_000, tickMs: Int64 = 1000) -> MemoryTrace
+    {
+        Traces.plain(
+            Array(repeating: Array(pages), count: ticks), tickNs: tickMs * 1_000_000, memoryPages: memory)
+    }
+
+    @Test func `a guest that writes nothing costs its pages once`() throws {
+        let outcome = try run(trace(10, of: 0..<0))
+        #expect(outcome.verdict == .converges)
+        #expect(outcome.bytes == 50_000 * 4104)
+        // The log is read as soon as less than 300 ms are left, and the pause sends that.
+        #expect(outcome.syncs == 3)
+        let pause = try #require(outcome.downtimeNsActual)
+        #expect(pause > 0 && pause <= 300_000_000)
+        #expect(abs(outcome.totalNs - 5_000_000_000) < 20_000_000)
+    }
+
+    @Test func `zero pages cost nine bytes`() throws {
+        let outcome = try run(trace(10, of: 0..<0), zeroPages: 40_000)
+        #expect(abs(outcome.bytes - (10_000 * 4104 + 40_000 * 9)) < 10)
+        #expect(outcome.totalNs < 1_100_000_000)
+        // 10 µs each: 400 ms more, during which hardly a byte goes.
+        let slow = try run(trace(10, of: 0..<0), zeroPages: 40_000, zeroPageNs: 10_000)
+        #expect(slow.bytes == outcome.bytes)
+        #expect(abs(slow.totalNs - outcome.totalNs - 400_000_000) < 100_000_000)
+    }
+
+    @Test func `a hot set below the threshold is sent twice`() throws {
+        // Dirtied 2,000 pages in every tick; 300 ms carry 3,006 pages of 4096 bytes.
+        let outcome = try run(trace(20, of: 0..<2000))
+        #expect(outcome.verdict == .converges)
+        #expect(abs(outcome.bytes - 52_000 * 4104) < 100 * 4104)
+        #expect(outcome.dirtyPages.last.map { $0 >= 2000 && $0 <= 3006 } == true)
+    }
+
+    @Test func `a hot set above the threshold never ends`() throws {
+        // Dirtied 4,000 pages in every tick of 100 ms, and 1,000 pages go in that time.
+        let hot = trace(60, of: 0..<4000, tickMs: 100)
+        #expect(try run(hot).verdict == .traceTooShort)
+        let extended = try run(hot, extend: .loop)
+        #expect(extended.verdict == .doesNotConverge)
+        #expect(extended.dirtyPages.allSatisfy { $0 >= 4000 })
+        // With a limit of 500 ms they fit.
+        #expect(try run(hot, downtimeMs: 500, extend: .loop).verdict == .converges)
+    }
+
+    @Test func `a repeated recording leaves out its ends`() throws {
+        // Before logging began and after it ended nothing is recorded: that is no guest at rest.
+        var hot = trace(60, of: 0..<4000, tickMs: 100)
+        for place in [0, 59] { hot.batches[place].harvests = [] }
+        let outcome = try run(hot, extend: .loop)
+        #expect(outcome.verdict == .doesNotConverge)
+        #expect(outcome.dirtyPages.allSatisfy { $0 >= 4000 })
+    }
+
+    @Test func `the pause goes at the connection's speed`() throws {
+        let slow = try run(trace(20, of: 0..<2000))
+        let fast = try run(trace(20, of: 0..<2000), link: bandwidth * 10)
+        let (long, short) = (try #require(slow.downtimeNsActual), try #require(fast.downtimeNsActual))
+        #expect(abs(long - short * 10) < 1_000_000_000 / 20)
+    }
+
+    @Test func `exact times decide which pages are dirty`() throws {
+        // All writes of a tick come in its last 50 ms: a log that is read before sees the tick before only.
+        var late = trace(20, of: 0..<2000, memory: 2000)
+        for batch in late.batches.indices {
+            let end = late.batches[batch].iteration.endNs
+            late.batches[batch].exactTimes[0] = (0..<2000).map { end - 50_000_000 + $0 }
+        }
+        // The 200 ms that 2,000 pages take are over before anybody writes.
+        let outcome = try run(late, downtimeMs: 1)
+        #expect(outcome.verdict == .converges)
+        #expect(outcome.bytes == 2000 * 4104)
+    }
+
+    @Test func `random recordings end, with sums that can be`() throws {
+        for seed in UInt64(0)..<100 {
+            let trace = Traces.random(seed)
+            for extend in ConvergenceOptions.Extension.allCases {
+                let outcome = try run(trace, downtimeMs: Int64(seed % 5), extend: extend)
+                #expect(outcome.bytes >= 0 && outcome.totalNs >= 0 && outcome.syncs >= 1)
+            }
+        }
+    }
+}

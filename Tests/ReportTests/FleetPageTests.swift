@@ -1,0 +1,36 @@
+import Testing
+
+@testable import Report
+
+struct FleetPageTests {
+    private static let id = "0123456789abcdef0123456789abcdef"
+
+    private func page(guest: String = "zipf", label: String = "kernel=6.1") throws -> String {
+        var overview = FleetPage.Table(name: "overview", description: "All.", sql: "SELECT '</code>'")
+        overview.columns = ["recording", "guest", "entries", "duplicate_share"]
+        overview.rows = [[.string(Self.id), .string(guest), .integer(1_234_567), .number(0.25)]]
+        var outliers = FleetPage.Table(name: "outliers", description: "Far away.", sql: "SELECT 1")
+        outliers.columns = ["figure", "recording", "value"]
+        outliers.rows = [[.string("pages"), .string(Self.id), .number(9)]]
+        return try FleetPage(
+            folder: "/fleets/a", tables: [outliers, overview], labels: [Self.id: [label]],
+            addresses: [Self.id: "recording=\(Self.id)/report.html"]
+        ).render()
+    }
+
+    @Test func `outliers lead to the overview, and the overview to the recording`() throws {
+        let page = try page()
+        #expect(page.contains("<a href=\"#\(Self.id)\">0123456789ab</a>"))
+        #expect(page.contains("<tr id=\"\(Self.id)\">"))
+        #expect(page.contains("<a href=\"recording=\(Self.id)/report.html\">"))
+        #expect(page.contains("1,234,567") && page.contains("25.0 %") && page.contains("kernel=6.1"))
+    }
+
+    @Test func `what a guest calls itself is text`() throws {
+        let page = try page(guest: "</td><script>alert(1)</script>", label: "x=\"><img src=x onerror=alert(1)>\u{202e}")
+        #expect(!page.contains("<script") && !page.contains("<img") && !page.contains("\u{202e}"))
+        #expect(page.contains("&lt;script&gt;"))
+        #expect(page.components(separatedBy: "</code>").count - 1 == 2)
+        #expect(page.contains("default-src 'none'; script-src 'none'; style-src 'sha256-"))
+    }
+}
