@@ -11,24 +11,39 @@ import TraceModel
 @Suite(.serialized, .enabled(if: KVMHost.isUsable, KVMHost.reason))
 struct `Traps` {
     @Test func `an overrun ring is noticed, brought back into step, and goes on`() throws {
-        let recorded = try record(CodeGuest(CodeGuest.writeLoop, pages: 4096, kernelMode: true)) {
-            $0.ringEntries = 256
-            $0.iterations = 10
-            $0.intervalNs = 30_000_000
-            $0.verify = false
+        /// Ends the recording when it has seen enough, however long a busy machine takes for that.
+        final class Judge: BatchSink {
+            let recorder = Mutex<Recorder?>(nil)
+            private let seen = Mutex((kinds: Set<LossKind>(), after: 0))
+            func commit(_ batch: IterationBatch) {
+                let isEnough = seen.withLock { seen in
+                    let isOut = !seen.kinds.isDisjoint(with: [.overrun, .desynchronised])
+                    if batch.entryCount > 0, isOut || !KVMHost.isPVM { seen.after += 1 }
+                    seen.kinds.formUnion(batch.losses.map(\.kind))
+                    return seen.after == 5
+                }
+                if isEnough { recorder.withLock { $0?.stop() } }
+            }
         }
-        let kinds = Set(recorded.outcome.losses.map(\.kind))
-        #expect(recorded.outcome.reason == .iterations)
+        let judge = Judge()
+        var plan = RecordPlan()
+        plan.ringEntries = 256
+        plan.intervalNs = 30_000_000
+        plan.iterations = 5000
+        let guest = try CodeGuest(CodeGuest.writeLoop, pages: 4096, kernelMode: true)
+        let recorder = try Recorder(plan: plan, guest: guest)
+        judge.recorder.withLock { $0 = recorder }
+        let outcome = try recorder.run { _, _ in judge }
+        judge.recorder.withLock { $0 = nil }
+        let kinds = Set(outcome.losses.map(\.kind))
+        #expect(outcome.reason == .signal, "it must go on, after the overrun too")
         if KVMHost.isPVM {
             // Kernel code is emulated in batches that do not look at the ring: it wraps.
             #expect(kinds.contains(.overrun) || kinds.contains(.desynchronised))
-            #expect(
-                recorded.batches.dropLast().suffix(3).allSatisfy { $0.entryCount > 0 },
-                "it must go on after the overrun")
         } else {
             // Mainline stops the guest in time.
             #expect(kinds == [])
-            #expect(recorded.outcome.ringFull > 0)
+            #expect(outcome.ringFull > 0)
         }
     }
 
@@ -142,7 +157,7 @@ struct `Traps` {
     @Test func `a full ring is served at once and its stand-still is measured`() throws {
         let recorded = try record("sequential:size=16MiB,ops=20000") {
             $0.ringEntries = 256
-            $0.intervalNs = 5_000_000_000
+            $0.intervalNs = 60_000_000_000
             $0.iterations = nil
         }
         #expect(recorded.outcome.reason == .guestExit)
@@ -150,8 +165,8 @@ struct `Traps` {
         let full = recorded.batches.flatMap(\.harvests).map(\.harvest).filter { $0.cause == .ringFull }
         #expect(full.count > 50)
         #expect(full.allSatisfy { $0.stallNs > 0 && $0.provisionalCount == 1 })
-        // Not at the next tick, which is 5 s away.
-        #expect(full.allSatisfy { $0.stallNs < 1_000_000_000 })
+        // Not at the next tick, which is a minute away.
+        #expect(full.allSatisfy { $0.stallNs < 30_000_000_000 })
     }
 
     @Test(arguments: [1, 2])
