@@ -20,7 +20,7 @@ test-more: build
 test-fleet: build
 	@scripts/test-fleet
 
-# QEMU guests, attached, predicted and really migrated in the rig: a quarter of an hour (docs/validation.md).
+# QEMU guests, attached, predicted and really migrated in the rig: 25 minutes (docs/validation.md).
 validate-migration: build
 	@scripts/validate-migration
 

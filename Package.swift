@@ -70,6 +70,9 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
 
+        // Not shipped: the same random numbers in every run, for tests and benchmarks.
+        .target(name: "Seeded", path: "Tests/Seeded"),
+
         // Not shipped: measures the analysis on generated recordings (docs/performance.md).
         .executableTarget(
             name: "analysis-bench", dependencies: ["Report", "Analysis", "TraceModel"],
@@ -77,13 +80,14 @@ let package = Package(
         // Yardsticks in C, and what measures the store against them.
         .target(name: "CStoreBench", path: "Benchmarks/CStoreBench", linkerSettings: [.linkedLibrary("sqlite3")]),
         .executableTarget(
-            name: "dirtyrec-bench", dependencies: ["CStoreBench", "TraceStore", "TraceModel"],
+            name: "dirtyrec-bench", dependencies: ["CStoreBench", "TraceStore", "TraceModel", "Seeded"],
             path: "Benchmarks/StoreBench"),
         // Asks everything of damaged and hostile recordings (scripts/fuzz).
         .executableTarget(
             name: "dirtyrec-fuzz",
             dependencies: [
-                "TraceStore", "Analysis", "Report", "TraceModel", .product(name: "GRDB", package: "GRDB.swift"),
+                "TraceStore", "Analysis", "Report", "TraceModel", "Seeded",
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             path: "Benchmarks/fuzz"),
 
@@ -93,16 +97,16 @@ let package = Package(
         // Not shipped: measures the named queries on a generated recording (docs/cookbook.md).
         .executableTarget(name: "sql-bench", dependencies: ["TraceStore", "TraceModel"], path: "Benchmarks/sql-bench"),
 
-        .testTarget(name: "TraceModelTests", dependencies: ["TraceModel"]),
-        .testTarget(name: "TraceStoreTests", dependencies: ["TraceStore", "TraceModel"]),
-        .testTarget(name: "SQLTests", dependencies: ["TraceStore", "Analysis", "TraceModel", "Schemas"]),
+        .testTarget(name: "TraceModelTests", dependencies: ["TraceModel", "Seeded"]),
+        .testTarget(name: "TraceStoreTests", dependencies: ["TraceStore", "TraceModel", "Seeded"]),
+        .testTarget(name: "SQLTests", dependencies: ["TraceStore", "Analysis", "TraceModel", "Schemas", "Seeded"]),
         .testTarget(name: "NotebookTests", dependencies: ["Notebook", "TraceStore", "TraceModel"]),
-        .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "TraceModel"]),
+        .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "TraceModel", "Seeded"]),
         .testTarget(name: "ReportTests", dependencies: ["Report", "Analysis", "TraceModel", "TraceStore", "Schemas"]),
         .testTarget(name: "GuestsTests", dependencies: ["Guests"]),
         .testTarget(name: "KVMTests", dependencies: ["KVM", "Guests"]),
         .testTarget(name: "RecorderTests", dependencies: ["Recorder", "Analysis", "TraceModel", "Guests", "KVM"]),
-        .testTarget(name: "TracingTests", dependencies: ["Tracing", "TraceModel"]),
+        .testTarget(name: "TracingTests", dependencies: ["Tracing", "TraceModel", "Seeded"]),
         .testTarget(name: "CLITests", dependencies: ["TraceModel", "TraceStore"]),
     ]
 )

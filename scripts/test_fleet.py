@@ -150,8 +150,21 @@ def test_export(folder, good):
     (place / "leftover").touch()
     run("export", "--parquet", fleet, "--force", good[0])
     check(place.stat().st_ino != inode and not (place / "leftover").exists(), "a recording is replaced as a whole")
+    # A page is made when it is asked for, and does no harm when it is not.
+    check("Exported 1 recordings" in run("export", "--parquet", fleet, "--pages", good[0]).stdout, "a page is added")
+    check("Exported 0 recordings" in run("export", "--parquet", fleet, good[0]).stdout, "a page too many serves")
+    check((place / "report.html").exists(), "the page stays")
     os.utime(good[0])
     check("Exported 1 recordings" in run("export", "--parquet", fleet, good[0]).stdout, "a changed file is exported again")
+    # A link to a recording without plain rows: what is expanded is a copy of the file, not of the link.
+    linked = folder / "linked"
+    linked.mkdir()
+    source = next(path for path in good if path.name == "norows.db")
+    (linked / "link.db").symlink_to(source)
+    content = source.read_bytes()
+    shutil.rmtree(partition(fleet, source))
+    run("export", "--parquet", fleet, linked / "link.db")
+    check(source.read_bytes() == content, "what a link leads to is not changed")
     # Killed in the middle: the next run completes it, and nothing is half there.
     shutil.rmtree(fleet)
     process = subprocess.Popen([TOOL, "export", "--parquet", fleet, "--jobs", "1", *good], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -259,6 +272,24 @@ def measure(label, body):
     result = body()
     print(f"  {label}: {time.monotonic() - begin:.1f} s", flush=True)
     return result
+
+
+def test_memory(folder):
+    """The largest of an export's processes, for a recording and for one four times as long."""
+    peaks = []
+    for number, seconds in enumerate((4, 16)):
+        path = synth(folder / f"memory{number}.db", "random:size=256MiB,rate=250k/s", "--vcpus", 2, "--duration", f"{seconds}s")
+        process = subprocess.Popen([TOOL, "export", "--parquet", folder / f"memory{number}", path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        check(process.returncode == 0, f"{path.name} is exported")
+        with sqlite3.connect(path) as db:
+            entries = db.execute("SELECT sum(entries) FROM iteration_summary").fetchone()[0]
+        peaks.append(used.ru_maxrss)
+        print(f"  export of {entries:,} entries: largest process {used.ru_maxrss // 1024} MB", flush=True)
+        shutil.rmtree(folder / f"memory{number}")
+        path.unlink()
+    check(peaks[1] < 1.5 * peaks[0] and peaks[1] < 1 << 20, f"the memory of an export is bounded: {peaks} KB")
 
 
 def test_throughput(folder, paths):
@@ -397,6 +428,7 @@ def main():
             test_spark(folder, fleet)
             with_rows = [path for path in paths if path.name.startswith("large") and int(path.stem[5:]) % 10 != 3]
             test_throughput(folder, with_rows[:10])
+            test_memory(folder)
     finally:
         if not kept:
             shutil.rmtree(folder)

@@ -1,3 +1,4 @@
+import Seeded
 import TraceModel
 import TraceStore
 
@@ -23,7 +24,7 @@ enum Limits: String, CaseIterable {
                 (0..<256).map { (vcpu: $0, gfns: pages) }
             }
         case .memory:
-            var random = Seeded(state: 1)
+            var random = Seeded(1)
             try Self.write(path, vcpus: 2, pages: 1 << 28, iterations: 100) { _ in
                 (0..<2).map { vcpu in (vcpu, (0..<50_000).map { _ in random.next() >> 36 }) }
             }

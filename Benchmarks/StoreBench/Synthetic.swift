@@ -1,3 +1,4 @@
+import Seeded
 import TraceModel
 import TraceStore
 
@@ -17,7 +18,7 @@ enum Synthetic {
         info.ringEntries = ringSize
         let slots = [MemorySlot(slot: 0, baseGFN: 0, pages: 1 << 20, logged: true, name: "data")]
         let writer = try RecordingWriter(path: path, info: info, slots: slots, options: .init(replace: true))
-        var random = Seeded(state: 1)
+        var random = Seeded(1)
         var left = entries
         var id: Int64 = 0
         let length: Int64 = 100_000_000

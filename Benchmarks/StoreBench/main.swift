@@ -7,19 +7,9 @@
 
 import CStoreBench
 import Foundation
+import Seeded
 import TraceModel
 import TraceStore
-
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
 
 struct Failure: Error { let code: Int32 }
 
@@ -57,7 +47,7 @@ try FileManager.default.createDirectory(atPath: folder, withIntermediateDirector
 defer { try? FileManager.default.removeItem(atPath: folder) }
 
 let ringSize = 4096
-var random = Seeded(state: 1)
+var random = Seeded(1)
 let uniform = (0..<entries).map { _ in GFN.random(in: 0..<1 << 20, using: &random) }
 let sequential = (0..<entries).map { GFN($0 % (1 << 20)) }
 var table: [String] = []

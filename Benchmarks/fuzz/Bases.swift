@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import Seeded
 import TraceModel
 import TraceStore
 
@@ -39,7 +40,7 @@ enum Bases {
 
     /// Iterations with everything that a batch can hold.
     static func batch(_ id: Int64, entries: Int = 60, exactTimes: Bool = false) -> IterationBatch {
-        var random = Seeded(state: UInt64(id))
+        var random = Seeded(UInt64(id))
         let start = 1000 + (id - 1) * 1_000_000
         var iteration = Iteration(id: id, startNs: start, endNs: start + 1_000_000)
         (iteration.scanNs, iteration.resetNs, iteration.pauseNs, iteration.guestProgress) = (10, 5, 50, id * 100)

@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import Seeded
 
 /// Damages a copy of a recording at random.
 enum Damage {

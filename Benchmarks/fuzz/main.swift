@@ -5,6 +5,7 @@
 // FOLDER/sample-*.db for the command line.
 
 import Foundation
+import Seeded
 
 let arguments = CommandLine.arguments
 guard arguments.count == 5, let count = Int(arguments[1]), let seed = UInt64(arguments[2]),
@@ -24,7 +25,7 @@ for (name, make) in Hostile.files {
     try interrogation.ask(name)
 }
 
-var random = Seeded(state: seed)
+var random = Seeded(seed)
 let bases = try Bases.make(folder)
 for number in 0..<count {
     try Files.remove(path)

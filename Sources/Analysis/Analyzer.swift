@@ -15,6 +15,7 @@ public enum Analyzer {
         let windows = gathered.windows
         let convergence = try Convergence.report(trace, gathered, options.convergence)
         let pageSize = trace.info.pageSize
+        let foreign = try ForeignComparison.all(trace)
         return TraceAnalysis(
             info: trace.info,
             counts: Counts(
@@ -22,7 +23,8 @@ public enum Analyzer {
                 vcpus: Int64(Set(gathered.rings.compactMap(\.vcpu)).count), iterations: Int64(collector.ticks),
                 harvests: collector.harvests, durationNs: gathered.durationNs),
             duplicates: collector.total,
-            rate: gathered.rate(pageSize: pageSize), foreignRates: try ForeignComparison.all(trace),
+            rate: gathered.rate(pageSize: pageSize), foreignRates: foreign.compared,
+            foreignRatesLeftOut: foreign.leftOut,
             timeline: collector.timeline.buckets,
             workingSet: WorkingSetWindow.ladder(windows)
                 + options.tausNs.compactMap { WorkingSetWindow.asked($0, windows) },

@@ -26,20 +26,28 @@ public struct ForeignComparison: Sendable, Equatable {
         return ours >= theirs * (1 - tolerance) && ours <= (theirs + cut) * (1 + tolerance)
     }
 
-    /// Compares the first rates of a recording; most hold none, and are not read again.
+    /// Compares the first rates of a recording; most recordings hold none, and are not read again.
     ///
+    /// - Returns: the comparisons, and how many rates more the recording has.
     /// - Throws: whatever reading the recording throws.
-    static func all(_ trace: some Trace) throws -> [ForeignComparison] {
-        let rates = try trace.foreignRates.prefix(mostRates)
-        guard !rates.isEmpty else { return [] }
-        var counter = WindowCounter(rates: Array(rates))
-        try trace.replay(into: &counter)
-        return zip(rates, zip(counter.entries, counter.pages)).map {
-            ForeignComparison(rate: $0, entries: $1.0, pages: $1.1.count)
+    static func all(_ trace: some Trace) throws -> (compared: [ForeignComparison], leftOut: Int) {
+        let rates = try trace.foreignRates
+        var compared: [ForeignComparison] = []
+        while compared.count < min(rates.count, mostRates) {
+            let some = Array(rates[compared.count..<min(compared.count + ratesAtOnce, rates.count)])
+            var counter = WindowCounter(rates: some)
+            try trace.replay(into: &counter)
+            compared += zip(some, zip(counter.entries, counter.pages)).map {
+                ForeignComparison(rate: $0, entries: $1.0, pages: $1.1.count)
+            }
         }
+        return (compared, rates.count - compared.count)
     }
 
-    private static let mostRates = 64
+    /// A guest of 256 vCPUs has 257 rates for each measurement.
+    static let mostRates = 512
+    /// Each costs a bit a page, so that a few are counted in one pass.
+    private static let ratesAtOnce = 64
 }
 
 /// A set of page numbers.

@@ -10,8 +10,10 @@ public struct TraceAnalysis: Sendable, Equatable {
     public var duplicates: DuplicateCounts
     /// Dirty rate, two ways (D3).
     public var rate: DirtyRate
-    /// Rates that other tools measured meanwhile, beside ours (D3); at most 64.
+    /// Rates that other tools measured meanwhile, beside ours (D3); at most 512.
     public var foreignRates: [ForeignComparison]
+    /// Rates of other tools that are not in ``foreignRates``.
+    public var foreignRatesLeftOut: Int
     /// The course of the recording, at most 1,024 stretches.
     public var timeline: [TimelineBucket]
     /// Writable working set (W1): windows on ticks, then those asked in time.

@@ -45,6 +45,7 @@ public enum JSONReport {
                         ])
                     })
             ),
+            ("foreign_rates_left_out", .integer(Int64(analysis.foreignRatesLeftOut))),
             ("duplicates", duplicates(analysis.duplicates)),
             ("working_set", .array(analysis.workingSet.map(workingSet))),
             ("working_set_course", .array(analysis.workingSetCourse.flatMap(workingSetCourse))),

@@ -34,7 +34,8 @@ public enum TextConvergence {
                 "Entries were lost (\(Units.count(report.losses)) losses): a real migration may have more to send than this."
             )
         }
-        section.note("First round: \(Units.count(report.memoryPages)) pages, \(basis(report.memoryBasis)).")
+        section.note(
+            "First round: \(Units.counted(report.memoryPages, "page", "pages")), \(basis(report.memoryBasis)).")
         for reason in Set(report.grid.compactMap(\.outcome.reason)).sorted() {
             section.note("Does not converge: \(reason).")
         }
@@ -190,7 +191,7 @@ public enum TextConvergence {
         guard let blocking = report.blocking else { return section }
         section.note(
             "At \(Units.bandwidth(Double(blocking.bandwidth))) and \(Units.duration(blocking.downtimeNs)), "
-                + "\(Units.count(blocking.pages)) pages were dirtied in every one of the last \(blocking.windows) rounds."
+                + "\(Units.counted(blocking.pages, "page was", "pages were")) dirtied in every one of the last \(blocking.windows) rounds."
         )
         if !blocking.ranges.isEmpty {
             section.field(
@@ -200,7 +201,7 @@ public enum TextConvergence {
             section.field(
                 "vCPUs",
                 blocking.culprits.prefix(4).map { culprit in
-                    "\(culprit.vcpu.map { "\($0)" } ?? "unknown"): \(Units.count(culprit.pages)) pages"
+                    "\(culprit.vcpu.map { "\($0)" } ?? "unknown"): \(Units.counted(culprit.pages, "page", "pages"))"
                 }.joined(separator: ", ") + (blocking.culprits.count > 4 ? ", …" : ""))
         }
         return section

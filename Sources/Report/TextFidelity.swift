@@ -30,8 +30,8 @@ enum TextFidelity {
         for oracle in fidelity.oracles {
             section.field(
                 "oracle",
-                "\(Sanitizer.line(oracle.oracle)), \(Units.count(oracle.iterations)) iterations: "
-                    + "\(Units.count(oracle.expected)) pages expected, \(Units.count(oracle.missing)) missing, "
+                "\(Sanitizer.line(oracle.oracle)), \(Units.counted(oracle.iterations, "iteration", "iterations")): "
+                    + "\(Units.counted(oracle.expected, "page", "pages")) expected, \(Units.count(oracle.missing)) missing, "
                     + "\(Units.count(oracle.unexplained)) unexplained, \(Units.count(oracle.silent)) silent")
         }
         if fidelity.oracles.isEmpty { section.field("oracle", "none: nothing checked these entries") }
@@ -63,7 +63,7 @@ enum TextFidelity {
             )
         }
         let missing = fidelity.oracles.reduce(Int64(0)) { $0 &+ $1.missing }
-        if missing > 0 { reasons.append("an oracle misses \(Units.count(missing)) pages") }
+        if missing > 0 { reasons.append("an oracle misses \(Units.counted(missing, "page", "pages"))") }
         return "no: " + reasons.joined(separator: "; ")
     }
 

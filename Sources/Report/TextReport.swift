@@ -88,6 +88,11 @@ public enum TextReport {
         section.note(
             "QEMU's ring mode counts entries, and cuts off to whole MiB/s. Unique pages: each counted once in the window."
         )
+        if analysis.foreignRatesLeftOut > 0 {
+            section.note(
+                "The first \(analysis.foreignRates.count) are compared; "
+                    + "\(Units.count(Int64(analysis.foreignRatesLeftOut))) more are in the table foreign_rate.")
+        }
         return section
     }
 
@@ -163,8 +168,8 @@ public enum TextReport {
         section.table(table)
         if let pair = analysis.sharing.pairs.first {
             section.note(
-                "Page sharing: \(Units.count(analysis.sharing.pages)) pages were dirtied by several vCPUs in one iteration, most often by "
-                    + "\(pair.first) and \(pair.second) (\(Units.count(pair.pages)) times).")
+                "Page sharing: \(Units.counted(analysis.sharing.pages, "page was", "pages were")) dirtied by several vCPUs in one iteration, most often by "
+                    + "\(pair.first) and \(pair.second) (\(Units.counted(pair.pages, "time", "times"))).")
             section.note("Which bytes were written is unseen: this is no evidence of false sharing.")
         }
         return section
@@ -185,7 +190,7 @@ public enum TextReport {
         section.field("ticks", redirty.intervals == 0 ? "no page was dirtied twice" : parts.joined(separator: "   "))
         section.field(
             "never again",
-            "\(Units.count(redirty.neverRedirtied)) of \(Units.count(redirty.pages)) pages (\(Units.percent(redirty.neverShare)))"
+            "\(Units.count(redirty.neverRedirtied)) of \(Units.counted(redirty.pages, "page", "pages")) (\(Units.percent(redirty.neverShare)))"
         )
         return section
     }
@@ -228,7 +233,7 @@ public enum TextReport {
             section.field(
                 "quietest",
                 "\(Units.duration(quiet.startNs - first.startNs)) to \(Units.duration(quiet.endNs - first.startNs)): "
-                    + "\(Units.count(quiet.pages)) pages (median of such windows \(Units.count(phases.quietMedianPages)))"
+                    + "\(Units.counted(quiet.pages, "page", "pages")) (median of such windows \(Units.count(phases.quietMedianPages)))"
             )
         }
         return section
@@ -272,8 +277,8 @@ public enum TextReport {
         section.table(table)
         for list in analysis.hotLists where list.pages > 0 {
             section.note(
-                "\(Units.count(list.pages)) pages are dirty in ≥ \(Units.percent(list.tickShare)) of iterations; sent once at the "
-                    + "end instead of every tick they save \(Units.size(list.bytesSaved)).")
+                "\(Units.counted(list.pages, "page is", "pages are")) dirty in ≥ \(Units.percent(list.tickShare)) of "
+                    + "iterations; sending only at the end instead of every tick saves \(Units.size(list.bytesSaved)).")
         }
         return section
     }

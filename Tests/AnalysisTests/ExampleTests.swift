@@ -1,3 +1,4 @@
+import Seeded
 import Testing
 import TraceModel
 
@@ -74,7 +75,7 @@ import TraceModel
     }
 
     @Test func `a guest that dirties at random has no phases`() throws {
-        var random = SplitMix(state: 7)
+        var random = Seeded(7)
         let ticks = (0..<90).map { _ in (0..<20).map { _ in GFN.random(in: 0..<60, using: &random) } }
         #expect(try Analyzer.analyze(Traces.plain(ticks)).phases.phases.count == Int(1))
     }

@@ -1,3 +1,4 @@
+import Seeded
 import Testing
 import TraceModel
 
@@ -115,7 +116,7 @@ import TraceModel
 
     @Test func `rings of other sizes leave the guest once a soft limit`() throws {
         for seed in 0..<50 as Range<UInt64> {
-            var random = SplitMix(state: seed)
+            var random = Seeded(seed)
             var trace = MemoryTrace()
             var expected: [Int: Int64] = [:]
             for tick in 1...3 as ClosedRange<Int64> {

@@ -114,4 +114,14 @@ import TraceModel
             }
         }
     }
+
+    @Test func `absurd figures end the replay, and overflow nothing`() throws {
+        // A page that takes centuries, a connection that carries a byte a second, pages of zeros that take for ever.
+        for extend in ConvergenceOptions.Extension.allCases {
+            let slow = try run(trace(10, of: 0..<2000), link: 1, extend: extend)
+            #expect(slow.verdict != .converges && slow.totalNs > 0)
+            let zeros = try run(trace(10, of: 0..<2000), zeroPages: 40_000, zeroPageNs: .max, extend: extend)
+            #expect(zeros.verdict != .converges && zeros.totalNs > 0)
+        }
+    }
 }

@@ -1,21 +1,10 @@
+import Seeded
 import TraceModel
-
-/// A small generator with a seed, so that a failing trace can be made again.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
 
 enum Traces {
     /// Up to 12 ticks of up to 3 vCPUs, the VMM's log and a bitmap, with repeats, provisional entries and gaps.
     static func random(_ seed: UInt64) -> MemoryTrace {
-        var random = SplitMix(state: seed)
+        var random = Seeded(seed)
         let ticks = Int64.random(in: 0...12, using: &random)
         let pages = UInt64.random(in: 1...20, using: &random)
         var trace = MemoryTrace()

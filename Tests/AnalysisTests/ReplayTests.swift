@@ -1,3 +1,4 @@
+import Seeded
 import Testing
 import TraceModel
 
@@ -37,7 +38,7 @@ import TraceModel
     @Test func `the truth lies within every bracket`() throws {
         var verdicts: [ConvergenceVerdict: Int] = [:]
         for seed in UInt64(0)..<600 {
-            var random = SplitMix(state: seed)
+            var random = Seeded(seed)
             let pages = Int.random(in: 1...12, using: &random)
             let hot = Int.random(in: 1...pages, using: &random)
             let ticks = (0..<Int.random(in: 1...30, using: &random)).map { _ in
@@ -207,7 +208,7 @@ import TraceModel
 
     @Test func `a looped recording repeats, its seam included`() throws {
         for seed in UInt64(0)..<100 {
-            var random = SplitMix(state: seed)
+            var random = Seeded(seed)
             let ticks = (0..<Int.random(in: 1...8, using: &random)).map { _ in
                 (0..<Int.random(in: 0...4, using: &random)).map { _ in GFN.random(in: 0..<8, using: &random) }
             }

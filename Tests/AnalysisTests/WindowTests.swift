@@ -1,3 +1,4 @@
+import Seeded
 import Testing
 import TraceModel
 
@@ -25,7 +26,7 @@ import TraceModel
 
     @Test func `merged boundaries stay exact`() throws {
         for seed in Self.seeds {
-            var random = SplitMix(state: seed)
+            var random = Seeded(seed)
             let ticks = (0..<Int.random(in: 1...40, using: &random)).map { _ in
                 Set((0..<Int.random(in: 0...6, using: &random)).map { _ in Int.random(in: 0..<12, using: &random) })
             }

@@ -360,5 +360,37 @@ class DiffTest(PageTest):
         self.check_quiet()
 
 
+class FleetTest(PageTest):
+    """The page of `dirtyrec fleet --html`: tables without any script."""
+
+    def test_is_whole_in_light_dark_and_on_a_phone(self):
+        for name, options in (
+            ("light", {"color_scheme": "light"}),
+            ("dark", {"color_scheme": "dark"}),
+            ("phone", {"width": 400, "height": 850, "has_touch": True}),
+        ):
+            with self.subTest(name):
+                page = self.open("fleet", java_script_enabled=False, **options)
+                self.assertEqual(page.locator("#overview tbody tr").count(), 40)
+                self.assertEqual(page.evaluate("document.documentElement.scrollWidth"), options.get("width", 1280))
+                page.screenshot(path=FOLDER / f"fleet-{name}.png", full_page=True)
+                self.check_quiet()
+
+    def test_an_outlier_leads_to_its_row_and_the_row_to_its_report(self):
+        page = self.open("fleet", java_script_enabled=False)
+        page.locator("#outliers tbody a").click()
+        id = page.url.split("#")[1]
+        row = page.locator(f"[id='{id}']")
+        self.assertTrue(row.evaluate("row => { const box = row.getBoundingClientRect(); return box.top >= 0 && box.bottom <= innerHeight; }"))
+        self.assertEqual(row.locator("a").get_attribute("href"), f"recording={id}/report.html")
+        self.check_quiet()
+
+    def test_hostile_names_are_text(self):
+        page = self.open("fleet", java_script_enabled=False)
+        self.assertEqual(page.locator("main img, main script, main b").count(), 0)
+        self.assertIn("<", page.locator("#overview tbody tr:nth-child(4) td:nth-child(2)").inner_text())
+        self.check_quiet()
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=1)

@@ -58,4 +58,22 @@ import TraceModel
         #expect(try Set([id(1), id(2), id(1, ["a": "b"])]).count == 3)
         #expect(try id(1).count == 32)
     }
+
+    @Test(
+        arguments: [
+            // 2^20 operations a second for 2^20 seconds, in iterations of at most 2^27.
+            (1 << 20, 1 << 20, 1 << 7, 1, nil), (1 << 20, 1 << 20 + 1, 1 << 7, 1, "more than 2^40"),
+            (1 << 20, 1 << 19, 1 << 7, 2, "at most 2^27"), (1 << 20, 1 << 20, 1 << 6, 2, "more than 2^40"),
+            (1 << 20, 1 << 10, 1 << 7 + 1, 1, "at most 2^27"),
+        ] as [(Int, Int64, Int64, Int, String?)])
+    func `has at most so many operations`(rate: Int, seconds: Int64, interval: Int64, vcpus: Int, refusal: String?) {
+        var message: String?
+        do {
+            _ = try SyntheticRecording(
+                workload: Workload(parsing: "sequential:size=32KiB,rate=\(rate)/s"), vcpus: vcpus, labels: [:],
+                durationNs: seconds * 1_000_000_000, intervalNs: interval * 1_000_000_000)
+        } catch { message = "\(error)" }
+        #expect((message == nil) == (refusal == nil), "\(message ?? "")")
+        #expect(refusal.map { message?.contains($0) == true } ?? true, "\(message ?? "")")
+    }
 }

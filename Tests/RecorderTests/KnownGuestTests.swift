@@ -147,7 +147,7 @@ struct `Known guests` {
         let report = try Convergence.grid(trace, options: options)
         let cell = try #require(report.grid.first)
         #expect(cell.outcome.verdict == .doesNotConverge, "\(cell.outcome)")
-        #expect(cell.outcome.reason?.contains("dirties at least 1040 pages") == true)
+        #expect(cell.outcome.reason?.contains("dirties at least 1,040 pages") == true)
         let blocking = try #require(report.blocking)
         // vCPU 0 writes 16 other pages in every iteration: it is not in the way.
         #expect(blocking.culprits == [Blocking.Culprit(vcpu: 1, pages: 1024)])

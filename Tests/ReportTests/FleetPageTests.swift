@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Report
@@ -32,5 +33,32 @@ struct FleetPageTests {
         #expect(page.contains("&lt;script&gt;"))
         #expect(page.components(separatedBy: "</code>").count - 1 == 2)
         #expect(page.contains("default-src 'none'; script-src 'none'; style-src 'sha256-"))
+    }
+
+    @Test(
+        .enabled(
+            if: ProcessInfo.processInfo.environment["DIRTYREC_PAGES"] != nil, "scripts/test-browser asks for pages"))
+    func `a page of many recordings for the browser tests`() throws {
+        let folder = try #require(ProcessInfo.processInfo.environment["DIRTYREC_PAGES"])
+        let ids = (0..<40).map { String(repeating: "0", count: 30) + String($0 + 16, radix: 16) }
+        var overview = FleetPage.Table(name: "overview", description: "Every recording.", sql: "SELECT 1")
+        overview.columns = [
+            "recording", "guest", "guest_kind", "kernel", "source", "vcpus", "memory_bytes", "seconds", "entries",
+            "pages", "unique_pages_per_s", "duplicate_share",
+        ]
+        overview.rows = ids.enumerated().map { number, id in
+            [
+                .string(id), .string(number == 3 ? PageSample.hostile : "zipf:size=64MiB,rate=40k/s,region=shared"),
+                .string("synthetic"), .string("6.12.90"), .string("dirty-ring"), .integer(4), .integer(128 << 20),
+                .number(10), .integer(Int64(number) * 123_457), .integer(4096), .number(1234.5), .number(0.25),
+            ]
+        }
+        var outliers = FleetPage.Table(name: "outliers", description: "Far from the others.", sql: "SELECT 2")
+        outliers.columns = ["figure", "recording", "value"]
+        outliers.rows = [[.string("entries"), .string(ids[39]), .number(4_814_823)]]
+        let labels = Dictionary(uniqueKeysWithValues: ids.map { ($0, ["kernel=6.12", "team=migration"]) })
+        let addresses = Dictionary(uniqueKeysWithValues: ids.map { ($0, "recording=\($0)/report.html") })
+        try FleetPage(folder: "fleet", tables: [outliers, overview], labels: labels, addresses: addresses).render()
+            .write(toFile: "\(folder)/fleet.html", atomically: true, encoding: .utf8)
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Seeded
 import TraceModel
 
 @testable import TraceStore
@@ -11,15 +12,6 @@ final class Folder {
         try? FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
     deinit { try? FileManager.default.removeItem(atPath: path) }
-}
-
-/// A small generator of random numbers, the same on every run.
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return (state >> 32) | (state << 32)
-    }
 }
 
 /// Recordings made up for tests.
@@ -36,7 +28,7 @@ enum Recordings {
     /// A recording with everything that entries can be: several rings, full rings, provisional entries, the VMM's log,
     /// ascending, descending and random order, iterations without entries.
     static func random(seed: UInt64, iterations: Int? = nil) -> MemoryTrace {
-        var random = Seeded(state: seed)
+        var random = Seeded(seed)
         let vcpus = Int.random(in: 1...4, using: &random)
         var info = RecordingInfo()
         info.id = "0123456789abcdef0123456789abcdef"

@@ -1,3 +1,4 @@
+import Seeded
 import Testing
 import TraceModel
 
@@ -22,7 +23,7 @@ import TraceModel
     }
 
     @Test(arguments: 0..<100) func `agrees with the definition`(seed: UInt64) {
-        var random = Seeded(state: seed)
+        var random = Seeded(seed)
         var classifier = DuplicateClassifier()
         var total = DuplicateCounts()
         for iteration in 1...4 {

@@ -1,9 +1,10 @@
+import Seeded
 import Testing
 import TraceModel
 
 @Suite struct PageIndexTests {
     @Test(arguments: 0..<10) func `numbers pages as a dictionary would`(seed: UInt64) {
-        var random = Seeded(state: seed)
+        var random = Seeded(seed)
         var index = PageIndex()
         var expected: [GFN: Int] = [:]
         let bits = UInt64([4, 8, 16, 30, 51][Int(seed) % 5])

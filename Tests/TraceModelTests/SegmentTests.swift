@@ -1,17 +1,6 @@
+import Seeded
 import Testing
 import TraceModel
-
-/// A small generator of random numbers, the same on every run.
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
 
 @Suite struct SegmentTests {
     private func decode(_ segment: [UInt8], count: Int, sinceNs: Int64 = 0) throws -> (gfns: [GFN], times: [Int64]) {
@@ -42,7 +31,7 @@ struct Seeded: RandomNumberGenerator {
     }
 
     @Test(arguments: 0..<50) func `random entries come back`(seed: UInt64) throws {
-        var random = Seeded(state: seed)
+        var random = Seeded(seed)
         let count = Int.random(in: 0..<3000, using: &random)
         let bits = UInt64.random(in: 1...51, using: &random)
         let gfns = (0..<count).map { _ in GFN.random(in: 0..<1 << bits, using: &random) }
@@ -52,7 +41,7 @@ struct Seeded: RandomNumberGenerator {
     }
 
     @Test func `sizes are as promised`() {
-        var random = Seeded(state: 1)
+        var random = Seeded(1)
         var uniform: [UInt8] = []
         Segment.encode((0..<100_000).map { _ in GFN.random(in: 0..<1 << 20, using: &random) }, into: &uniform)
         #expect(uniform.count <= 320_000)
@@ -85,7 +74,7 @@ struct Seeded: RandomNumberGenerator {
     }
 
     @Test func `random bytes never crash`() {
-        var random = Seeded(state: 3)
+        var random = Seeded(3)
         var refused = 0
         for _ in 0..<20_000 {
             let length = Int.random(in: 0..<40, using: &random)

@@ -1,4 +1,5 @@
 import Foundation
+import Seeded
 import Testing
 import TraceModel
 
@@ -132,7 +133,7 @@ import TraceModel
         let path = scratch.path("a.db")
         try Sample.write(path, Sample.batches(2, entries: 50), rows: true)
         let good = try Data(contentsOf: URL(fileURLWithPath: path))
-        var random = Seeded(state: 11)
+        var random = Seeded(11)
         var refused = 0
         for _ in 0..<200 {
             var bad = good

@@ -1,4 +1,5 @@
 import Foundation
+import Seeded
 import TraceModel
 
 @testable import TraceStore
@@ -14,18 +15,6 @@ final class Scratch {
     func path(_ name: String) -> String { folder + "/" + name }
     /// Names of what the folder holds.
     var names: [String] { ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted() }
-}
-
-/// A small generator of random numbers, the same on every run.
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
 }
 
 /// Recordings made up for tests.
@@ -60,7 +49,7 @@ enum Sample {
 
     /// Iterations in which two vCPUs and the VMM dirty pages at random, with everything that a batch can hold.
     static func batches(_ count: Int, entries: Int = 200, seed: UInt64 = 1) -> [IterationBatch] {
-        var random = Seeded(state: seed)
+        var random = Seeded(seed)
         return (1...max(count, 1)).prefix(count).map { number in
             let id = Int64(number)
             let start = 1000 + (id - 1) * 1000

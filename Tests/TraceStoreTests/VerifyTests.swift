@@ -1,4 +1,5 @@
 import Foundation
+import Seeded
 import Testing
 import TraceModel
 
@@ -117,7 +118,7 @@ import TraceModel
         let path = scratch.path("a.db")
         try Sample.write(path, Sample.batches(3))
         let good = try Data(contentsOf: URL(fileURLWithPath: path))
-        var random = Seeded(state: 5)
+        var random = Seeded(5)
         var found = 0
         for _ in 0..<60 {
             var bad = good

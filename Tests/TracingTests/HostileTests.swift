@@ -1,20 +1,9 @@
 import Foundation
+import Seeded
 import Testing
 import TraceModel
 
 @testable import Tracing
-
-/// A small generator of random numbers, the same on every run.
-private struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
 
 /// Files of every format, small and honest.
 enum HonestFile {
@@ -131,7 +120,7 @@ enum HonestFile {
 
     @Test(arguments: [ImportFormat.text, .events, .traceCmd])
     func `end in one sentence`(format: ImportFormat) throws {
-        var random = Seeded(state: 9)
+        var random = Seeded(9)
         let honest: [UInt8] =
             switch format {
             case .text: Array(`The text format`.sample.utf8)

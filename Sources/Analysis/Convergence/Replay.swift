@@ -237,7 +237,8 @@ struct Replayer: Sendable {
         guard let window = proofs(scenario).first(where: { _ in true }) else { return nil }
         let pages = clock.extremes.fewest[window]
         let ticks = window * clock.table.ticksPerGroup
-        return "any \(ticks == 1 ? "tick dirties" : "\(ticks) ticks dirty") at least \(pages) pages, "
+        let which = Units.counted(pages, "page", "pages")
+        return "any \(ticks == 1 ? "tick dirties" : "\(ticks) ticks dirty") at least \(which), "
             + "which take \(Units.duration(sendingTime(pages, scenario.bandwidth))) to send"
     }
 }

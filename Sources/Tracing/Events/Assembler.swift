@@ -33,8 +33,8 @@ public struct Assembler {
     private var rings: [Ring]
     private var slots: SlotMap
     private var batch: IterationBatch
-    /// The ring of the last re-protection, while its round may go on; the next round begins with an equal or lower one.
-    private var round: (ring: Int, ns: Int64)?
+    /// The round of re-protections that may go on: its first one's time, and its last one's ring and time.
+    private var round: (beginNs: Int64, ring: Int, ns: Int64)?
     private var waiting = 0
 
     /// Entries since the start.
@@ -159,10 +159,12 @@ public struct Assembler {
     /// A re-protection of one ring: takes out what it covers, after closing the iteration if another round begins.
     private mutating func harvest(_ event: RingEvent, upTo reset: UInt32) -> IterationBatch? {
         var done: IterationBatch?
-        if let round, event.ring <= round.ring || event.ns - round.ns > Self.roundNs { done = closeIfDue() }
         let ring = rings[event.ring]
         let count = ring.entries.prefix { Int32(bitPattern: $0.number &- reset) <= 0 }.count
-        round = (event.ring, event.ns)
+        if let round, !goesOn(round, with: event, oldest: count > 0 ? ring.entries.first?.ns : nil) {
+            done = closeIfDue()
+        }
+        round = (round?.beginNs ?? event.ns, event.ring, event.ns)
         if count > 0 {
             take(count, of: event.ring, at: event.ns, cause: ring.fullNs == nil ? .periodic : .ringFull)
         }
@@ -170,6 +172,16 @@ public struct Assembler {
         rings[event.ring].passNs = max(ring.passNs, event.ns)
         batch.iteration.endNs = max(batch.iteration.endNs, event.ns)
         return done
+    }
+
+    /// Whether a re-protection belongs to `round`: it goes from ring to ring, and may take a ring in several steps, each of
+    /// entries that had been pushed before the round began.
+    private func goesOn(
+        _ round: (beginNs: Int64, ring: Int, ns: Int64), with event: RingEvent, oldest: Int64?
+    ) -> Bool {
+        guard event.ns - round.ns <= Self.roundNs else { return false }
+        let isStep = event.ns - round.beginNs <= Self.roundNs && (oldest ?? 0) < round.beginNs
+        return event.ring > round.ring || isStep
     }
 
     private mutating func take(_ count: Int, of index: Int, at ns: Int64, cause: HarvestCause) {

@@ -1,0 +1,31 @@
+import Testing
+import TraceModel
+
+@testable import Analysis
+
+@Suite struct ForeignComparisonTests {
+    /// Three ticks of 1 s with 1, 2 and 3 entries, and `count` rates, each of one tick in turn.
+    private func trace(rates count: Int) -> MemoryTrace {
+        var trace = Traces.plain([[7], [7, 8], [7, 8, 7]])
+        trace.batches[2].foreignRates = (0..<count).map {
+            let start = Int64($0 % 3) * 1_000_000_000
+            return ForeignRate(
+                tool: "other", vcpu: nil, sinceNs: start, tsNs: start + 1_000_000_000, bytesPerSecond: 4096, quantum: 0)
+        }
+        return trace
+    }
+
+    @Test(arguments: [0, 1, 64, 65, 512])
+    func `each rate has the entries of its own window`(count: Int) throws {
+        let analysis = try Analyzer.analyze(trace(rates: count))
+        #expect(analysis.foreignRates.map(\.entries) == (0..<count).map { Int64($0 % 3 + 1) })
+        #expect(analysis.foreignRates.map(\.pages) == (0..<count).map { [1, 2, 2][$0 % 3] })
+        #expect(analysis.foreignRatesLeftOut == 0)
+    }
+
+    @Test func `rates beyond the limit are counted`() throws {
+        let analysis = try Analyzer.analyze(trace(rates: 600))
+        #expect(analysis.foreignRates.count == 512)
+        #expect(analysis.foreignRatesLeftOut == 88)
+    }
+}
