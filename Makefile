@@ -16,7 +16,7 @@ test: build
 test-more: build
 	@scripts/test-more
 
-# Many recordings, on DuckDB and on a Spark cluster on loopback: a quarter of an hour, and 500 MB of packages.
+# Many recordings, on DuckDB and on a Spark cluster on loopback: ten minutes, and 500 MB of packages.
 test-fleet: build
 	@scripts/test-fleet
 

@@ -89,6 +89,11 @@ public enum JSONConvergence {
             ("bytes", .integer(stream.bytes)), ("downtime_actual_ns", .integer(stream.downtimeNsActual)),
             ("syncs", .integer(Int64(stream.syncs))),
             ("last_dirty_pages", .array(stream.dirtyPages.map { .integer($0) })),
+            ("starts", .integer(Int64(stream.starts))), ("converging", .integer(Int64(stream.converging))),
+            ("total_ns_least", .integer(stream.totalRangeNs?.lowerBound)),
+            ("total_ns_most", .integer(stream.totalRangeNs?.upperBound)),
+            ("bytes_least", .integer(stream.bytesRange?.lowerBound)),
+            ("bytes_most", .integer(stream.bytesRange?.upperBound)),
         ])
     }
 

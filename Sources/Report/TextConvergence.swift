@@ -57,18 +57,27 @@ public enum TextConvergence {
     private static func streams(_ report: ConvergenceReport) -> Section {
         var section = Section("QEMU's stream: an estimate of what QEMU would report")
         guard !report.streams.isEmpty else { return section }
+        let starts = report.streams.map(\.starts).max() ?? 1
         var table = Columns(
-            ["max-bandwidth", "downtime-limit", "verdict", "total", "sent", "downtime", "syncs", "last dirty pages"],
-            right: [0, 1, 3, 4, 5, 6])
+            ["max-bandwidth", "downtime-limit", "verdict", "total", "sent", "downtime", "syncs", "last dirty pages"]
+                + (starts > 1 ? ["converging", "total by start"] : []),
+            right: [0, 1, 3, 4, 5, 6, 8])
         for stream in report.streams {
-            table.add([
-                Units.bandwidth(Double(stream.bandwidth)), Units.duration(stream.downtimeNs), verdict(stream.verdict),
-                Units.duration(stream.totalNs), Units.size(stream.bytes),
-                stream.downtimeNsActual.map(Units.duration) ?? "-", "\(stream.syncs)",
-                stream.dirtyPages.suffix(4).map(Units.count).joined(separator: " "),
-            ])
+            let range = stream.totalRangeNs.map { Units.duration($0.lowerBound) + ".." + Units.duration($0.upperBound) }
+            table.add(
+                [
+                    Units.bandwidth(Double(stream.bandwidth)), Units.duration(stream.downtimeNs),
+                    verdict(stream.verdict),
+                    Units.duration(stream.totalNs), Units.size(stream.bytes),
+                    stream.downtimeNsActual.map(Units.duration) ?? "-", "\(stream.syncs)",
+                    stream.dirtyPages.suffix(4).map(Units.count).joined(separator: " "),
+                ] + (starts > 1 ? ["\(stream.converging) of \(stream.starts)", range ?? "-"] : []))
         }
         section.table(table)
+        if starts > 1 {
+            section.note(
+                "Replayed from \(starts) places of the recording; the row is the start with the median total.")
+        }
         section.note(
             report.zeroPages.map { "Of the pages, \(Units.count($0)) hold zeros and cost 9 bytes each." }
                 ?? "No page is taken to hold zeros, for the recording does not say how many do: --zero-pages.")

@@ -115,6 +115,39 @@ import TraceModel
         }
     }
 
+    @Test func `where the migration begins decides, and the range says how much`() throws {
+        // 3 s at rest, then 3 s that dirty 4,000 pages in every 100 ms. 5,000 pages are sent in half a second, and from
+        // the busy half on a migration ends when the recording comes back to its begin.
+        let busy = Array(GFN(0)..<4000)
+        let trace = Traces.plain(
+            (0..<60).map { $0 < 30 ? [] : busy }, tickNs: 100_000_000, memoryPages: 5000)
+        let outcome = try run(trace, extend: .loop)
+        #expect((outcome.starts, outcome.converging, outcome.verdict) == (7, 7, .converges))
+        let (total, bytes) = (try #require(outcome.totalRangeNs), try #require(outcome.bytesRange))
+        #expect(total.lowerBound < 600_000_000 && total.upperBound > 1_200_000_000)
+        #expect(bytes.lowerBound == 5000 * 4104 && bytes.upperBound > bytes.lowerBound)
+        #expect(total.contains(outcome.totalNs) && bytes.contains(outcome.bytes))
+        // Without repetition there is one start, the recording's.
+        let once = try run(trace)
+        #expect((once.starts, once.converging) == (1, 1))
+        #expect(once.totalRangeNs == once.totalNs...once.totalNs)
+    }
+
+    @Test func `of several starts the median is shown, those without an end last`() {
+        func made(_ verdict: ConvergenceVerdict, _ total: Int64) -> QEMUStreamOutcome {
+            var outcome = QEMUStreamOutcome(bandwidth: 1, downtimeNs: 1)
+            (outcome.verdict, outcome.totalNs, outcome.bytes) = (verdict, total, total * 10)
+            return outcome
+        }
+        let most = QEMUStreamOutcome(of: [made(.converges, 5), made(.doesNotConverge, 1), made(.converges, 3)])
+        #expect((most.verdict, most.totalNs, most.starts, most.converging) == (.mayConverge, 5, 3, 2))
+        #expect((most.totalRangeNs, most.bytesRange) == (3...5, 30...50))
+        let few = QEMUStreamOutcome(of: [made(.converges, 5), made(.doesNotConverge, 1), made(.doesNotConverge, 2)])
+        #expect((few.verdict, few.totalNs, few.converging) == (.mayConverge, 1, 1))
+        let none = QEMUStreamOutcome(of: [made(.traceTooShort, 5)])
+        #expect(none.verdict == .traceTooShort && none.totalRangeNs == nil)
+    }
+
     @Test func `absurd figures end the replay, and overflow nothing`() throws {
         // A page that takes centuries, a connection that carries a byte a second, pages of zeros that take for ever.
         for extend in ConvergenceOptions.Extension.allCases {

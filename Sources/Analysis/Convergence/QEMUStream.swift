@@ -14,13 +14,14 @@ public struct QEMUStreamOptions: Sendable, Equatable {
     public init() {}
 }
 
-/// One migration as QEMU would run it: one figure each, where ``ReplayOutcome`` has brackets.
+/// One migration as QEMU would run it: one figure each, where ``ReplayOutcome`` has brackets. Of several starts, the one with the
+/// median total; those that do not converge count as the longest.
 public struct QEMUStreamOutcome: Sendable, Equatable {
     /// Bytes per second of QEMU's `max-bandwidth`.
     public var bandwidth: Int64
     /// QEMU's `downtime-limit` in nanoseconds.
     public var downtimeNs: Int64
-    /// `converges`, `doesNotConverge` or `traceTooShort`.
+    /// `converges`, `doesNotConverge` or `traceTooShort`; `mayConverge` when some starts converge.
     public var verdict = ConvergenceVerdict.traceTooShort
     /// From the start to the end; until the replay gave up when it does not converge.
     public var totalNs: Int64 = 0
@@ -32,6 +33,33 @@ public struct QEMUStreamOutcome: Sendable, Equatable {
     public var syncs = 1
     /// Pages that were dirty after the last times that the log was read, oldest first, at most 8.
     public var dirtyPages: [Int64] = []
+    /// Replays from different places of the recording.
+    public var starts = 1
+    /// Those of them that converge.
+    public var converging = 0
+    /// ``totalNs`` of those that converge, in nanoseconds; nil without any.
+    public var totalRangeNs: ClosedRange<Int64>?
+    /// ``bytes`` of those that converge; nil without any.
+    public var bytesRange: ClosedRange<Int64>?
+
+    /// One outcome of several starts, at least one.
+    init(of starts: [QEMUStreamOutcome]) {
+        let converging = starts.filter { $0.verdict == .converges }
+        let order = converging.sorted { $0.totalNs < $1.totalNs } + starts.filter { $0.verdict != .converges }
+        self = order[(order.count - 1) / 2]
+        if !converging.isEmpty, converging.count < starts.count { verdict = .mayConverge }
+        self.starts = starts.count
+        self.converging = converging.count
+        totalRangeNs = Self.range(converging.map(\.totalNs))
+        bytesRange = Self.range(converging.map(\.bytes))
+    }
+
+    init(bandwidth: Int64, downtimeNs: Int64) { (self.bandwidth, self.downtimeNs) = (bandwidth, downtimeNs) }
+
+    private static func range(_ values: [Int64]) -> ClosedRange<Int64>? {
+        guard let least = values.min(), let most = values.max() else { return nil }
+        return least...most
+    }
 }
 
 /// The pages of a guest as a migration walks over them: ranks in the order of guest addresses. Pages that the recording

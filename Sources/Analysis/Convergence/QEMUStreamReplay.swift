@@ -18,14 +18,18 @@ struct QEMUStreamReplay: TraceVisitor {
     private var writes: [Write] = []
     private var iteration: Int32 = 1
     private var tick = 0
-    private var ticks = 0
+    private let ticks: Int
+    private var isFirstPass = true
+    /// Of each stream, the iteration with whose end it begins.
+    private let firstTicks: [Int]
     /// Whether the first and the last iteration are left out: a recording that is repeated would take the time before
     /// logging began, and after it ended, for a guest at rest.
-    private var skipsEnds = false
+    private let skipsEnds: Bool
     private let startNs: Int64
     private var endNs: Int64
 
-    /// Replays each bandwidth with each downtime limit, from the recording's begin.
+    /// Replays each bandwidth with each downtime limit, from the recording's begin; from several places when it is repeated,
+    /// for where a migration meets the guest decides which waiting pages are dirty anyway.
     ///
     /// - Throws: whatever reading the recording throws.
     static func run(
@@ -41,38 +45,63 @@ struct QEMUStreamReplay: TraceVisitor {
         let layout = StreamLayout(
             sortedGFNs: order.map { pages.gfns[$0] }, slots: Array(slots.values), memoryPages: memoryPages,
             pageSize: trace.info.pageSize, zeroPages: stream.zeroPages ?? 0)
+        let ticks = gathered.collector.ticks
+        let canRepeat = options.extend != .none && gathered.durationNs > 0
+        let skipsEnds = canRepeat && ticks >= 4
+        let cells = options.bandwidths.count * options.downtimesNs.count
+        let starts = skipsEnds ? startTicks(ticks, writes: gathered.collector.total.entries, cells: cells) : [0]
         var replay = QEMUStreamReplay(
             index: pages, order: order, startNs: gathered.collector.startNs ?? 0,
             streams: options.bandwidths.flatMap { bandwidth in
-                options.downtimesNs.map {
-                    QEMUStream(
-                        layout, pageSize: trace.info.pageSize, bandwidth: bandwidth, downtimeNs: $0, assuming: stream,
-                        syncNs: options.syncNs, maxSyncs: min(options.maxRounds, mostSyncs))
+                options.downtimesNs.flatMap { downtime in
+                    starts.map { _ in
+                        QEMUStream(
+                            layout, pageSize: trace.info.pageSize, bandwidth: bandwidth, downtimeNs: downtime,
+                            assuming: stream, syncNs: options.syncNs, maxSyncs: min(options.maxRounds, mostSyncs))
+                    }
                 }
-            })
-        replay.ticks = gathered.collector.ticks
-        let canRepeat = options.extend != .none && gathered.durationNs > 0
-        replay.skipsEnds = canRepeat && replay.ticks >= 4
-        for _ in 0..<(canRepeat ? mostPasses : 1) {
+            }, starts: starts, ticks: ticks, skipsEnds: skipsEnds)
+        for pass in 0..<(canRepeat ? mostPasses : 1) {
+            replay.isFirstPass = pass == 0
             replay.tick = 0
             if !replay.skipsEnds { replay.start(at: replay.startNs) }
             try trace.replay(into: &replay)
             if replay.streams.allSatisfy(\.isDone) { break }
         }
-        return replay.streams.map {
+        let outcomes = replay.streams.map {
             var stream = $0
             if !stream.isDone { stream.keep() }
             return stream.outcome
         }
+        return stride(from: 0, to: outcomes.count, by: starts.count).map {
+            QEMUStreamOutcome(of: Array(outcomes[$0..<$0 + starts.count]))
+        }
     }
+
+    /// An odd number of iterations, evenly spaced, the first and the last left out.
+    private static func startTicks(_ ticks: Int, writes: Int64, cells: Int) -> [Int] {
+        let affordable = mostWrites / max(1, Int(clamping: writes)) / max(1, cells)
+        let most = max(1, min(mostStarts, ticks - 2, affordable))
+        let count = most - (most + 1) % 2
+        return (0..<count).map { 1 + $0 * (ticks - 2) / count }
+    }
+
+    private static let mostStarts = 7
+    /// Writes that all streams take in one pass, beyond which fewer starts must do: 64 passes take some ten seconds.
+    private static let mostWrites = 1 << 24
 
     /// An extended replay reads a recording at most so often, and the dirty log.
     private static let mostPasses = 64
     private static let mostSyncs = 200
 
-    private init(index: PageIndex, order: [Int], startNs: Int64, streams: [QEMUStream]) {
+    private init(
+        index: PageIndex, order: [Int], startNs: Int64, streams: [QEMUStream], starts: [Int], ticks: Int,
+        skipsEnds: Bool
+    ) {
         self.index = index
         self.streams = streams
+        firstTicks = streams.indices.map { starts[$0 % starts.count] }
+        (self.ticks, self.skipsEnds) = (ticks, skipsEnds)
         self.startNs = startNs
         endNs = startNs
         var places = [Int32](repeating: 0, count: order.count)
@@ -85,10 +114,12 @@ struct QEMUStreamReplay: TraceVisitor {
     private mutating func start(at time: Int64) {
         for place in streams.indices {
             streams[place].rewind(from: endNs, to: time)
-            streams[place].begin(at: time)
+            if hasBegun(place) { streams[place].begin(at: time) }
         }
         endNs = time
     }
+
+    private func hasBegun(_ stream: Int) -> Bool { !isFirstPass || tick >= firstTicks[stream] }
 
     mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws { try visit(harvest, gfns: gfns, times: []) }
 
@@ -116,7 +147,7 @@ struct QEMUStreamReplay: TraceVisitor {
         for place in streams.indices where !streams[place].isDone {
             for write in writes { streams[place].write(write.page, at: min(write.time, end)) }
             streams[place].advance(to: end)
-            streams[place].begin(at: end)
+            if hasBegun(place) { streams[place].begin(at: end) }
         }
         endNs = end
     }
