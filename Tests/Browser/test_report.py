@@ -76,9 +76,16 @@ class ReportTest(PageTest):
         self.check_quiet()
 
     def test_interactive_within_a_second(self):
-        # The best of three: this machine may be busy with something else.
+        # The best of three: this machine may be busy with something else. A slower one is given as much more time as it takes for
+        # a fixed piece of work, beside a machine on which that takes 150 ms.
+        page = self.browser.new_page()
+        self.addCleanup(page.close)
+        yardstick = min(page.evaluate(
+            """() => { const begin = performance.now(), numbers = Float64Array.from({length: 1e6}, (_, i) => i * 7919 % 1000003);
+            numbers.sort(); return performance.now() - begin; }""") for _ in range(3))
         times = [int(self.open().evaluate("document.documentElement.dataset.ready")) for _ in range(3)]
-        self.assertLessEqual(min(times), 1000, times)
+        print(f"  interactive after {min(times)} ms; the yardstick takes {yardstick:.0f} ms")
+        self.assertLessEqual(min(times), 1000 * max(1, yardstick / 150), times)
         self.assertLessEqual((FOLDER / "page.html").stat().st_size, 2_500_000)
 
     def test_map_is_painted_and_read(self):

@@ -239,6 +239,6 @@ struct Replayer: Sendable {
         let ticks = window * clock.table.ticksPerGroup
         let which = Units.counted(pages, "page", "pages")
         return "any \(ticks == 1 ? "tick dirties" : "\(ticks) ticks dirty") at least \(which), "
-            + "which take \(Units.duration(sendingTime(pages, scenario.bandwidth))) to send"
+            + "which \(pages == 1 ? "takes" : "take") \(Units.duration(sendingTime(pages, scenario.bandwidth))) to send"
     }
 }

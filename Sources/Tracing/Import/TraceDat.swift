@@ -118,7 +118,8 @@ final class TraceDat {
         _ = try cursor.text()
         guard compression == "none" else {
             throw file.error(
-                "is compressed (\(compression.prefix(20))); expand it with: trace-cmd convert --file-version 6 -i \(file.path) -o OUT"
+                "is compressed (\(compression.prefix(20))); record with --compression none, or expand it with: trace-cmd convert "
+                    + "--file-version 6 -i \(file.path) -o OUT"
             )
         }
         var next = try cursor.number(8)
