@@ -133,6 +133,16 @@ def test_broken_sources(folder, good):
     check(not pathlib.Path("/tmp/escaped-from-fleet").exists(), "an id does not become a path")
     message = run("export", "--parquet", folder / "star*", good[0], status=4).stderr
     check("character" in message, f"a folder that would be a pattern is refused: {message}")
+    # A second export into the folder is refused, and leaves alone what the first one is making.
+    (fleet / ".staging/abc").mkdir(parents=True)
+    with open(fleet / ".lock") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        message = run("export", "--parquet", fleet, good[0], status=4).stderr
+    check("Another export works" in message and (fleet / ".staging/abc").exists(), f"one export at a time: {message}")
+    # A file from the future.
+    future = change(good[0], folder / "future.db", "UPDATE recording SET id = 'f' || substr(id, 2)")
+    os.utime(future, (10_413_792_000, 10_413_792_000))
+    run("export", "--parquet", fleet, future)
     without = run("export", "--parquet", fleet, "--force", good[0], status=3,
                   env={**os.environ, "DIRTYREC_PYTHON": shutil.which("python3", path="/usr/bin") or sys.base_prefix + "/bin/python3"})
     check("Python lacks DuckDB" in without.stderr, f"a lack is said: {without.stderr}")

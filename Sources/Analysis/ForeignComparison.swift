@@ -81,6 +81,7 @@ private struct WindowCounter: TraceVisitor {
 
     mutating func visit(_ harvest: Harvest, gfns: [GFN], times: [Int64]) throws {
         for (number, rate) in rates.enumerated() where rate.vcpu == nil || rate.vcpu == harvest.vcpu {
+            guard harvest.tsNs > rate.sinceNs, harvest.sinceNs < rate.tsNs else { continue }
             for (place, gfn) in gfns.enumerated() {
                 let time = times.isEmpty ? harvest.tsNs : times[place]
                 guard time > rate.sinceNs, time <= rate.tsNs else { continue }

@@ -51,7 +51,8 @@ public final class FleetExport: Sendable {
             try Self.write(JSONEncoder().encode(receipt), to: staged + Receipt.name)
             try folder.publish(staged, as: id)
         } catch {
-            // Another file may hold the same recording unharmed.
+            // Another file may hold the same recording unharmed, and use the same place.
+            folder.discard(staged)
             met.withLock { _ = $0.remove(id) }
             guard let error = error as? FleetError, !error.isHostLack else { throw error }
             throw FleetError("\(path) cannot be exported: \(error)")
@@ -150,7 +151,8 @@ private struct Receipt: Codable, Equatable {
             atPath: URL(fileURLWithPath: path).resolvingSymlinksInPath().path)
         layout = Self.layout
         bytes = (values[.size] as? NSNumber)?.int64Value ?? 0
-        modifiedNs = Int64(((values[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0) * 1e9)
+        let modified = (values[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0
+        modifiedNs = Int64(min(max(modified * 1e9, -9e18), 9e18))
     }
 
     /// Whether what was made then is what is wanted now; a page too many does no harm.

@@ -29,17 +29,24 @@ public final class FleetFolder: Sendable {
     ///
     /// - Throws: ``FleetError`` when it cannot be written, or another export works in it.
     public init(exportingInto path: String) throws {
-        self.path = try Self.absolute(path)
-        do { try FileManager.default.createDirectory(atPath: self.path, withIntermediateDirectories: true) } catch {
+        let folder = try Self.absolute(path)
+        do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch {
             throw FleetError("\(path) cannot be made: choose a folder that is writable.")
         }
-        descriptor = unsafe open(self.path + "/.lock", O_CREAT | O_RDWR | O_CLOEXEC, 0o644)
+        // Only who has the lock becomes a folder: `deinit` cleans up, and must not clean up after somebody else.
+        descriptor = try Self.lock(folder, named: path)
+        self.path = folder
+        try? FileManager.default.removeItem(atPath: staging)
+    }
+
+    private static func lock(_ folder: String, named path: String) throws -> CInt {
+        let descriptor = unsafe open(folder + "/.lock", O_CREAT | O_RDWR | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw FleetError("\(path) is not writable: choose another folder.") }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             close(descriptor)
             throw FleetError("Another export works in \(path): wait until it is done.")
         }
-        try? FileManager.default.removeItem(atPath: staging)
+        return descriptor
     }
 
     deinit {

@@ -76,7 +76,13 @@ public enum TextConvergence {
         section.table(table)
         if starts > 1 {
             section.note(
-                "Replayed from \(starts) places of the recording; the row is the start with the median total.")
+                "Replayed from \(starts) places of the recording; the row is the start with the median total of those that converge."
+            )
+        }
+        if let tick = report.unknownTimesNs, report.streams.contains(where: { tick > $0.downtimeNs }) {
+            section.note(
+                "Iterations of \(Units.duration(tick)) without exact times: their writes are spread evenly, so passes shorter than "
+                    + "that are guesses. Record with a shorter --interval.")
         }
         section.note(
             report.zeroPages.map { "Of the pages, \(Units.count($0)) hold zeros and cost 9 bytes each." }

@@ -94,6 +94,11 @@ public struct MemorySlot: Sendable, Equatable {
     /// When it was deleted, if it was.
     public var deletedNs: Int64?
 
+    /// GFNs from here on are no guest addresses, but stand for a slot whose address and size nobody told.
+    public static let firstUnknownGFN: GFN = 1 << 50
+    /// Whether its guest address and its size are known.
+    public var isKnown: Bool { baseGFN < Self.firstUnknownGFN }
+
     /// Describes a slot.
     public init(
         slot: Int, addressSpace: Int = 0, generation: Int = 1, baseGFN: GFN, pages: UInt64, logged: Bool,

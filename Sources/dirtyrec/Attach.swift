@@ -91,6 +91,11 @@ struct Attach: ParsableCommand {
         } catch {
             Terminal.endLive()
             writer.discard()
+            if error is AttachError, writer.committedIterations > 0 {
+                try writer.finish(reason: .error, endNs: attachment.endNs, rows: rows)
+                let kept = Units.counted(writer.committedIterations, "iteration", "iterations")
+                Terminal.say("\(output) holds the \(kept) before the error.")
+            }
             throw error
         }
         try conclude(attachment, session.losses, writer.committedIterations)
@@ -126,7 +131,9 @@ struct Attach: ParsableCommand {
             """)
         if attachment.entries == 0 {
             Terminal.say(
-                "No page was reported: dirty logging was never on. Let dirtyrec switch it on with --qmp, or attach to a migration."
+                qmp == nil
+                    ? "No page was reported: dirty logging was never on. Let dirtyrec switch it on with --qmp, or attach to a migration."
+                    : "No page was reported: the guest wrote nothing while QEMU logged, or QEMU had not harvested its rings yet."
             )
         }
         if attachment.hasUnknownSlots {

@@ -50,6 +50,9 @@ struct Import: ParsableCommand {
     var rows = true
 
     func run() throws {
+        for input in [file, qemuRate].compactMap(\.self) where input != "-" && isSame(input, output) {
+            throw ValidationError("The output would replace \(input): choose another name.")
+        }
         let source = try open()
         var info = source.info
         info.id = RecordingInfo.newID()
@@ -72,7 +75,8 @@ struct Import: ParsableCommand {
             // What came before the broken place is worth keeping.
             if writer.committedIterations > 0 {
                 try writer.finish(reason: .error, endNs: source.endNs, rows: rows)
-                Terminal.say("\(output) holds the \(writer.committedIterations) iterations before the error.")
+                let kept = Units.counted(writer.committedIterations, "iteration", "iterations")
+                Terminal.say("\(output) holds the \(kept) before the error.")
             }
             throw error
         }
@@ -87,6 +91,10 @@ struct Import: ParsableCommand {
             \(Units.counted(writer.committedEntries, "entry", "entries")) into \(output).
             """)
         Terminal.say("Next: dirtyrec report \(ShellWords.join([output]))")
+    }
+
+    private func isSame(_ one: String, _ other: String) -> Bool {
+        URL(fileURLWithPath: one).resolvingSymlinksInPath() == URL(fileURLWithPath: other).resolvingSymlinksInPath()
     }
 
     private func open() throws -> any ImportSource {

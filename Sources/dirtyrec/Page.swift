@@ -31,6 +31,12 @@ enum VegaBundle {
 enum Page {
     /// Writes it as a whole, and shows it in the user's browser if asked.
     static func write(_ text: String, to path: String, open: Bool) throws {
+        // A page is made anew without asking, a recording never is.
+        if let file = FileHandle(forReadingAtPath: path),
+            (try? file.read(upToCount: 16)) == Data("SQLite format 3\0".utf8)
+        {
+            throw ValidationError("\(path) is a recording or another SQLite file: choose another name.")
+        }
         do { try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic) } catch {
             throw ValidationError("Cannot write \(path): choose a file in a folder that exists and is writable.")
         }

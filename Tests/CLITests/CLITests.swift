@@ -94,6 +94,24 @@ import Testing
 struct `Recording from the command line` {
     private static let quick = ["--workload", "zipf:size=8MiB,region=shared,rate=50k/s", "--interval", "20ms"]
 
+    @Test func `no page and no import replaces what it was made of`() throws {
+        try withFolder { folder in
+            let (file, text) = (folder + "/a.db", folder + "/a.txt")
+            try Tool.succeed(["record", "-o", file, "--duration", "100ms"] + Self.quick)
+            try Data("dirtyrec-text 1\nharvest iteration=1 ts=1ms : 0x1\n".utf8).write(to: URL(fileURLWithPath: text))
+            let before = try [file, text].map { try Data(contentsOf: URL(fileURLWithPath: $0)) }
+            for arguments in [
+                ["report", file, "--html", file], ["diff", file, file, "--html", file],
+                ["import", text, "-o", text, "--force"], ["import", text, "-o", folder + "/./a.txt", "--force"],
+            ] {
+                let result = try Tool.run(arguments)
+                #expect(result.status == 2, "\(arguments)")
+                #expect(result.stderr.contains("choose another name."), "\(result.stderr)")
+            }
+            #expect(try [file, text].map { try Data(contentsOf: URL(fileURLWithPath: $0)) } == before)
+        }
+    }
+
     /// Waits until a recording in progress has stored so many iterations with entries: a busy machine takes its time.
     private func waitForIterations(_ count: Int, in file: String) throws {
         for _ in 0..<600 {

@@ -180,6 +180,29 @@ import TraceModel
         #expect(batches.flatMap(\.harvests).map(\.harvest.entryCount) == [2, 1])
     }
 
+    @Test func `and what was re-protected without having been seen is a loss`() throws {
+        let batches = try assemble([slot, push(0, 10, 1), push(0, 11, 2), reset(0, 20, 7), push(0, 30, 8, reset: 7)])
+        #expect(batches.flatMap(\.losses).map(\.entries) == [5])
+        #expect(batches.flatMap(\.harvests).map(\.harvest.entryCount) == [2, 1])
+    }
+
+    @Test func `and an entry that comes late is counted as lost once, not twice`() throws {
+        let batches = try assemble([1, 2, 4, 3, 5, 6].enumerated().map { push(0, Int64($0 + 1), $1) })
+        #expect(batches.flatMap(\.losses).map(\.entries) == [1])
+    }
+
+    @Test func `and no round lets an iteration grow without limit`() throws {
+        // Times that go back: every reset seems to go on with a round of the future.
+        var events = [slot, reset(0, 1_000_000_000, 0)]
+        for number in UInt32(1)...40_000 {
+            events.append(push(0, 10, number, reset: number - 1))
+            events.append(reset(0, 10, number))
+        }
+        let batches = try assemble(events, interval: 100_000_000)
+        #expect(batches.allSatisfy { $0.harvests.count <= 1 << 15 })
+        #expect(batches.reduce(0) { $0 + $1.entryCount } == 40_000)
+    }
+
     @Test func `in windows of their own when a slot's address is unknown`() throws {
         let batches = try assemble([push(0, 10, 1, offset: 3)])
         #expect(batches[0].harvests[0].gfns == [1 << 50 | 1 << 32 | 3])

@@ -147,6 +147,21 @@ enum HonestFile {
         }
     }
 
+    @Test func `that end with lost events say so`() throws {
+        let file = try ScratchFile(HonestFile.events + "CPU:1 [LOST 123 EVENTS]\n")
+        let losses = try ImportFormat.events.open(file.path).readAll().flatMap(\.losses)
+        #expect(losses.last?.detail == "The trace lost 123 events.")
+    }
+
+    @Test(arguments: [
+        "page-size 65536\nslot id=0 base=0 pages=2251799813685247",
+        "slot id=0 base=0 pages=2251799813685247\nslot id=1 base=0 pages=2251799813685247",
+    ])
+    func `with slots beyond any memory are added up without overflow`(head: String) throws {
+        let file = try ScratchFile("dirtyrec-text 1\n\(head)\nharvest iteration=1 ts=1ms : 0x1\n")
+        #expect(try TextFormat(path: file.path).info.memoryBytes == 1 << 60)
+    }
+
     @Test func `without an end of line take no memory`() throws {
         let file = try ScratchFile(bytes: Array("dirtyrec-text 1\n".utf8) + [UInt8](repeating: 65, count: 20 << 20))
         let error = #expect(throws: ImportError.self) { try TextFormat(path: file.path).readAll() }

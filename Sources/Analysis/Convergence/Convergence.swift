@@ -35,12 +35,15 @@ public enum Convergence {
             report.streams = try QEMUStreamReplay.run(
                 trace, gathered, memoryPages: memoryPages, options: options, assuming: stream)
             report.zeroPages = stream.zeroPages
+            if trace.info.source != .tracefs, gathered.collector.ticks > 0 {
+                report.unknownTimesNs = gathered.durationNs / Int64(gathered.collector.ticks)
+            }
         }
         if options.namesBlockingPages { report.blocking = try room.blocking(trace, report.grid) }
         return report
     }
 
-    /// S₀: the pages of every logged slot in its last generation.
+    /// S₀: the pages of every logged slot in its last generation. Where a slot's size is unknown, slots say nothing.
     private static func memory(
         of info: RecordingInfo, slots: [MemorySlot], dirty: PageTable
     ) -> (pages: Int64, basis: ConvergenceReport.MemoryBasis) {
@@ -52,7 +55,7 @@ public enum Convergence {
         // x86 addresses 2^52 bytes: more is a lie, whose multiples would overflow.
         let most = 1 << 52 / info.pageSize
         let logged = last.values.reduce(Int64(0)) { min($0 + Int64(clamping: $1.pages), most) }
-        if logged > 0 { return (logged, .slots) }
+        if logged > 0, last.values.allSatisfy(\.isKnown) { return (logged, .slots) }
         if info.memoryBytes >= info.pageSize { return (min(info.memoryBytes / info.pageSize, most), .memorySize) }
         return (Int64(dirty.states.count), .dirtyPages)
     }

@@ -108,6 +108,8 @@ public struct ConvergenceReport: Sendable, Equatable {
     public var grid: [ConvergenceCell] = []
     /// QEMU's own stream, bandwidth by bandwidth, downtime by downtime; empty when not asked.
     public var streams: [QEMUStreamOutcome] = []
+    /// Mean length of an iteration in nanoseconds, within which ``streams`` spread writes evenly; nil where entries have times.
+    public var unknownTimesNs: Int64?
     /// Pages of zeros that ``streams`` assume; nil when unknown.
     public var zeroPages: Int64?
     /// Policy by policy, downtime by downtime.

@@ -15,7 +15,7 @@ public struct QEMUStreamOptions: Sendable, Equatable {
 }
 
 /// One migration as QEMU would run it: one figure each, where ``ReplayOutcome`` has brackets. Of several starts, the one with the
-/// median total; those that do not converge count as the longest.
+/// median total of those that converge; of all, if none does.
 public struct QEMUStreamOutcome: Sendable, Equatable {
     /// Bytes per second of QEMU's `max-bandwidth`.
     public var bandwidth: Int64
@@ -45,8 +45,8 @@ public struct QEMUStreamOutcome: Sendable, Equatable {
     /// One outcome of several starts, at least one.
     init(of starts: [QEMUStreamOutcome]) {
         let converging = starts.filter { $0.verdict == .converges }
-        let order = converging.sorted { $0.totalNs < $1.totalNs } + starts.filter { $0.verdict != .converges }
-        self = order[(order.count - 1) / 2]
+        let shown = (converging.isEmpty ? starts : converging).sorted { $0.totalNs < $1.totalNs }
+        self = shown[(shown.count - 1) / 2]
         if !converging.isEmpty, converging.count < starts.count { verdict = .mayConverge }
         self.starts = starts.count
         self.converging = converging.count
@@ -100,7 +100,7 @@ struct StreamLayout: Sendable {
         var before: Int64 = 0
         for (place, gfn) in gfns.enumerated() {
             while slot < sorted.count, gfn >= sorted[slot].baseGFN + sorted[slot].pages {
-                before += Int64(clamping: sorted[slot].pages)
+                before = min(before + min(Int64(clamping: sorted[slot].pages), memoryPages), memoryPages)
                 slot += 1
             }
             let isInside = slot < sorted.count && gfn >= sorted[slot].baseGFN && before < memoryPages
@@ -125,6 +125,7 @@ struct StreamLayout: Sendable {
 /// reading the replay goes on with the next iteration.
 struct QEMUStream: Sendable {
     private static let windowNs: Int64 = 100_000_000
+    private static let manySyncs = 20
     /// Eleven days; whoever still migrates then is given up, so that hostile numbers do not keep us busy.
     private static let mostWindows = 10_000_000
     /// Nanoseconds beyond which nothing is computed: sums of two such times do not overflow.
@@ -185,10 +186,16 @@ struct QEMUStream: Sendable {
     private var leftBytes: Double { Double(leftPages) * pageSize }
 
     /// An iteration begins at `time`: all pages are protected.
-    mutating func begin(at time: Int64) { if isWaiting { offset = time - now } }
+    mutating func begin(at time: Int64) {
+        guard isWaiting else { return }
+        // The guest runs on while the log is read.
+        offset = time - now + (outcome.syncs > 1 ? syncNs : 0)
+    }
 
     /// The recording ends here and begins anew at `time`.
-    mutating func rewind(from end: Int64, to time: Int64) { offset = offset.map { $0 + time - end } }
+    mutating func rewind(from end: Int64, to time: Int64) {
+        if !isDone { offset = offset.map { $0 + time - end } }
+    }
 
     /// A named page is written at `time`.
     mutating func write(_ page: Int, at time: Int64) {
@@ -287,6 +294,12 @@ struct QEMUStream: Sendable {
         outcome.syncs += 1
         outcome.verdict = .converges
         isDone = true
+        keep()
+    }
+
+    /// The recording is over. A repeated one has shown enough when the log was read often.
+    mutating func giveUp(hasRepeated: Bool) {
+        if hasRepeated, outcome.syncs >= Self.manySyncs { outcome.verdict = .doesNotConverge }
         keep()
     }
 

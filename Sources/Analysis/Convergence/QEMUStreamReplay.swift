@@ -22,6 +22,8 @@ struct QEMUStreamReplay: TraceVisitor {
     private var isFirstPass = true
     /// Of each stream, the iteration with whose end it begins.
     private let firstTicks: [Int]
+    /// Nanoseconds after the recording's start before which none begins.
+    private let delayNs: Int64
     /// Whether the first and the last iteration are left out: a recording that is repeated would take the time before
     /// logging began, and after it ended, for a guest at rest.
     private let skipsEnds: Bool
@@ -39,17 +41,22 @@ struct QEMUStreamReplay: TraceVisitor {
         let pages = gathered.collector.pages.index
         let order = pages.gfns.indices.sorted { pages.gfns[$0] < pages.gfns[$1] }
         var slots: [Int: MemorySlot] = [:]
-        for slot in try trace.slots where slot.logged && slot.addressSpace == 0 {
+        for slot in try trace.slots where slot.logged && slot.addressSpace == 0 && slot.isKnown {
             if slot.generation >= slots[slot.slot]?.generation ?? 0 { slots[slot.slot] = slot }
         }
         let layout = StreamLayout(
             sortedGFNs: order.map { pages.gfns[$0] }, slots: Array(slots.values), memoryPages: memoryPages,
             pageSize: trace.info.pageSize, zeroPages: stream.zeroPages ?? 0)
         let ticks = gathered.collector.ticks
-        let canRepeat = options.extend != .none && gathered.durationNs > 0
-        let skipsEnds = canRepeat && ticks >= 4
+        // Less is no guest's behaviour that could go on.
+        let canRepeat = options.extend != .none && gathered.durationNs > 0 && ticks >= 4
         let cells = options.bandwidths.count * options.downtimesNs.count
-        let starts = skipsEnds ? startTicks(ticks, writes: gathered.collector.total.entries, cells: cells) : [0]
+        var (starts, delay) = ([0], Int64(0))
+        if case .at(let offset) = options.start {
+            delay = max(0, offset)
+        } else if canRepeat {
+            starts = startTicks(ticks, writes: gathered.collector.total.entries, cells: cells)
+        }
         var replay = QEMUStreamReplay(
             index: pages, order: order, startNs: gathered.collector.startNs ?? 0,
             streams: options.bandwidths.flatMap { bandwidth in
@@ -60,7 +67,7 @@ struct QEMUStreamReplay: TraceVisitor {
                             assuming: stream, syncNs: options.syncNs, maxSyncs: min(options.maxRounds, mostSyncs))
                     }
                 }
-            }, starts: starts, ticks: ticks, skipsEnds: skipsEnds)
+            }, starts: starts, delayNs: delay, ticks: ticks, skipsEnds: canRepeat)
         for pass in 0..<(canRepeat ? mostPasses : 1) {
             replay.isFirstPass = pass == 0
             replay.tick = 0
@@ -70,7 +77,7 @@ struct QEMUStreamReplay: TraceVisitor {
         }
         let outcomes = replay.streams.map {
             var stream = $0
-            if !stream.isDone { stream.keep() }
+            if !stream.isDone { stream.giveUp(hasRepeated: canRepeat) }
             return stream.outcome
         }
         return stride(from: 0, to: outcomes.count, by: starts.count).map {
@@ -95,13 +102,13 @@ struct QEMUStreamReplay: TraceVisitor {
     private static let mostSyncs = 200
 
     private init(
-        index: PageIndex, order: [Int], startNs: Int64, streams: [QEMUStream], starts: [Int], ticks: Int,
-        skipsEnds: Bool
+        index: PageIndex, order: [Int], startNs: Int64, streams: [QEMUStream], starts: [Int], delayNs: Int64,
+        ticks: Int, skipsEnds: Bool
     ) {
         self.index = index
         self.streams = streams
         firstTicks = streams.indices.map { starts[$0 % starts.count] }
-        (self.ticks, self.skipsEnds) = (ticks, skipsEnds)
+        (self.delayNs, self.ticks, self.skipsEnds) = (delayNs, ticks, skipsEnds)
         self.startNs = startNs
         endNs = startNs
         var places = [Int32](repeating: 0, count: order.count)
@@ -114,12 +121,14 @@ struct QEMUStreamReplay: TraceVisitor {
     private mutating func start(at time: Int64) {
         for place in streams.indices {
             streams[place].rewind(from: endNs, to: time)
-            if hasBegun(place) { streams[place].begin(at: time) }
+            if hasBegun(place, at: time) { streams[place].begin(at: time) }
         }
         endNs = time
     }
 
-    private func hasBegun(_ stream: Int) -> Bool { !isFirstPass || tick >= firstTicks[stream] }
+    private func hasBegun(_ stream: Int, at time: Int64) -> Bool {
+        !isFirstPass || tick >= firstTicks[stream] && time &- startNs >= delayNs
+    }
 
     mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws { try visit(harvest, gfns: gfns, times: []) }
 
@@ -147,7 +156,7 @@ struct QEMUStreamReplay: TraceVisitor {
         for place in streams.indices where !streams[place].isDone {
             for write in writes { streams[place].write(write.page, at: min(write.time, end)) }
             streams[place].advance(to: end)
-            if hasBegun(place) { streams[place].begin(at: end) }
+            if hasBegun(place, at: end) { streams[place].begin(at: end) }
         }
         endNs = end
     }

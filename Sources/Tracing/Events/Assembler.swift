@@ -36,6 +36,8 @@ public struct Assembler {
     /// The round of re-protections that may go on: its first one's time, and its last one's ring and time.
     private var round: (beginNs: Int64, ring: Int, ns: Int64)?
     private var waiting = 0
+    /// Entries of the iteration in progress that are harvested.
+    private var harvested = 0
 
     /// Entries since the start.
     public private(set) var entries: Int64 = 0
@@ -98,6 +100,7 @@ public struct Assembler {
         switch event.kind {
         case .push(let slot, let offset, let dirty, let reset):
             var done: IterationBatch?
+            noteMissing(before: dirty, of: event.ring, at: event.ns)
             if let known = rings[event.ring].reset, known != reset { done = harvest(event, upTo: reset) }
             rings[event.ring].reset = reset
             try push(event, slot: slot, offset: offset, number: dirty)
@@ -133,16 +136,6 @@ public struct Assembler {
 
     private mutating func push(_ event: RingEvent, slot: UInt32, offset: UInt64, number: UInt32) throws {
         let index = event.ring
-        if let last = rings[index].pushed, number != last &+ 1 {
-            let gap = Int64(number &- last &- 1)
-            // A step back is an event that came late, not 4 billion lost ones.
-            if gap < 1 << 31 {
-                missing += gap
-                note(
-                    .traceOverrun, vcpu: index, entries: gap, at: event.ns,
-                    "\(gap) entries of ring \(index) are missing between the numbers \(last) and \(number).")
-            }
-        }
         guard let gfn = slots.gfn(slot: slot, offset: offset), slot < 1 << 17 else {
             throw Contradiction(problem: "page \(offset) of slot \(slot) does not exist")
         }
@@ -150,18 +143,34 @@ public struct Assembler {
         guard rings[index].entries.count < Self.largestRing, waiting < Self.mostWaiting else {
             throw Contradiction(problem: "ring \(index) holds more entries than KVM's largest ring")
         }
-        rings[index].pushed = number
+        // A step back is an event that came late.
+        if Int32(bitPattern: number &- (rings[index].pushed ?? number)) >= 0 { rings[index].pushed = number }
         rings[index].entries.append(
             Entry(gfn: gfn, ns: max(event.ns, rings[index].entries.last?.ns ?? 0), number: number))
         entries += 1
     }
 
+    /// Pushes come one by one: what lies between the last one and `number` is missing, and taken as seen. A number behind it
+    /// came late.
+    private mutating func noteMissing(before number: UInt32, of index: Int, at ns: Int64) {
+        guard let last = rings[index].pushed else { return }
+        let gap = Int64(Int32(bitPattern: number &- last &- 1))
+        guard gap > 0 else { return }
+        missing += gap
+        rings[index].pushed = number &- 1
+        note(
+            .traceOverrun, vcpu: index, entries: gap, at: ns,
+            "\(gap) entries of ring \(index) are missing between the numbers \(last) and \(number).")
+    }
+
     /// A re-protection of one ring: takes out what it covers, after closing the iteration if another round begins.
     private mutating func harvest(_ event: RingEvent, upTo reset: UInt32) -> IterationBatch? {
         var done: IterationBatch?
+        // Entries that were re-protected, but whose pushes the trace does not show.
+        noteMissing(before: reset &+ 1, of: event.ring, at: event.ns)
         let ring = rings[event.ring]
         let count = ring.entries.prefix { Int32(bitPattern: $0.number &- reset) <= 0 }.count
-        if let round, !goesOn(round, with: event, oldest: count > 0 ? ring.entries.first?.ns : nil) {
+        if let round, isFull || !goesOn(round, with: event, oldest: count > 0 ? ring.entries.first?.ns : nil) {
             done = closeIfDue()
         }
         round = (round?.beginNs ?? event.ns, event.ring, event.ns)
@@ -180,7 +189,7 @@ public struct Assembler {
         _ round: (beginNs: Int64, ring: Int, ns: Int64), with event: RingEvent, oldest: Int64?
     ) -> Bool {
         guard event.ns - round.ns <= Self.roundNs else { return false }
-        let isStep = event.ns - round.beginNs <= Self.roundNs && (oldest ?? 0) < round.beginNs
+        let isStep = (0...Self.roundNs).contains(event.ns - round.beginNs) && (oldest ?? 0) < round.beginNs
         return event.ring > round.ring || isStep
     }
 
@@ -202,17 +211,22 @@ public struct Assembler {
         rings[index].entries.removeFirst(count)
         rings[index].passNs = max(rings[index].passNs, ts)
         waiting -= count
+        harvested += count
     }
 
     private mutating func closeIfDue() -> IterationBatch? {
         round = nil
         let isDue = batch.iteration.endNs - batch.iteration.startNs >= interval
-        return isDue || batch.entryCount >= Self.largestBatch || batch.harvests.count >= 1 << 15 ? close() : nil
+        return isDue || isFull ? close() : nil
     }
+
+    /// Whether the iteration in progress is as large as one may get.
+    private var isFull: Bool { harvested >= Self.largestBatch || batch.harvests.count >= 1 << 15 }
 
     private mutating func close() -> IterationBatch {
         batch.slots = slots.takeNews()
         let done = batch
+        harvested = 0
         batch = IterationBatch(
             iteration: Iteration(
                 id: done.iteration.id + 1, startNs: done.iteration.endNs, endNs: done.iteration.endNs))

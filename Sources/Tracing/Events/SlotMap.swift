@@ -25,7 +25,7 @@ struct SlotMap {
         let key = UInt64(slot & 0x1ffff)
         hasWindows = true
         add(
-            slot, base: 1 << 50 | key << 32, pages: Self.windowPages, at: startNs,
+            slot, base: MemorySlot.firstUnknownGFN | key << 32, pages: Self.windowPages, at: startNs,
             name: "slot \(slot & 0xffff), guest address unknown")
         return offset < Self.windowPages ? alive[slot].map { $0.baseGFN + offset } : nil
     }

@@ -51,7 +51,9 @@ public final class EventImport: ImportSource {
         }
         guard let start, let last = rings.keys.max() else {
             throw ImportError(
-                path, "there is no event kvm_dirty_ring_push\(threads.isEmpty ? "" : " of these threads").")
+                path,
+                "there is no event kvm_dirty_ring_push\(threads.isEmpty ? "; docs/import.md has the formats" : " of these threads")."
+            )
         }
         info.guestKind = "imported"
         info.guest = path.split(separator: "/").last.map(String.init) ?? path
@@ -67,11 +69,7 @@ public final class EventImport: ImportSource {
     /// The next iteration; nil after the last.
     public func next() throws -> IterationBatch? {
         while let event = try stream.next() {
-            for lost in stream.takeLost() {
-                assembler.note(
-                    .traceOverrun, entries: nil, at: max(0, event.ns),
-                    "The trace lost \(lost.map(String.init) ?? "an unknown number of") events.")
-            }
+            noteLost(at: event.ns)
             guard threads.isEmpty || threads.contains(event.pid) else { continue }
             // A ring that never pushed is re-protected all the same.
             guard event.ring < info.vcpuCount else { continue }
@@ -83,6 +81,16 @@ public final class EventImport: ImportSource {
         }
         guard !isDone else { return nil }
         isDone = true
+        // What was lost after the last event.
+        noteLost(at: endNs)
         return assembler.finish(at: endNs)
+    }
+
+    private func noteLost(at ns: Int64) {
+        for lost in stream.takeLost() {
+            assembler.note(
+                .traceOverrun, entries: nil, at: max(0, ns),
+                "The trace lost \(lost.map(String.init) ?? "an unknown number of") events.")
+        }
     }
 }

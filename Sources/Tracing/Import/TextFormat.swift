@@ -112,7 +112,8 @@ public final class TextFormat: ImportSource {
             throw line.error("slot \(slot.slot) is there already.")
         }
         slots.append(slot)
-        info.memoryBytes = min(info.memoryBytes + Int64(slot.pages) * info.pageSize, 1 << 60)
+        let most: Int64 = 1 << 60
+        info.memoryBytes = min(info.memoryBytes + min(Int64(slot.pages), most / info.pageSize) * info.pageSize, most)
     }
 
     private func readBody(_ line: Line) throws {
@@ -168,6 +169,8 @@ public final class TextFormat: ImportSource {
         ])
         let number = try line.iteration()
         var batch = try self.batch ?? begin(number, line)
+        // One owner only, or each harvest would copy all that came before.
+        self.batch = nil
         let source = try fields["source"].map { try line.one(of: Source.self, $0) } ?? info.source
         let vcpu = try vcpu(fields, line)
         let key = PassKey(source: source, vcpu: vcpu)

@@ -123,7 +123,7 @@ final class TraceDat {
             )
         }
         var next = try cursor.number(8)
-        var sections = 0
+        var (sections, seen) = (0, Set<Int>())
         while next != 0 {
             sections += 1
             guard sections <= 64 else { throw file.error("has lists of options without an end.") }
@@ -133,6 +133,9 @@ final class TraceDat {
                 let id = try options.number(2)
                 let size = try options.number(4)
                 let start = options.offset
+                if id == Option.headerInfo || id == Option.eventFormats {
+                    guard seen.insert(id).inserted else { throw file.error("describes its events twice.") }
+                }
                 switch id {
                 case Option.done: next = size >= 8 ? try options.number(8) : 0
                 case Option.headerInfo:

@@ -65,8 +65,8 @@ public struct QEMUDirtyRate: Decodable, Sendable, Equatable {
         return answer.rates(since: since, ts: since + answer.calcTime * 1_000_000_000)
     }
 
-    /// 4 PiB a second: sums stay small.
-    private static let largest: Int64 = 1 << 32
+    /// A TiB a second is more than any memory takes, and a million such rows stay below 2^60.
+    private static let largest: Int64 = 1 << 20
 }
 
 /// Lets QEMU switch dirty logging on, window after window, by its own dirty-rate measurement.
@@ -107,6 +107,6 @@ public final class DirtyRateMeter {
     public func end() throws -> [ForeignRate]? {
         let answer: QEMUDirtyRate = try qmp.execute("query-dirty-rate")
         guard answer.status == "measured" else { return nil }
-        return answer.rates(since: sinceNs, ts: sinceNs + min(answer.calcTime, 3600) * 1_000_000_000)
+        return answer.rates(since: sinceNs, ts: sinceNs + min(max(answer.calcTime, 1), 3600) * 1_000_000_000)
     }
 }

@@ -32,6 +32,19 @@ public final class AttachSession {
             losses += batch.losses
             try commit(batch)
         }
+        let reason: EndReason
+        do { reason = try record(until: isStopped, keep) } catch let error as AttachError {
+            // The VMM does not answer, or is gone: what its guest did is worth keeping.
+            try attachment.finish(keep)
+            throw error
+        }
+        try attachment.finish(keep)
+        return reason
+    }
+
+    private func record(
+        until isStopped: () -> Bool, _ keep: (IterationBatch) throws -> Void
+    ) throws -> EndReason {
         let end = durationNs.map { attachment.startNs + $0 }
         try beginWindow(until: end)
         var reason: EndReason?
@@ -49,7 +62,6 @@ public final class AttachSession {
                 reason = .duration
             }
         }
-        try attachment.finish(keep)
         return reason ?? .duration
     }
 
