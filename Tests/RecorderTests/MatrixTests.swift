@@ -21,23 +21,18 @@ struct `The matrix` {
 
     @Test(arguments: [Source.dirtyRing, .dirtyLog, .clearLog], [HarvestMode.live, .paused, .liveFinal])
     func `misses nothing and explains everything`(source: Source, mode: HarvestMode) throws {
-        var (written, empty) = (0, 0)
         for workload in Self.workloads {
             for vcpus in Self.vcpuCounts {
                 for ring in source == .dirtyRing ? Self.rings : [0] {
-                    let recorded = try check(source, mode, workload, vcpus, ring)
-                    if workload == "idle" {
-                        #expect(recorded.entries.isEmpty)
-                    } else if recorded.entries.isEmpty {
-                        empty += 1
-                    } else {
-                        written += 1
+                    var isEmpty = try check(source, mode, workload, vcpus, ring).entries.isEmpty
+                    // On a busy machine a guest may not have run within its 40 ms: it gets more chances.
+                    for _ in 0..<20 where isEmpty && workload != "idle" {
+                        isEmpty = try check(source, mode, workload, vcpus, ring).entries.isEmpty
                     }
+                    #expect(isEmpty == (workload == "idle"), "\(workload) × \(vcpus) vCPUs, ring \(ring)")
                 }
             }
         }
-        // On a busy machine a guest may not have run within its 40 ms.
-        #expect(written > 4 * empty)
     }
 
     private func check(

@@ -118,6 +118,8 @@ struct `Traps` {
         let recorded = try record(guest) {
             $0.mode = .paused
             $0.stopTimeoutNs = 100_000_000
+            // It ends at the stuck vCPU, however late that one gets to its exit.
+            $0.iterations = 1000
         }
         #expect(recorded.outcome.reason == .error)
         let stuck = recorded.outcome.losses.filter { $0.kind == .vcpuStuck }

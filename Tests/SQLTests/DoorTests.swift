@@ -69,7 +69,8 @@ import TraceModel
         ] {
             let start = ContinuousClock.now
             let outcome = try pass(bomb, through: door, path, timeout: "300ms")
-            #expect(ContinuousClock.now - start < .seconds(15), "\(bomb)")
+            // A bomb runs for minutes; a busy machine takes its time to start a program.
+            #expect(ContinuousClock.now - start < .seconds(60), "\(bomb)")
             #expect(outcome.status != 0)
             let told =
                 outcome.errors + ((try? String(contentsOfFile: folder.path + "/out.html", encoding: .utf8)) ?? "")
