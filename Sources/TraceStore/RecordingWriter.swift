@@ -163,7 +163,12 @@ public final class RecordingWriter {
             switch errno {
             case EEXIST: throw RecordingError(path, .exists)
             case ENOENT, ENOTDIR:
-                throw RecordingError(path, .folderMissing((path as NSString).deletingLastPathComponent))
+                let folder = (path as NSString).deletingLastPathComponent
+                // Folders such as /proc are there, and take no file.
+                guard !FileManager.default.fileExists(atPath: folder) else {
+                    throw RecordingError(path, .refused(doing: "create", reason: "that folder takes no files"))
+                }
+                throw RecordingError(path, .folderMissing(folder))
             default: throw RecordingError(path, .refused(doing: "create", reason: systemError()))
             }
         }

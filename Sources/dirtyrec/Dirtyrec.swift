@@ -75,7 +75,9 @@ enum Failure {
         default:
             let isUsage = Dirtyrec.exitCode(for: error) == .validationFailure
             guard isUsage else { Dirtyrec.exit(withError: error) }
-            Terminal.say(Dirtyrec.fullMessage(for: error))
+            var lines = Dirtyrec.fullMessage(for: error).split(separator: "\n", maxSplits: 1).map(String.init)
+            if let reason = Refusal.reason { lines[0] += ": \(reason)" }
+            Terminal.say(lines.joined(separator: "\n"))
             Foundation.exit(usage)
         }
     }

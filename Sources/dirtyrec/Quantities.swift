@@ -1,13 +1,37 @@
 import Analysis
 import ArgumentParser
 import Report
+import Synchronization
 import TraceModel
+
+/// Why the last argument was refused: the parser asks for a value or nothing, and cannot pass a reason on.
+enum Refusal {
+    fileprivate struct Reason: Error, CustomStringConvertible { let description: String }
+
+    private static let last = Mutex<String?>(nil)
+    /// The reason, as one sentence.
+    static var reason: String? { last.withLock { $0 } }
+
+    /// What `parse` makes of an argument; nil, and a reason, when it throws.
+    fileprivate static func noting<Value>(_ parse: () throws -> Value) -> Value? {
+        do { return try parse() } catch {
+            last.withLock { $0 = "\(error)" }
+            return nil
+        }
+    }
+
+    /// `value`, which must be above 0.
+    fileprivate static func positive(_ value: Int64, _ text: String) throws -> Int64 {
+        guard value > 0 else { throw Refusal.Reason(description: "'\(text)' is not above 0.") }
+        return value
+    }
+}
 
 /// A size on the command line, such as `64MiB`.
 struct ByteSize: ExpressibleByArgument {
     let bytes: Int64
     init?(argument: String) {
-        guard let bytes = try? Units.parseSize(argument) else { return nil }
+        guard let bytes = Refusal.noting({ try Units.parseSize(argument) }) else { return nil }
         self.bytes = bytes
     }
 }
@@ -16,7 +40,7 @@ struct ByteSize: ExpressibleByArgument {
 struct Nanoseconds: ExpressibleByArgument {
     let ns: Int64
     init?(argument: String) {
-        guard let ns = try? Units.parseDuration(argument) else { return nil }
+        guard let ns = Refusal.noting({ try Units.parseDuration(argument) }) else { return nil }
         self.ns = ns
     }
 }
@@ -25,7 +49,7 @@ struct Nanoseconds: ExpressibleByArgument {
 struct DurationList: ExpressibleByArgument {
     let ns: [Int64]
     init?(argument: String) {
-        guard let ns = list(argument, { try? Units.parseDuration($0) }), ns.allSatisfy({ $0 > 0 }) else { return nil }
+        guard let ns = list(argument, { try Refusal.positive(Units.parseDuration($0), $0) }) else { return nil }
         self.ns = ns
     }
 }
@@ -34,7 +58,9 @@ struct DurationList: ExpressibleByArgument {
 struct Bandwidth: ExpressibleByArgument {
     let bytesPerSecond: Int64
     init?(argument: String) {
-        guard let value = try? Units.parseBandwidth(argument), value > 0 else { return nil }
+        guard
+            let value = Refusal.noting({ try Refusal.positive(Units.parseBandwidth(argument), argument) })
+        else { return nil }
         bytesPerSecond = value
     }
 }
@@ -43,8 +69,7 @@ struct Bandwidth: ExpressibleByArgument {
 struct BandwidthList: ExpressibleByArgument {
     let bytesPerSecond: [Int64]
     init?(argument: String) {
-        guard let values = list(argument, { try? Units.parseBandwidth($0) }), values.allSatisfy({ $0 > 0 })
-        else { return nil }
+        guard let values = list(argument, { try Refusal.positive(Units.parseBandwidth($0), $0) }) else { return nil }
         bytesPerSecond = values
     }
 }
@@ -53,8 +78,19 @@ struct BandwidthList: ExpressibleByArgument {
 struct PolicyList: ExpressibleByArgument {
     let policies: [MigrationPolicy]
     init?(argument: String) {
-        guard let policies = list(argument, MigrationPolicy.init(rawValue:)) else { return nil }
-        self.policies = policies
+        let known = MigrationPolicy.allCases.map(\.rawValue).joined(separator: ", ")
+        guard
+            let policies = list(
+                argument,
+                { name in
+                    guard let policy = MigrationPolicy(rawValue: name) else {
+                        throw Refusal.Reason(description: "'\(name)' is no policy; known are \(known).")
+                    }
+                    return policy
+                })
+        else { return nil }
+        // Each once, in the order given.
+        self.policies = policies.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
     }
 }
 
@@ -66,17 +102,19 @@ struct MigrationStart: ExpressibleByArgument {
         case "first": value = .first
         case "all": value = .all
         default:
-            guard let ns = try? Units.parseDuration(argument) else { return nil }
+            guard let ns = Refusal.noting({ try Units.parseDuration(argument) }) else { return nil }
             value = .at(ns)
         }
     }
 }
 
 /// The parts between commas, or nil when one is not understood or the list is longer than any grid needs.
-private func list<Value>(_ text: String, _ parse: (String) -> Value?) -> [Value]? {
+private func list<Value>(_ text: String, _ parse: (String) throws -> Value) -> [Value]? {
     let parts = text.split(separator: ",", omittingEmptySubsequences: false)
-    let values = parts.prefix(64).compactMap { parse(String($0)) }
-    return values.count == parts.count ? values : nil
+    return Refusal.noting {
+        guard parts.count <= 64 else { throw Refusal.Reason(description: "A list has at most 64 values.") }
+        return try parts.map { try parse(String($0)) }
+    }
 }
 
 extension Source: ExpressibleByArgument {}

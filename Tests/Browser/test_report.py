@@ -388,6 +388,9 @@ class FleetTest(PageTest):
                 page = self.open("fleet", java_script_enabled=False, **options)
                 self.assertEqual(page.locator("#overview tbody tr").count(), 40)
                 self.assertEqual(page.evaluate("document.documentElement.scrollWidth"), options.get("width", 1280))
+                # Words stay in one line: a row is as high as its guest's name.
+                heights = [row.bounding_box()["height"] for row in page.locator("#overview tbody tr").all()[:3]]
+                self.assertLess(max(heights), 80)
                 page.screenshot(path=FOLDER / f"fleet-{name}.png", full_page=True)
                 self.check_quiet()
 

@@ -46,7 +46,13 @@ import Testing
         (["report", "F"], 2, "F is not a regular file."),
         (["sql", "F/text.db", "SELECT 1"], 4, "is not an SQLite database"),
         (["verify", "F/other.db"], 4, "not a recording of dirtyrec"),
-        (["converge", "F/text.db", "--bandwidth", "fast"], 2, "--bandwidth"),
+        (
+            ["converge", "F/text.db", "--bandwidth", "fast"], 2,
+            "'--bandwidth <list>': 'fast' is not a bandwidth; write for example 10Gbit/s"
+        ),
+        (["converge", "F/text.db", "--bandwidth", "1Gbit/s,0B/s"], 2, "'0B/s' is not above 0."),
+        (["converge", "F/text.db", "--policy", "vmware"], 2, "'vmware' is no policy; known are"),
+        (["record", "-o", "/proc/a.db"], 2, "Cannot create /proc/a.db: that folder takes no files."),
         (["diff", "F/text.db", "F/text.db", "--fail-if", "wws.p95 is big"], 2, "A gate"),
         (["synth", "-o", "F/a.db", "--workload", "dma"], 2, "which has no model"),
         (["synth", "-o", "F/a.db", "--workload", "zipf:step=5"], 2, "leave it out"),

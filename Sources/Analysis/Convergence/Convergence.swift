@@ -34,7 +34,7 @@ public enum Convergence {
         if let stream = options.qemu, options.policies.contains(.qemu) {
             report.streams = try QEMUStreamReplay.run(
                 trace, gathered, memoryPages: memoryPages, options: options, assuming: stream)
-            report.zeroPages = stream.zeroPages
+            report.zeroPages = stream.zeroPages.map { min(max($0, 0), memoryPages) }
             if trace.info.source != .tracefs, gathered.collector.ticks > 0 {
                 report.unknownTimesNs = gathered.durationNs / Int64(gathered.collector.ticks)
             }

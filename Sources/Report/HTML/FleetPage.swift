@@ -52,10 +52,11 @@ public struct FleetPage {
         let place = table.columns.firstIndex(of: "recording")
         let isOverview = table.name == "overview"
         let kinds = table.columns.map(Self.kind)
+        let classes = zip(table.columns, kinds).map(Self.style)
         let rows = table.rows.prefix(Self.mostRows).map { row -> [String: Any] in
             var cells = zip(kinds, row).enumerated().map { column, cell -> [String: Any] in
                 let (kind, value) = cell
-                var view: [String: Any] = ["class": kind.isNumber ? "n" : "t", "value": kind.format(value)]
+                var view: [String: Any] = ["class": classes[column], "value": kind.format(value)]
                 // From lists of a few recordings one gets to the row of the overview, and from there to the recording.
                 if column == place, case .string(let id) = value, let address = addresses[id] {
                     view["link"] = isOverview ? address : "#" + id
@@ -66,14 +67,17 @@ public struct FleetPage {
             var id = ""
             if isOverview, let place, case .string(let text) = row[place] {
                 id = text
-                cells.append(["class": "t", "value": Sanitizer.line(labels[text, default: []].joined(separator: ", "))])
+                cells.append([
+                    "class": "t long", "value": Sanitizer.line(labels[text, default: []].joined(separator: ", ")),
+                ])
             }
             return ["id": id, "hasID": isOverview, "cells": cells]
         }
-        let heads = zip(table.columns, kinds).map { ["title": Self.title($0), "class": $1.isNumber ? "n" : "t"] }
+        let heads = zip(table.columns, classes).map { ["title": Self.title($0), "class": $1] }
+        let columns = heads + (isOverview ? [["title": "labels", "class": "t long"]] : [])
         return [
             "name": table.name, "caption": Self.title(table.name), "note": table.description, "sql": table.sql,
-            "columns": heads + (isOverview ? [["title": "labels", "class": "t"]] : []), "rows": rows,
+            "columns": columns, "rows": rows,
             "isEmpty": rows.isEmpty,
             "more": table.rows.count > Self.mostRows
                 ? "The first \(Self.mostRows); `dirtyrec fleet --query` has all." : "",
@@ -97,6 +101,12 @@ public struct FleetPage {
             return .decimal
         }
         return .count
+    }
+
+    /// Numbers stand right; words of ours stay in one line, and what somebody wrote may break.
+    private static func style(_ column: String, _ kind: PageData.Kind) -> String {
+        if kind.isNumber { return "n" }
+        return column == "guest" ? "t long" : "word"
     }
 
     private static func title(_ name: String) -> String { name.replacing("_", with: " ") }
