@@ -79,12 +79,19 @@ struct Connection {
                 parameters = "mode=ro&vfs=\(CSQLITE_PRIVATE_WAL_VFS)"
             }
         }
-        // The log may hold pages that the file does not have yet, and is the truth about its length.
-        if logBytes == 0, lock.isGranted { try header.checkLength() }
+        // The log may hold pages that the file does not have yet, and is the truth about its length. With a rollback journal,
+        // the file may be in the middle of growing: SQLite is told to go by what is there, which has all packed entries.
+        let isGrowing = lock.isGranted && journalBytes > 0 && !header.isWhole
+        if logBytes == 0, lock.isGranted, !isGrowing { try header.checkLength() }
         var configuration = hardened()
         configuration.readonly = true
         configuration.prepareDatabase { db in
             unsafe sqlite3_limit(db.sqliteConnection, SQLITE_LIMIT_LENGTH, longestValue)
+            if isGrowing, let handle = unsafe db.sqliteConnection {
+                guard unsafe csqlite_accept_short_file(handle) == SQLITE_OK else {
+                    throw DatabaseError(resultCode: .SQLITE_MISUSE, message: "SQLite is too old for such a file")
+                }
+            }
         }
         do {
             let queue = try DatabaseQueue(path: uri(path, parameters), configuration: configuration)
@@ -158,13 +165,19 @@ struct FileHeader {
 
     var isWAL: Bool { bytes[18] == 2 || bytes[19] == 2 }
 
+    /// Whether the file is as long as it says.
+    var isWhole: Bool { fileBytes >= expectedBytes }
+
     /// A copy that ended early is better told at once than by the first page that is missing.
     func checkLength() throws {
-        let pageSize = integer(at: 16, bytes: 2) == 1 ? 65536 : integer(at: 16, bytes: 2)
-        let expected = integer(at: 28, bytes: 4) * pageSize
-        guard fileBytes >= expected else {
-            throw RecordingError(path, .damaged("it ends after \(fileBytes) of \(expected) bytes"))
+        guard isWhole else {
+            throw RecordingError(path, .damaged("it ends after \(fileBytes) of \(expectedBytes) bytes"))
         }
+    }
+
+    private var expectedBytes: Int64 {
+        let pageSize = integer(at: 16, bytes: 2) == 1 ? 65536 : integer(at: 16, bytes: 2)
+        return integer(at: 28, bytes: 4) * pageSize
     }
 
     private func integer(at offset: Int, bytes count: Int) -> Int64 {

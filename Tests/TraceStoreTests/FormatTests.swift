@@ -48,9 +48,17 @@ import TraceModel
         return scratch.path("half.db")
     }
 
-    @Test func `a kill while rows were made leaves a readable file`() throws {
+    /// Also in the moment of the commit, when the header tells of pages that are not written yet.
+    @Test(arguments: [false, true])
+    func `a kill while rows were made leaves a readable file`(isGrowing: Bool) throws {
         let batches = Sample.batches(4)
         let path = try halfDone(batches)
+        if isGrowing {
+            var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+            let pages = UInt32(bytes.count / 8192 + 4)
+            for place in 0..<4 { bytes[28 + place] = UInt8(truncatingIfNeeded: pages >> (24 - 8 * UInt32(place))) }
+            try bytes.write(to: URL(fileURLWithPath: path))
+        }
         let before = try Data(contentsOf: URL(fileURLWithPath: path))
         #expect(before.count > 1 << 20)
         do {
@@ -62,6 +70,8 @@ import TraceModel
             #expect(try Verifier.verify(path: path).map(\.problem) == ["its completion was interrupted"])
         }
         #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
+        // The journal has no such header to go back from; scripts/test-kills recovers real ones.
+        if isGrowing { return }
         #expect(try !Recovery.recover(path: path).wasCutOff)
         #expect(try RecordingFile(path: path).info.endReason == .duration)
         #expect(try Verifier.verify(path: path) == [])

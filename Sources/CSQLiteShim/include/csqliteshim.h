@@ -10,6 +10,14 @@ static inline int csqlite_harden(sqlite3 *db) {
     return defensive != SQLITE_OK ? defensive : trusted != SQLITE_OK ? trusted : triggers;
 }
 
+/// Lets SQLite read a file that is shorter than its header says, by the pages that are there. Only for read-only connections:
+/// SQLite ties this to the permission to write the schema.
+static inline int csqlite_accept_short_file(sqlite3 *db) {
+    int defensive = sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 0, (int *)0);
+    int writable = sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, (int *)0);
+    return defensive != SQLITE_OK ? defensive : writable;
+}
+
 /// Name of the VFS that reads a database in WAL mode without a -shm file: the index of the log is kept in private
 /// memory, so that nothing beside the database is created or changed. Only for files that nobody writes.
 #define CSQLITE_PRIVATE_WAL_VFS "dirtyrec-private-wal"
