@@ -14,13 +14,26 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.0"),
     ],
     targets: [
-        // Constants, layout asserts and guest machine code. No logic.
-        .target(name: "CKVM"),
-        .target(name: "KVM", dependencies: ["CKVM"]),
-        .target(name: "Guests", dependencies: ["KVM", "CKVM", "TraceModel"]),
-        .target(name: "Recorder", dependencies: ["KVM", "Guests", "TraceModel"]),
+        // Shims: C, one reason each. Constants, layout asserts and guest machine code, no logic:
+        .shim("CKVM"),
+        // what the virtual table asks of any SQLite,
+        .shim("CEntryTable"),
+        // the few SQLite calls that Swift cannot import because they are variadic,
+        .shim("CSQLiteShim"),
+        // line editing for the SQL shell (the setters of libedit are variadic),
+        .shim("CLineEdit", linkerSettings: [.linkedLibrary("edit")]),
+        // one instruction that Swift has no word for,
+        .shim("CPrefetch"),
+        // one system call that Swift does not import,
+        .shim("CExchange"),
+        // and Markdown by libcmark-gfm.
+        .systemLibrary(name: "CCMark", path: "Sources/Shims/CCMark", pkgConfig: "libcmark-gfm"),
 
-        .target(name: "TraceModel"),
+        // Ground: what every floor stands on.
+        .room("Platform", on: .ground),
+        .room("Model", on: .ground),
+
+        // Store: the file.
         .target(
             name: "Schemas", path: "schemas",
             resources: [
@@ -28,86 +41,84 @@ let package = Package(
                 .embedInCode("fleet"),
             ]),
         // The virtual table that decodes segments: within our programs, and as an extension for any SQLite.
-        .target(name: "CEntryTable"),
-        .target(name: "EntryTable", dependencies: ["TraceModel", "CEntryTable"]),
-        // The few SQLite calls that Swift cannot import because they are variadic.
-        .target(name: "CSQLiteShim"),
-        .target(
-            name: "TraceStore",
-            dependencies: [
-                "TraceModel", "Schemas", "CSQLiteShim", "EntryTable", "CEntryTable",
+        .room("EntryTable", on: .store, needs: ["Model", "CEntryTable"]),
+        .room(
+            "Store", on: .store,
+            needs: [
+                "Platform", "Model", "Schemas", "CSQLiteShim", "EntryTable", "CEntryTable",
                 .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ]),
-        // Entries that another VMM's guest made: tracefs live, trace files, text. No KVM.
-        .target(name: "Tracing", dependencies: ["TraceModel"]),
-        // Line editing for the SQL shell; the setters of libedit are variadic.
-        .target(name: "CLineEdit", linkerSettings: [.linkedLibrary("edit")]),
-        // Markdown by libcmark-gfm.
-        .systemLibrary(name: "CCMark", pkgConfig: "libcmark-gfm"),
-        .target(name: "Notebook", dependencies: ["CCMark", "TraceStore", "Report"]),
-        // One instruction that Swift has no word for.
-        .target(name: "CPrefetch"),
-        .target(name: "Analysis", dependencies: ["TraceModel", "CPrefetch"]),
-        .target(
-            name: "Report",
-            dependencies: [
-                "TraceModel", "Analysis", "Schemas", .product(name: "Mustache", package: "swift-mustache"),
-            ],
+        // Entries that somebody else recorded: trace files, text. Its assembly of events serves Attach, too.
+        .room("Import", on: .store, needs: ["Platform", "Model"]),
+        // Many recordings: Parquet by DuckDB, questions to DuckDB and Spark, all through one embedded Python program.
+        .room(
+            "Fleet", on: .store, needs: ["Platform", "Store", "Model", "CExchange"],
             resources: [.embedInCode("Resources")]),
 
-        // One system call that Swift does not import.
-        .target(name: "CExchange"),
-        // Many recordings: Parquet by DuckDB, questions to DuckDB and Spark, all through one embedded Python program.
-        .target(
-            name: "Fleet", dependencies: ["TraceStore", "TraceModel", "CExchange"],
+        // Capture: who makes entries.
+        .room("KVM", on: .capture, needs: ["Platform", "CKVM"]),
+        .room("Guests", on: .capture, needs: ["KVM", "CKVM", "Platform", "Model"]),
+        .room("Recorder", on: .capture, needs: ["KVM", "Guests", "Platform", "Model"]),
+        // Guests of other VMMs: tracefs live, QEMU's monitor. No KVM.
+        .room("Attach", on: .capture, needs: ["Import", "Platform", "Model"]),
+
+        // Answers: what the entries say.
+        .room("Analysis", on: .answers, needs: ["Model", "CPrefetch"]),
+        .room(
+            "Report", on: .answers,
+            needs: ["Model", "Analysis", "Schemas", .product(name: "Mustache", package: "swift-mustache")],
             resources: [.embedInCode("Resources")]),
+        .room("Notebook", on: .answers, needs: ["CCMark", "Store", "Model", "Report"]),
 
         .executableTarget(
             name: "dirtyrec",
             dependencies: [
-                "KVM", "Guests", "Recorder", "TraceModel", "TraceStore", "Analysis", "Report", "Tracing", "CLineEdit",
-                "Notebook", "Fleet",
+                "Platform", "KVM", "Guests", "Recorder", "Model", "Store", "Import", "Attach", "Analysis", "Report",
+                "CLineEdit", "Notebook", "Fleet",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ]),
+            ],
+            path: "Sources/Tool/dirtyrec"),
 
         // Not shipped: the same random numbers in every run, for tests and benchmarks.
         .target(name: "Seeded", path: "Tests/Seeded"),
 
         // Not shipped: measures the analysis on generated recordings (docs/performance.md).
         .executableTarget(
-            name: "analysis-bench", dependencies: ["Report", "Analysis", "TraceModel"],
+            name: "analysis-bench", dependencies: ["Report", "Analysis", "Model"],
             path: "Benchmarks/analysis-bench"),
         // Yardsticks in C, and what measures the store against them.
         .target(name: "CStoreBench", path: "Benchmarks/CStoreBench", linkerSettings: [.linkedLibrary("sqlite3")]),
         .executableTarget(
-            name: "dirtyrec-bench", dependencies: ["CStoreBench", "TraceStore", "TraceModel", "Seeded"],
+            name: "dirtyrec-bench", dependencies: ["CStoreBench", "Store", "Model", "Seeded"],
             path: "Benchmarks/StoreBench"),
         // Asks everything of damaged and hostile recordings (scripts/fuzz).
         .executableTarget(
             name: "dirtyrec-fuzz",
             dependencies: [
-                "TraceStore", "Analysis", "Report", "TraceModel", "Seeded",
+                "Store", "Analysis", "Report", "Model", "Seeded",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             path: "Benchmarks/fuzz"),
 
         // How long it takes to stop all vCPUs, by method (docs/sources.md).
-        .executableTarget(name: "stop-bench", dependencies: ["Recorder", "TraceModel"], path: "Benchmarks/StopBench"),
+        .executableTarget(
+            name: "stop-bench", dependencies: ["Recorder", "Platform", "Model"], path: "Benchmarks/StopBench"),
 
         // Not shipped: measures the named queries on a generated recording (docs/cookbook.md).
-        .executableTarget(name: "sql-bench", dependencies: ["TraceStore", "TraceModel"], path: "Benchmarks/sql-bench"),
+        .executableTarget(name: "sql-bench", dependencies: ["Store", "Model"], path: "Benchmarks/sql-bench"),
 
-        .testTarget(name: "TraceModelTests", dependencies: ["TraceModel", "Seeded"]),
-        .testTarget(name: "TraceStoreTests", dependencies: ["TraceStore", "TraceModel", "Seeded"]),
-        .testTarget(name: "SQLTests", dependencies: ["TraceStore", "Analysis", "TraceModel", "Schemas", "Seeded"]),
-        .testTarget(name: "NotebookTests", dependencies: ["Notebook", "TraceStore", "TraceModel"]),
-        .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "TraceModel", "Seeded"]),
-        .testTarget(name: "ReportTests", dependencies: ["Report", "Analysis", "TraceModel", "TraceStore", "Schemas"]),
+        .testTarget(name: "ModelTests", dependencies: ["Model", "Seeded"]),
+        .testTarget(name: "StoreTests", dependencies: ["Store", "Model", "Seeded"]),
+        .testTarget(name: "SQLTests", dependencies: ["Store", "Analysis", "Model", "Schemas", "Seeded"]),
+        .testTarget(name: "NotebookTests", dependencies: ["Notebook", "Store", "Model"]),
+        .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "Model", "Seeded"]),
+        .testTarget(name: "ReportTests", dependencies: ["Report", "Analysis", "Model", "Store", "Schemas"]),
         .testTarget(name: "GuestsTests", dependencies: ["Guests"]),
-        .testTarget(name: "KVMTests", dependencies: ["KVM", "Guests"]),
-        .testTarget(name: "RecorderTests", dependencies: ["Recorder", "Analysis", "TraceModel", "Guests", "KVM"]),
-        .testTarget(name: "TracingTests", dependencies: ["Tracing", "TraceModel", "Seeded"]),
-        .testTarget(name: "CLITests", dependencies: ["TraceModel", "TraceStore"]),
+        .testTarget(name: "KVMTests", dependencies: ["KVM", "Guests", "Platform"]),
+        .testTarget(
+            name: "RecorderTests", dependencies: ["Recorder", "Analysis", "Platform", "Model", "Guests", "KVM"]),
+        .testTarget(name: "ImportTests", dependencies: ["Import", "Attach", "Model", "Seeded"]),
+        .testTarget(name: "CLITests", dependencies: ["Model", "Store"]),
     ]
 )
 
@@ -120,4 +131,24 @@ for target in package.targets where !cTargets.contains(target.name) {
         .treatAllWarnings(as: .error),
         .enableUpcomingFeature("ExistentialAny"),
     ]
+}
+
+/// The floors of the house, as folders of `Sources`; docs/architecture.md draws them. A floor imports only downwards.
+enum Floor: String {
+    case ground = "Ground"
+    case store = "Store"
+    case capture = "Capture"
+    case answers = "Answers"
+}
+
+extension Target {
+    static func room(
+        _ name: String, on floor: Floor, needs: [Target.Dependency] = [], resources: [Resource]? = nil
+    ) -> Target {
+        .target(name: name, dependencies: needs, path: "Sources/\(floor.rawValue)/\(name)", resources: resources)
+    }
+
+    static func shim(_ name: String, linkerSettings: [LinkerSetting]? = nil) -> Target {
+        .target(name: name, path: "Sources/Shims/\(name)", linkerSettings: linkerSettings)
+    }
 }

@@ -1,10 +1,10 @@
 extension Schemas {
     /// A named query: `area/name` of its file in `queries/`, or the name of its file in `fleet/`.
-    public struct Query: Sendable {
+    package struct Query: Sendable {
         /// `area/name`; of a fleet query, `name`.
-        public let name: String
+        package let name: String
         /// Its documentation, as a comment, and its statement.
-        public let sql: String
+        package let sql: String
 
         fileprivate init(_ name: String, _ bytes: [UInt8]) {
             self.name = name
@@ -14,7 +14,7 @@ extension Schemas {
 
     /// Every named query, area by area, the most useful first. The compiler gives a constant for each file but no list of
     /// them, so the list stands here; a test compares it with the folder.
-    public static let queries = [
+    package static let queries = [
         Query("working_set/window", PackageResources.window_sql),
         Query("working_set/growth", PackageResources.growth_sql),
         Query("working_set/redirty", PackageResources.redirty_sql),
@@ -44,7 +44,7 @@ extension Schemas {
     ]
 
     /// Every fleet query, the most useful first; a test compares the list with the folder `fleet`.
-    public static let fleetQueries = [
+    package static let fleetQueries = [
         Query("overview", PackageResources.overview_sql),
         Query("outliers", PackageResources.outliers_sql),
         Query("rate_distribution", PackageResources.rate_distribution_sql),

@@ -1,36 +1,36 @@
 /// The SQL of the file, embedded in the program.
-public enum Schemas {
+package enum Schemas {
     /// One step from a schema version to the next.
-    public struct Migration: Sendable {
+    package struct Migration: Sendable {
         /// `PRAGMA user_version` after the step.
-        public let version: Int
+        package let version: Int
         /// The step in a word.
-        public let name: String
+        package let name: String
         /// Its statements.
-        public let sql: String
+        package let sql: String
     }
 
     /// Every migration in order. The last one's version is the version that this program writes.
-    public static let migrations = [
+    package static let migrations = [
         Migration(version: 1, name: "tables", sql: text(PackageResources.v1_sql))
     ]
 
     /// Definitions of the public views, in an order in which they can be created.
-    public static let views = [PackageResources.dirty_sql, PackageResources.rates_sql, PackageResources.pages_sql]
+    package static let views = [PackageResources.dirty_sql, PackageResources.rates_sql, PackageResources.pages_sql]
         .map(text)
 
     /// A question with its answer in SQL and, where a picture says more, its picture.
-    public struct Chart: Sendable {
+    package struct Chart: Sendable {
         /// Name of the question and of its data.
-        public let name: String
+        package let name: String
         /// One statement that answers it on any finished recording.
-        public let sql: String
+        package let sql: String
         /// Vega-Lite specification that reads the answer's rows as the data set ``name``; nil where a table is all.
-        public let spec: String?
+        package let spec: String?
     }
 
     /// The questions of the HTML report, by name; notebooks can run the same statements and draw the same pictures.
-    public static let charts: [String: Chart] = Dictionary(
+    package static let charts: [String: Chart] = Dictionary(
         uniqueKeysWithValues: [
             ("checkpoints", PackageResources.checkpoints_sql, PackageResources.checkpoints_vl_json),
             ("convergence", PackageResources.convergence_sql, nil),

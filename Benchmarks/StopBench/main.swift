@@ -1,6 +1,6 @@
+import Model
 // Prints how long each way of stopping all vCPUs takes: `stop-bench [VCPUS [STOPS]]`.
 import Recorder
-import TraceModel
 
 let numbers = CommandLine.arguments.dropFirst().compactMap { Int($0) }
 let vcpus = numbers.first ?? 2

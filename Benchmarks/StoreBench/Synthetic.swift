@@ -1,6 +1,6 @@
+import Model
 import Seeded
-import TraceModel
-import TraceStore
+import Store
 
 /// A recording of any length without a guest: two vCPUs that write uniformly over 4 GiB.
 enum Synthetic {

@@ -7,9 +7,9 @@
 
 import CStoreBench
 import Foundation
+import Model
 import Seeded
-import TraceModel
-import TraceStore
+import Store
 
 struct Failure: Error { let code: Int32 }
 

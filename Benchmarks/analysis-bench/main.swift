@@ -1,6 +1,6 @@
 import Analysis
+import Model
 import Report
-import TraceModel
 
 // Measures `Analyzer.analyze` on generated recordings: `analysis-bench [ENTRIES [ITERATIONS [PAGES [VCPUS]]]]`.
 // Entries are decoded from packed segments, as those of a file would be.

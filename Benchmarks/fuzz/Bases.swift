@@ -1,8 +1,8 @@
 import Foundation
 import GRDB
+import Model
 import Seeded
-import TraceModel
-import TraceStore
+import Store
 
 /// Sound recordings, to be damaged.
 enum Bases {

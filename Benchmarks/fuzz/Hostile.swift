@@ -1,6 +1,6 @@
 import Foundation
-import TraceModel
-import TraceStore
+import Model
+import Store
 
 /// Recordings made by hand to hurt a reader.
 enum Hostile {

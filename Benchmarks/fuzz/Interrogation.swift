@@ -1,8 +1,8 @@
 import Analysis
 import Foundation
+import Model
 import Report
-import TraceModel
-import TraceStore
+import Store
 
 /// Asks everything of one file after the other.
 struct Interrogation {

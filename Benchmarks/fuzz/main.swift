@@ -9,7 +9,8 @@ import Seeded
 
 let arguments = CommandLine.arguments
 guard arguments.count == 5, let count = Int(arguments[1]), let seed = UInt64(arguments[2]),
-    let limit = Int(arguments[4]) else {
+    let limit = Int(arguments[4])
+else {
     print("Usage: dirtyrec-fuzz COUNT SEED FOLDER SECONDS")
     exit(2)
 }

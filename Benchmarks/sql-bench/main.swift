@@ -1,6 +1,6 @@
 import Foundation
-import TraceModel
-import TraceStore
+import Model
+import Store
 
 // Measures every named query: `sql-bench FILE [ENTRIES]`. FILE is generated when it is missing: by default 10 M entries
 // of 4 vCPUs in 600 iterations of 100 ms over 1 M pages, a tenth of which takes half of the writes.

@@ -1,5 +1,5 @@
+import Model
 import Testing
-import TraceModel
 
 @testable import Analysis
 

@@ -1,6 +1,6 @@
+import Model
 import Seeded
 import Testing
-import TraceModel
 
 @testable import Analysis
 

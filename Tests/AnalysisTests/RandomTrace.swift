@@ -1,5 +1,5 @@
+import Model
 import Seeded
-import TraceModel
 
 enum Traces {
     /// Up to 12 ticks of up to 3 vCPUs, the VMM's log and a bitmap, with repeats, provisional entries and gaps.

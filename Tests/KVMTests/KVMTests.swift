@@ -1,5 +1,6 @@
 import Guests
 import KVM
+import Platform
 import Testing
 
 /// Runs one vCPU of a workload to its end, harvesting whenever the ring is full.

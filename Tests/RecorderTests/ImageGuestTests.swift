@@ -1,9 +1,10 @@
 import Foundation
 import Guests
 import KVM
+import Model
+import Platform
 import Recorder
 import Testing
-import TraceModel
 
 @Suite(.serialized, .enabled(if: KVMSystem.isAvailable, "needs read-write access to /dev/kvm"))
 struct `A kernel-mode image under KVM` {

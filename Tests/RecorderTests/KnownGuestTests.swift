@@ -1,10 +1,11 @@
 import Foundation
 import Guests
 import KVM
+import Model
+import Platform
 import Recorder
 import Synchronization
 import Testing
-import TraceModel
 
 @testable import Analysis
 

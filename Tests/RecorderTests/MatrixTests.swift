@@ -1,8 +1,9 @@
 import Guests
 import KVM
+import Model
+import Platform
 import Recorder
 import Testing
-import TraceModel
 
 /// Every source, mode, ring size, number of vCPUs and workload: nothing may be missing, and everything must be explained.
 @Suite(.serialized, .enabled(if: KVMHost.isUsable, KVMHost.reason))

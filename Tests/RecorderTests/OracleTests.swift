@@ -1,7 +1,7 @@
 import Foundation
 import Guests
+import Model
 import Testing
-import TraceModel
 
 @testable import Recorder
 

@@ -1,10 +1,11 @@
 import Foundation
 import Guests
 import KVM
+import Model
+import Platform
 import Recorder
 import Synchronization
 import Testing
-import TraceModel
 
 /// Where the KVM suites run: not on a machine that the nested rig stands in for.
 enum KVMHost {

@@ -1,9 +1,10 @@
 import Foundation
 import Guests
 import KVM
+import Model
+import Platform
 import Synchronization
 import Testing
-import TraceModel
 
 @testable import Recorder
 

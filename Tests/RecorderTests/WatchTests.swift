@@ -1,7 +1,7 @@
 import Guests
+import Model
 import Recorder
 import Testing
-import TraceModel
 
 @Suite(.serialized, .enabled(if: KVMHost.isUsable, KVMHost.reason))
 struct `Watched pages` {

@@ -1,7 +1,7 @@
 import Foundation
+import Model
 import Report
 import Testing
-import TraceModel
 
 /// A Chrome trace is JSON whose slices, counters and instants say what the recording says.
 @Suite struct ChromeTraceTests {

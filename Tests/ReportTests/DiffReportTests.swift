@@ -1,7 +1,7 @@
 import Analysis
 import Foundation
+import Model
 import Testing
-import TraceModel
 
 @testable import Report
 

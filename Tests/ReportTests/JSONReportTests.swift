@@ -1,8 +1,8 @@
 import Analysis
 import Foundation
+import Model
 import Report
 import Testing
-import TraceModel
 
 @Suite struct JSONReportTests {
     private func json() throws -> JSON {

@@ -1,7 +1,7 @@
 import Analysis
 import Foundation
-import TraceModel
-import TraceStore
+import Model
+import Store
 
 @testable import Report
 

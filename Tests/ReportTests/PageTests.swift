@@ -1,8 +1,8 @@
 import Analysis
 import Foundation
+import Model
+import Store
 import Testing
-import TraceModel
-import TraceStore
 
 @testable import Report
 

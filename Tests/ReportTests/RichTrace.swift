@@ -1,4 +1,4 @@
-import TraceModel
+import Model
 
 /// A recording that fills every section: two vCPUs, the VMM's log, losses, verdicts, stops, a hostile guest name.
 enum RichTrace {

@@ -1,6 +1,6 @@
+import Model
 import Report
 import Testing
-import TraceModel
 
 @Suite struct TableFormatterTests {
     private func render(_ format: TableFormat, _ columns: [String], _ rows: [[SQLValue]]) -> String {

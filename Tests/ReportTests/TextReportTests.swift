@@ -1,7 +1,7 @@
 import Analysis
+import Model
 import Report
 import Testing
-import TraceModel
 
 @Suite struct TextReportTests {
     @Test func `nothing in a recording can write to the terminal`() throws {

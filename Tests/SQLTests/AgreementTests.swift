@@ -1,9 +1,9 @@
 import Analysis
 import Foundation
+import Model
 import Testing
-import TraceModel
 
-@testable import TraceStore
+@testable import Store
 
 /// Named queries say what the native analysis says, on random recordings.
 @Suite struct AgreementTests {

@@ -1,9 +1,9 @@
 import Foundation
+import Model
 import Schemas
 import Testing
-import TraceModel
 
-@testable import TraceStore
+@testable import Store
 
 /// What is public in SQL is documented, listed, and answers on every kind of file.
 @Suite struct CatalogTests {

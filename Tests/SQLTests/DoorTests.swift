@@ -1,8 +1,8 @@
 import Foundation
+import Model
 import Testing
-import TraceModel
 
-@testable import TraceStore
+@testable import Store
 
 /// Hostile SQL through every door of the program: it cannot write, attach, load, or outlive its time.
 @Suite struct DoorTests {

@@ -1,8 +1,8 @@
 import Foundation
+import Model
 import Seeded
-import TraceModel
 
-@testable import TraceStore
+@testable import Store
 
 /// A folder that goes away with the test.
 final class Folder {

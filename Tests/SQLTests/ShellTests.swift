@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import TraceStore
+@testable import Store
 
 /// The shell on a real terminal: completion, errors that do not end it, Ctrl-C that stops a query and nothing else.
 @Suite struct ShellTests {

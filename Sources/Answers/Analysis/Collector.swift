@@ -1,0 +1,112 @@
+import Model
+
+/// Everything that one pass over a recording gathers. The sections of the analysis are computed from it.
+struct Collector: TraceVisitor, Sendable {
+    private(set) var pages = PageTable()
+    private(set) var rings: [RingTally] = []
+    private(set) var timeline = Timeline()
+    private(set) var crossRing = CrossRingOrder()
+    private(set) var whatIf: [HarvestWhatIf]
+    private(set) var costs = CostTally()
+    private(set) var total = DuplicateCounts()
+    private(set) var uniquePerTick = Sample()
+    private(set) var tickLength = Sample()
+    private(set) var harvests: Int64 = 0
+    private(set) var startNs: Int64?
+    private(set) var endNs: Int64 = 0
+
+    private struct RingKey: Hashable {
+        var source: Source?
+        var vcpu: Int?
+    }
+    private var ringNumbers: [RingKey: Int] = [:]
+    private var lastRing: (key: RingKey, number: Int)?
+    private var lastHarvest: Harvest?
+
+    /// Ticks completed.
+    var ticks: Int { Int(pages.tick) - 1 }
+
+    init(info: RecordingInfo) { whatIf = RingTally.whatIf(pml: info.pml == true) }
+
+    /// One pass over `trace`. A last iteration that was cut off before its end counts as one that ended with its last
+    /// harvest.
+    static func collect(_ trace: some Trace) throws -> Collector {
+        var collector = Collector(info: trace.info)
+        try trace.replay(into: &collector)
+        if let harvest = collector.lastHarvest {
+            try collector.visit(
+                Iteration(
+                    id: harvest.iteration, startNs: collector.ticks == 0 ? harvest.sinceNs : collector.endNs,
+                    endNs: max(harvest.tsNs, collector.endNs)))
+        }
+        collector.pages.finish()
+        for ring in collector.rings.indices { collector.rings[ring].end(&collector.whatIf) }
+        return collector
+    }
+
+    mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws {
+        lastHarvest = harvest
+        harvests += 1
+        let ring = number(of: harvest)
+        let before = pages.counts
+        pages.add(
+            gfns, ring: ring, isVMM: harvest.source == .vmm && harvest.vcpu == nil,
+            provisionalCount: harvest.provisionalCount)
+        rings[ring].add(harvest, gfns: gfns, counts: pages.counts - before, fresh: pages.fresh)
+        crossRing.add(ring: ring, sinceNs: harvest.sinceNs, tsNs: harvest.tsNs, entries: gfns.count)
+        costs.add(harvest)
+    }
+
+    mutating func visit(_ iteration: Iteration) throws {
+        if startNs == nil {
+            startNs = iteration.startNs
+            endNs = iteration.startNs
+            pages.start(at: iteration.startNs)
+        }
+        // Boundaries must not run backwards, whatever a damaged file says.
+        let end = max(iteration.endNs, endNs)
+        timeline.add(
+            tick: Int64(pages.tick), startNs: endNs, endNs: end, counts: pages.counts, newPages: pages.newPages)
+        total += pages.counts
+        uniquePerTick.add(pages.counts.distinct)
+        tickLength.add(end - endNs)
+        costs.add(iteration)
+        crossRing.endTick()
+        for ring in rings.indices { rings[ring].endTick(Int(pages.tick), &whatIf) }
+        pages.endTick(at: end)
+        endNs = end
+        lastHarvest = nil
+    }
+
+    private mutating func number(of harvest: Harvest) -> Int {
+        // As in DuplicateClassifier: a ring is told by its vCPU; without one, only the VMM's log stands apart.
+        let key = RingKey(
+            source: harvest.vcpu == nil && harvest.source == .vmm ? .vmm : nil, vcpu: harvest.vcpu)
+        if let lastRing, lastRing.key == key { return lastRing.number }
+        var number = ringNumbers[key] ?? rings.count
+        if number == rings.count {
+            // Rings are numbered in 16 bits; what no host has is counted with the last one.
+            if number > Int(UInt16.max) {
+                number = Int(UInt16.max)
+            } else {
+                rings.append(RingTally(vcpu: harvest.vcpu, source: harvest.source))
+                ringNumbers[key] = number
+            }
+        }
+        lastRing = (key, number)
+        return number
+    }
+}
+
+extension DuplicateCounts {
+    static func - (left: Self, right: Self) -> Self {
+        var difference = left
+        difference.entries -= right.entries
+        difference.distinct -= right.distinct
+        difference.crossRing -= right.crossRing
+        difference.sameRing -= right.sameRing
+        difference.provisional -= right.provisional
+        difference.vmm -= right.vmm
+        return difference
+    }
+}

@@ -1,0 +1,369 @@
+import Model
+
+/// What a replay of QEMU's own stream assumes beyond bandwidth and downtime limit (question C3).
+package struct QEMUStreamOptions: Sendable, Equatable {
+    /// Pages that hold nothing but zeros when the migration begins: QEMU sends 9 bytes for each. Nil when unknown.
+    package var zeroPages: Int64?
+    /// Nanoseconds that QEMU takes to see that a page holds only zeros. Its limit counts bytes, so nothing hides them.
+    package var zeroPageNs: Int64 = 0
+    /// Bytes a second that the connection carries while the guest is paused, when QEMU lifts its own limit. Nil when that
+    /// is the bandwidth.
+    package var link: Int64?
+
+    /// Nothing known.
+    package init() {}
+}
+
+/// One migration as QEMU would run it: one figure each, where ``ReplayOutcome`` has brackets. Of several starts, the one with the
+/// median total of those that converge; of all, if none does.
+package struct QEMUStreamOutcome: Sendable, Equatable {
+    /// Bytes per second of QEMU's `max-bandwidth`.
+    package var bandwidth: Int64
+    /// QEMU's `downtime-limit` in nanoseconds.
+    package var downtimeNs: Int64
+    /// `converges`, `doesNotConverge` or `traceTooShort`; `mayConverge` when some starts converge.
+    package var verdict = ConvergenceVerdict.traceTooShort
+    /// From the start to the end; until the replay gave up when it does not converge.
+    package var totalNs: Int64 = 0
+    /// Bytes in the stream's pages, headers included: QEMU's `ram.transferred`.
+    package var bytes: Int64 = 0
+    /// How long the guest is paused; nil when it never is.
+    package var downtimeNsActual: Int64?
+    /// How often the dirty log was read, as QEMU counts it: once before the first page and once in the pause included.
+    package var syncs = 1
+    /// Pages that were dirty after the last times that the log was read, oldest first, at most 8.
+    package var dirtyPages: [Int64] = []
+    /// Replays from different places of the recording.
+    package var starts = 1
+    /// Those of them that converge.
+    package var converging = 0
+    /// ``totalNs`` of those that converge, in nanoseconds; nil without any.
+    package var totalRangeNs: ClosedRange<Int64>?
+    /// ``bytes`` of those that converge; nil without any.
+    package var bytesRange: ClosedRange<Int64>?
+
+    /// One outcome of several starts, at least one.
+    init(of starts: [QEMUStreamOutcome]) {
+        let converging = starts.filter { $0.verdict == .converges }
+        let shown = (converging.isEmpty ? starts : converging).sorted { $0.totalNs < $1.totalNs }
+        self = shown[(shown.count - 1) / 2]
+        if !converging.isEmpty, converging.count < starts.count { verdict = .mayConverge }
+        self.starts = starts.count
+        self.converging = converging.count
+        totalRangeNs = Self.range(converging.map(\.totalNs))
+        bytesRange = Self.range(converging.map(\.bytes))
+    }
+
+    init(bandwidth: Int64, downtimeNs: Int64) { (self.bandwidth, self.downtimeNs) = (bandwidth, downtimeNs) }
+
+    private static func range(_ values: [Int64]) -> ClosedRange<Int64>? {
+        guard let least = values.min(), let most = values.max() else { return nil }
+        return least...most
+    }
+}
+
+/// The pages of a guest as a migration walks over them: ranks in the order of guest addresses. Pages that the recording
+/// names are told apart, and the others are taken as alike.
+struct StreamLayout: Sendable {
+    /// Bytes of the header of a page, and of all that is sent for a page of zeros.
+    static let headerBytes = 8.0
+    static let zeroPageBytes = 9.0
+
+    /// Rank of each named page, ascending.
+    let ranks: [Int64]
+    /// All pages.
+    let memoryPages: Int64
+    /// Bytes in the stream for a page with content.
+    let pageBytes: Double
+    /// Pages with content that no entry names. The pages of zeros are taken to lie together behind them: free memory does.
+    let others: Int64
+    /// Pages of zeros.
+    let zeros: Int64
+
+    init(sortedGFNs: [GFN], slots: [MemorySlot], memoryPages: Int64, pageSize: Int64, zeroPages: Int64) {
+        let named = Int64(sortedGFNs.count)
+        let all = max(memoryPages, named)
+        self.memoryPages = all
+        pageBytes = Double(pageSize) + Self.headerBytes
+        zeros = min(max(zeroPages, 0), all - named)
+        others = all - named - zeros
+        ranks = Self.ranks(sortedGFNs, slots, all)
+    }
+
+    /// Where slots say where memory lies, pages keep their places; else they are taken to lie together at the front: sent first, they
+    /// have the rest of the lap to be dirtied again, the worst case.
+    private static func ranks(_ gfns: [GFN], _ slots: [MemorySlot], _ memoryPages: Int64) -> [Int64] {
+        let sorted = slots.sorted { $0.baseGFN < $1.baseGFN }
+        var ranks: [Int64] = []
+        ranks.reserveCapacity(gfns.count)
+        var slot = 0
+        var before: Int64 = 0
+        for (place, gfn) in gfns.enumerated() {
+            while slot < sorted.count, gfn >= sorted[slot].baseGFN + sorted[slot].pages {
+                before = min(before + min(Int64(clamping: sorted[slot].pages), memoryPages), memoryPages)
+                slot += 1
+            }
+            let isInside = slot < sorted.count && gfn >= sorted[slot].baseGFN && before < memoryPages
+            let rank = isInside ? before + Int64(gfn - sorted[slot].baseGFN) : Int64(place)
+            // Ranks ascend, and leave room for the pages that follow.
+            let most = memoryPages - Int64(gfns.count - place)
+            ranks.append(min(max(rank, (ranks.last ?? -1) + 1), most))
+        }
+        return ranks
+    }
+}
+
+/// A QEMU migration thread at work on a recording: what `migration.c` and `ram.c` do, as far as it decides time and bytes.
+///
+/// Time goes in windows of 100 ms. In each, QEMU sends until a tenth of `max-bandwidth` is used up, or the window is over.
+/// When a window begins, and when nothing is left, it compares what is left with the bandwidth of the last window times the
+/// downtime limit; if less is left it reads the dirty log, and if it is still less, pauses the guest and sends the rest
+/// without its limit. Pages are sent in the order of addresses, again and again from the first to the last; one that is
+/// dirtied while it waits is sent and stays dirty.
+///
+/// Reading the log re-protects all pages. In the recording, pages were re-protected between iterations: so after each
+/// reading the replay goes on with the next iteration.
+struct QEMUStream: Sendable {
+    private static let windowNs: Int64 = 100_000_000
+    private static let manySyncs = 20
+    /// Eleven days; whoever still migrates then is given up, so that hostile numbers do not keep us busy.
+    private static let mostWindows = 10_000_000
+    /// Nanoseconds beyond which nothing is computed: sums of two such times do not overflow.
+    private static let latest = 4e18
+
+    private let layout: StreamLayout
+    private let pageSize: Double
+    private let link: Double
+    private let pageNs: Double
+    private let zeroPageNs: Double
+    private let budget: Double
+    private let syncNs: Int64
+    private let maxSyncs: Int
+
+    private(set) var outcome: QEMUStreamOutcome
+    private(set) var isDone = false
+    private var pending: PageSet
+    private var dirty: PageSet
+    /// Where the walk is: a rank on the first lap, then the number of a named page.
+    private var next: Int64 = 0
+    private var nextNamed = 0
+    private var isFirstLap = true
+    private var othersSent: Int64 = 0
+    /// Nanoseconds since the start. A page may take less than one.
+    private var clock = 0.0
+    private var now: Int64 { Int64(min(clock, Self.latest)) }
+    private var windowStart: Int64 = 0
+    private var windowBytes = 0.0
+    private var bytes = 0.0
+    private var threshold = 0.0
+    private var isWindowNew = true
+    private var windows = 0
+    /// The recording's time minus the migration's; nil until the next iteration begins.
+    private var offset: Int64?
+
+    init(
+        _ layout: StreamLayout, pageSize: Int64, bandwidth: Int64, downtimeNs: Int64,
+        assuming options: QEMUStreamOptions,
+        syncNs: Int64, maxSyncs: Int
+    ) {
+        self.layout = layout
+        self.pageSize = Double(pageSize)
+        link = Double(max(options.link ?? bandwidth, 1))
+        pageNs = layout.pageBytes / link * 1e9
+        zeroPageNs = Double(options.zeroPageNs)
+        self.syncNs = syncNs
+        self.maxSyncs = maxSyncs
+        budget = Double(bandwidth) * Double(Self.windowNs) / 1e9
+        outcome = QEMUStreamOutcome(bandwidth: bandwidth, downtimeNs: downtimeNs)
+        pending = PageSet(full: layout.ranks.count)
+        dirty = PageSet(empty: layout.ranks.count)
+    }
+
+    private var isWaiting: Bool { offset == nil }
+    /// Pages that no recording names and that were not sent yet.
+    private var othersLeft: Int64 { layout.others + layout.zeros - othersSent }
+    private var leftPages: Int64 { Int64(pending.count) + othersLeft }
+    private var leftBytes: Double { Double(leftPages) * pageSize }
+
+    /// An iteration begins at `time`: all pages are protected.
+    mutating func begin(at time: Int64) {
+        guard isWaiting else { return }
+        // The guest runs on while the log is read.
+        offset = time - now + (outcome.syncs > 1 ? syncNs : 0)
+    }
+
+    /// The recording ends here and begins anew at `time`.
+    mutating func rewind(from end: Int64, to time: Int64) {
+        if !isDone { offset = offset.map { $0 + time - end } }
+    }
+
+    /// A named page is written at `time`.
+    mutating func write(_ page: Int, at time: Int64) {
+        advance(to: time)
+        if !isWaiting, !isDone { dirty.insert(page) }
+    }
+
+    /// Does what happens before `time`.
+    mutating func advance(to time: Int64) {
+        while !isDone, let offset, now + offset < time { step() }
+    }
+
+    private mutating func step() {
+        if isWindowNew {
+            isWindowNew = false
+            if leftBytes < threshold { return synchronize() }
+        }
+        let end = windowStart + Self.windowNs
+        send(budget - windowBytes, until: end)
+        if leftPages == 0 { return synchronize() }
+        clock = max(clock, Double(end))
+        threshold = windowBytes * Double(outcome.downtimeNs) / Double(now - windowStart)
+        windowStart = now
+        windowBytes = 0
+        isWindowNew = true
+        windows += 1
+        if windows == Self.mostWindows || clock > Self.latest {
+            keep()
+            isDone = true
+        }
+    }
+
+    /// Sends pages until more than `room` bytes are used, the window is over, or nothing is left.
+    private mutating func send(_ room: Double, until end: Int64) {
+        let start = bytes
+        var used: Double { bytes - start }
+        while used <= room, now < end, leftPages > 0 {
+            if isFirstLap {
+                let upTo = nextNamed < layout.ranks.count ? layout.ranks[nextNamed] : layout.memoryPages
+                if next < upTo {
+                    sendOthers(upTo - next, room - used, until: end)
+                    continue
+                }
+                if nextNamed == layout.ranks.count {
+                    isFirstLap = false
+                    nextNamed = 0
+                    continue
+                }
+                next += 1
+            }
+            if pending.remove(nextNamed) { put(1, layout.pageBytes, pageNs) }
+            nextNamed += 1
+            if !isFirstLap { nextNamed = pending.first(from: nextNamed) ?? pending.first(from: 0) ?? 0 }
+        }
+        windowBytes += used
+    }
+
+    /// Sends at most `count` pages that no entry names, at least one.
+    private mutating func sendOthers(_ count: Int64, _ room: Double, until end: Int64) {
+        let isZero = othersSent >= layout.others
+        let size = isZero ? StreamLayout.zeroPageBytes : layout.pageBytes
+        let duration = isZero ? StreamLayout.zeroPageBytes / link * 1e9 + zeroPageNs : pageNs
+        let alike = isZero ? count : min(count, layout.others - othersSent)
+        let fit = min(room / size, (Double(end) - clock) / max(duration, 1e-9)).rounded(.down) + 1
+        let sent = Int64(max(1, min(fit, Double(alike))))
+        othersSent += sent
+        next += sent
+        put(sent, size, duration)
+    }
+
+    private mutating func put(_ pages: Int64, _ size: Double, _ duration: Double) {
+        bytes += Double(pages) * size
+        clock += Double(pages) * duration
+    }
+
+    private mutating func synchronize() {
+        clock += Double(syncNs)
+        pending.formUnion(dirty)
+        dirty.removeAll()
+        outcome.syncs += 1
+        outcome.dirtyPages = outcome.dirtyPages.suffix(7) + [leftPages]
+        if leftPages == 0 || leftBytes < threshold { return pause() }
+        offset = nil
+        if outcome.syncs >= maxSyncs {
+            isDone = true
+            outcome.verdict = .doesNotConverge
+        }
+        keep()
+    }
+
+    private mutating func pause() {
+        let start = now
+        put(Int64(pending.count) + max(0, layout.others - othersSent), layout.pageBytes, pageNs)
+        put(min(layout.zeros, othersLeft), StreamLayout.zeroPageBytes, zeroPageNs)
+        outcome.downtimeNsActual = now - start
+        outcome.syncs += 1
+        outcome.verdict = .converges
+        isDone = true
+        keep()
+    }
+
+    /// The recording is over. A repeated one has shown enough when the log was read often.
+    mutating func giveUp(hasRepeated: Bool) {
+        if hasRepeated, outcome.syncs >= Self.manySyncs { outcome.verdict = .doesNotConverge }
+        keep()
+    }
+
+    /// Writes down how far it got.
+    mutating func keep() {
+        outcome.totalNs = now
+        outcome.bytes = Int64(bytes)
+    }
+}
+
+/// A set of pages by number.
+private struct PageSet: Sendable {
+    private var words: [UInt64]
+    private(set) var count: Int
+
+    init(empty size: Int) {
+        words = [UInt64](repeating: 0, count: (size + 63) / 64)
+        count = 0
+    }
+
+    init(full size: Int) {
+        words = [UInt64](repeating: .max, count: (size + 63) / 64)
+        if size % 64 > 0 { words[size / 64] = 1 << UInt64(size % 64) - 1 }
+        count = size
+    }
+
+    mutating func insert(_ page: Int) {
+        let bit = UInt64(1) << UInt64(page & 63)
+        if words[page >> 6] & bit == 0 { count += 1 }
+        words[page >> 6] |= bit
+    }
+
+    /// Whether it was there.
+    mutating func remove(_ page: Int) -> Bool {
+        let bit = UInt64(1) << UInt64(page & 63)
+        guard words[page >> 6] & bit != 0 else { return false }
+        words[page >> 6] &= ~bit
+        count -= 1
+        return true
+    }
+
+    mutating func formUnion(_ other: Self) {
+        count = 0
+        for place in words.indices {
+            words[place] |= other.words[place]
+            count += words[place].nonzeroBitCount
+        }
+    }
+
+    mutating func removeAll() {
+        for place in words.indices { words[place] = 0 }
+        count = 0
+    }
+
+    /// The first page from `page` on.
+    func first(from page: Int) -> Int? {
+        var place = page >> 6
+        guard place < words.count else { return nil }
+        var word = words[place] & (.max << UInt64(page & 63))
+        while word == 0 {
+            place += 1
+            guard place < words.count else { return nil }
+            word = words[place]
+        }
+        return place << 6 + word.trailingZeroBitCount
+    }
+}

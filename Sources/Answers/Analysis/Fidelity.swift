@@ -1,0 +1,97 @@
+import Model
+
+/// How far the figures of an analysis can be trusted (question Q1). Part of every report.
+package struct Fidelity: Sendable, Equatable {
+    /// One kind of loss.
+    package struct LossTotal: Sendable, Equatable {
+        /// What happened.
+        package var kind: LossKind
+        /// How often.
+        package var count: Int64
+        /// Entries known to be concerned, added up.
+        package var entries: Int64
+        /// Of the losses, those whose extent is unknown.
+        package var unknownExtent: Int64
+    }
+    /// One oracle's verdicts, added up over iterations, in pages.
+    package struct OracleTotal: Sendable, Equatable {
+        /// Name of the oracle.
+        package var oracle: String
+        /// Iterations judged.
+        package var iterations: Int64
+        /// Pages that had to be dirty.
+        package var expected: Int64
+        /// Pages that had to be dirty and were not reported.
+        package var missing: Int64
+        /// Reported pages that nothing explains.
+        package var unexplained: Int64
+        /// Pages reported while their content did not change.
+        package var silent: Int64
+    }
+
+    /// Iterations in the recording.
+    package var iterations: Int64 = 0
+    /// Lengths of the iterations, in nanoseconds.
+    package var tick = Summary()
+    /// The asked length; 0 where harvests follow something else.
+    package var askedIntervalNs: Int64 = 0
+    /// Entries known to be lost, all kinds together.
+    package var lost: Int64 = 0
+    /// Losses of which nobody knows how many entries they cost.
+    package var lossesOfUnknownExtent: Int64 = 0
+    /// Every kind of loss that happened, in the order of the kinds.
+    package var losses: [LossTotal] = []
+    /// Entries classified as provisional duplicates.
+    package var provisional: Int64 = 0
+    /// Share of cross-ring pairs of entries whose order is known; nil when there is none.
+    package var orderConfidence: Double?
+    /// What oracles said.
+    package var oracles: [OracleTotal] = []
+    /// Whether the recording was cut off: its last iterations may be missing.
+    package var wasCutOff = false
+    /// Share of the recording's time during which all vCPUs stood still for harvests; 0 without time.
+    package var pausedShare = 0.0
+    /// Ticks between two boundaries of window questions: 1 means every tick can be told apart.
+    package var ticksPerBoundary: Int64 = 1
+    /// Whether entries name their vCPU.
+    package var hasVCPUs = false
+
+    /// Losses of one kind.
+    package func count(of kind: LossKind) -> Int64 { losses.first { $0.kind == kind }?.count ?? 0 }
+    /// Rings that wrapped.
+    package var overruns: Int64 { count(of: .overrun) }
+    /// Resets that returned fewer entries than were harvested.
+    package var shortResets: Int64 { count(of: .shortReset) }
+    /// No loss, no missing page, not cut off.
+    package var isComplete: Bool { losses.isEmpty && !wasCutOff && oracles.allSatisfy { $0.missing == 0 } }
+
+    mutating func add(_ all: [Loss]) {
+        for kind in LossKind.allCases {
+            let losses = all.filter { $0.kind == kind }
+            guard !losses.isEmpty else { continue }
+            let total = LossTotal(
+                kind: kind, count: Int64(losses.count),
+                entries: losses.reduce(0) { $0 &+ ($1.entries ?? 0) },
+                unknownExtent: losses.reduce(0) { $0 + ($1.entries == nil ? 1 : 0) })
+            self.losses.append(total)
+            lost &+= total.entries
+            lossesOfUnknownExtent += total.unknownExtent
+        }
+    }
+
+    mutating func add(_ verdicts: [OracleVerdict]) {
+        for verdict in verdicts {
+            let place = oracles.firstIndex { $0.oracle == verdict.oracle } ?? oracles.count
+            if place == oracles.count {
+                oracles.append(
+                    OracleTotal(
+                        oracle: verdict.oracle, iterations: 0, expected: 0, missing: 0, unexplained: 0, silent: 0))
+            }
+            oracles[place].iterations += 1
+            oracles[place].expected &+= verdict.expected
+            oracles[place].missing &+= verdict.missing
+            oracles[place].unexplained &+= verdict.unexplained
+            oracles[place].silent &+= verdict.silent
+        }
+    }
+}

@@ -1,0 +1,36 @@
+/// How many ticks lie between successive dirtyings of a page (question W3).
+package struct Redirty: Sendable, Equatable {
+    /// Intervals of `ticks...lastTicks` ticks.
+    package struct Bucket: Sendable, Equatable {
+        /// Shortest interval in the bucket.
+        package var ticks: Int64
+        /// Longest interval in the bucket; equal to `ticks` up to 32.
+        package var lastTicks: Int64
+        /// How often it occurred.
+        package var count: Int64
+    }
+
+    /// Non-empty buckets, ascending.
+    package var buckets: [Bucket] = []
+    /// All intervals.
+    package var intervals: Int64 = 0
+    /// Pages dirtied in one tick only.
+    package var neverRedirtied: Int64 = 0
+    /// All pages.
+    package var pages: Int64 = 0
+
+    /// Share of pages dirtied in one tick only; 0 when there is no page.
+    package var neverShare: Double { pages == 0 ? 0 : Double(neverRedirtied) / Double(pages) }
+
+    init(_ table: PageTable, ticks: Int) {
+        pages = Int64(table.states.count)
+        neverRedirtied = table.states.reduce(0) { $0 + ($1.ticks == 1 ? 1 : 0) }
+        let starts = Ladder.upTo(ticks)
+        for (place, start) in starts.enumerated() {
+            let last = place + 1 < starts.count ? starts[place + 1] - 1 : start
+            let count = (start...last).reduce(0) { $0 + table.gaps[$1] }
+            if count > 0 { buckets.append(Bucket(ticks: Int64(start), lastTicks: Int64(last), count: count)) }
+            intervals += count
+        }
+    }
+}

@@ -1,0 +1,50 @@
+import Model
+
+/// A stretch of the recording: one iteration, or several when there are more than ``Timeline/capacity``.
+package struct TimelineBucket: Sendable, Equatable {
+    /// First iteration (1…) and number of iterations.
+    package var firstTick: Int64 = 0
+    /// Number of iterations.
+    package var ticks: Int64 = 0
+    /// Nanoseconds on CLOCK_MONOTONIC.
+    package var startNs: Int64 = 0
+    /// Nanoseconds on CLOCK_MONOTONIC.
+    package var endNs: Int64 = 0
+    /// Entries by class, added over the iterations.
+    package var duplicates = DuplicateCounts()
+    /// Pages never seen before.
+    package var newPages: Int64 = 0
+}
+
+/// The course of a recording in bounded memory: when it is full, neighbours are added up.
+struct Timeline: Sendable {
+    static let capacity = 1024
+
+    private(set) var buckets: [TimelineBucket] = []
+    private var ticksPerBucket: Int64 = 1
+
+    mutating func add(tick: Int64, startNs: Int64, endNs: Int64, counts: DuplicateCounts, newPages: Int64) {
+        if buckets.last.map({ $0.ticks == ticksPerBucket }) ?? true {
+            if buckets.count == Self.capacity { mergePairs() }
+            buckets.append(TimelineBucket(firstTick: tick, startNs: startNs))
+        }
+        let last = buckets.count - 1
+        buckets[last].ticks += 1
+        buckets[last].endNs = endNs
+        buckets[last].duplicates += counts
+        buckets[last].newPages += newPages
+    }
+
+    private mutating func mergePairs() {
+        buckets = stride(from: 0, to: buckets.count, by: 2).map { place in
+            var merged = buckets[place]
+            let second = buckets[place + 1]
+            merged.ticks += second.ticks
+            merged.endNs = second.endNs
+            merged.duplicates += second.duplicates
+            merged.newPages += second.newPages
+            return merged
+        }
+        ticksPerBucket *= 2
+    }
+}

@@ -1,0 +1,97 @@
+import Model
+
+/// Everything that one recording answers. Each section is described in `docs/analysis.md`.
+package struct TraceAnalysis: Sendable, Equatable {
+    /// Provenance, as recorded.
+    package var info: RecordingInfo
+    /// How much was recorded.
+    package var counts: Counts
+    /// All entries by what they add (D1).
+    package var duplicates: DuplicateCounts
+    /// Dirty rate, two ways (D3).
+    package var rate: DirtyRate
+    /// Rates that other tools measured meanwhile, beside ours (D3); at most 512.
+    package var foreignRates: [ForeignComparison]
+    /// Rates of other tools that are not in ``foreignRates``.
+    package var foreignRatesLeftOut: Int
+    /// The course of the recording, at most 1,024 stretches.
+    package var timeline: [TimelineBucket]
+    /// Writable working set (W1): windows on ticks, then those asked in time.
+    package var workingSet: [WorkingSetWindow]
+    /// Writable working set over time, for a few window lengths.
+    package var workingSetCourse: [WorkingSetCourse]
+    /// Footprint (W2).
+    package var footprint: [FootprintPoint]
+    /// Re-dirty intervals (W3).
+    package var redirty: Redirty
+    /// Tracking granularity (W4).
+    package var granularity: [Granularity]
+    /// Phases (W5).
+    package var phases: Phases
+    /// Each ring's part.
+    package var rings: [RingUse]
+    /// Page sharing between vCPUs (D2).
+    package var sharing: Sharing
+    /// Order of entries (O1).
+    package var order: Order
+    /// Pages dirtied in the most iterations.
+    package var hottestPages: [PageHeat]
+    /// Pages to send last.
+    package var hotLists: [HotList]
+    /// Cost of harvesting.
+    package var costs: Costs
+    /// Convergence (C1–C6).
+    package var convergence: ConvergenceReport
+    /// Checkpoint sizes (K1).
+    package var checkpoints: [Checkpoint]
+    /// Harvests at the recorded and at longer intervals, with rings of each size (R1).
+    package var harvestWhatIf: [HarvestWhatIf]
+    /// Rings of other sizes at the recorded interval; empty without rings.
+    package var ringWhatIf: [RingWhatIf] { harvestWhatIf.first?.rings ?? [] }
+    /// How far to trust all of this (Q1).
+    package var fidelity: Fidelity
+}
+
+/// How much was recorded.
+package struct Counts: Sendable, Equatable {
+    /// All entries.
+    package var entries: Int64 = 0
+    /// Different pages.
+    package var distinctGFNs: Int64 = 0
+    /// vCPUs that reported at least once; 0 when entries name none.
+    package var vcpus: Int64 = 0
+    /// Iterations.
+    package var iterations: Int64 = 0
+    /// Harvests.
+    package var harvests: Int64 = 0
+    /// From the start of the first iteration to the end of the last, in nanoseconds.
+    package var durationNs: Int64 = 0
+}
+
+/// How fast the guest dirties its memory.
+package struct DirtyRate: Sendable, Equatable {
+    /// Entries per second: what QEMU's ring mode counts, duplicates included. Nil without time.
+    package var entriesPerSecond: Double?
+    /// Unique pages per second, a page counted once an iteration. Nil without time.
+    package var pagesPerSecond: Double?
+    /// The same in bytes per second. Nil without time.
+    package var bytesPerSecond: Double?
+    /// Unique pages per iteration.
+    package var pagesPerIteration = Summary()
+}
+
+/// What the caller wants of an analysis.
+package struct AnalysisOptions: Sendable, Equatable {
+    /// Writable-working-set windows asked in time, in nanoseconds, besides those on ticks.
+    package var tausNs: [Int64] = []
+    /// Pages in each list of pages.
+    package var topPages = 16
+    /// The convergence grid.
+    package var convergence: ConvergenceOptions
+
+    /// Windows on ticks, 16 pages a list, a small grid whose blocking pages are not named.
+    package init() {
+        convergence = ConvergenceOptions()
+        convergence.namesBlockingPages = false
+    }
+}

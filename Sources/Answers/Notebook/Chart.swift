@@ -1,0 +1,62 @@
+import Foundation
+import Model
+import Report
+
+/// Vega-Lite specifications.
+enum Chart {
+    /// The specification with the rows of `data` as its data, whatever data it named itself; as JSON that can stand in
+    /// HTML.
+    ///
+    /// - Throws: ``Notebook/Failure``.
+    static func specification(_ text: String, data: CellResult) throws -> String {
+        let parsed: Any
+        do { parsed = try JSONSerialization.jsonObject(with: Data(text.utf8)) } catch {
+            throw Notebook.Failure(description: "The chart is not valid JSON; see vega.github.io/vega-lite.")
+        }
+        guard var specification = parsed as? [String: Any] else {
+            throw Notebook.Failure(description: "The chart must be a JSON object; see vega.github.io/vega-lite.")
+        }
+        specification["data"] = [
+            "values": data.rows.map { row in
+                Dictionary(zip(data.columns, row.map(plain))) { first, _ in first }
+            }
+        ]
+        if specification["$schema"] == nil {
+            specification["$schema"] = "https://vega.github.io/schema/vega-lite/v5.json"
+        }
+        let json = try JSONSerialization.data(
+            withJSONObject: specification, options: [.sortedKeys, .withoutEscapingSlashes])
+        // No "<" may end the script element or begin a comment in it.
+        return String(decoding: json, as: UTF8.self).replacing("<", with: "\\u003c")
+    }
+
+    private static func plain(_ value: SQLValue) -> Any {
+        switch value {
+        case .null: NSNull()
+        case .integer(let number): number
+        case .real(let number): number.isFinite ? number as Any : NSNull()
+        case .text(let text): text
+        case .blob: Shown.text(value)
+        }
+    }
+}
+
+/// Values as people read them.
+enum Shown {
+    static func text(_ value: SQLValue) -> String {
+        switch value {
+        case .null: "–"
+        case .integer(let number): String(number)
+        case .real(let number): real(number)
+        case .text(let text): text
+        case .blob(let bytes): bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        }
+    }
+
+    /// Six significant digits: no reader wants seventeen.
+    private static func real(_ number: Double) -> String {
+        guard number.isFinite, number != 0 else { return number.description }
+        return abs(number) >= 1e6 && abs(number) < 1e15
+            ? String(Int64(number.rounded())) : String(format: "%.6g", number)
+    }
+}

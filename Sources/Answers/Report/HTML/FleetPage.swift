@@ -1,0 +1,113 @@
+import Model
+
+/// One self-contained HTML page about many recordings: tables only, no script.
+package struct FleetPage {
+    /// The answer to one fleet query.
+    package struct Table {
+        /// The query's name.
+        package var name: String
+        /// What it answers.
+        package var description: String
+        /// The statement.
+        package var sql: String
+        /// Column names.
+        package var columns: [String] = []
+        /// Rows.
+        package var rows: [[JSON]] = []
+
+        /// A table without rows yet.
+        package init(name: String, description: String, sql: String) {
+            (self.name, self.description, self.sql) = (name, description, sql)
+        }
+    }
+
+    /// The folder, as the user named it.
+    package var folder: String
+    /// The tables in order; `overview` has a row for each recording.
+    package var tables: [Table]
+    /// Labels as `key=value`, by recording.
+    package var labels: [String: [String]]
+    /// Where a recording's row leads, by recording: a relative or absolute address.
+    package var addresses: [String: String]
+
+    /// A page.
+    package init(folder: String, tables: [Table], labels: [String: [String]], addresses: [String: String]) {
+        (self.folder, self.tables, self.labels, self.addresses) = (folder, tables, labels, addresses)
+    }
+
+    /// Rows of a table that are shown.
+    private static let mostRows = 10_000
+
+    /// The page as text.
+    package func render() throws -> String {
+        let context: [String: Any] = [
+            "title": Sanitizer.line(folder),
+            "subtitle": "\(Units.count(Int64(addresses.count))) recordings",
+            "tables": tables.map(view),
+        ]
+        return try PageTemplate.render(PackageResources.fleet_mustache, context, scripts: [])
+    }
+
+    private func view(_ table: Table) -> [String: Any] {
+        let place = table.columns.firstIndex(of: "recording")
+        let isOverview = table.name == "overview"
+        let kinds = table.columns.map(Self.kind)
+        let classes = zip(table.columns, kinds).map(Self.style)
+        let rows = table.rows.prefix(Self.mostRows).map { row -> [String: Any] in
+            var cells = zip(kinds, row).enumerated().map { column, cell -> [String: Any] in
+                let (kind, value) = cell
+                var view: [String: Any] = ["class": classes[column], "value": kind.format(value)]
+                // From lists of a few recordings one gets to the row of the overview, and from there to the recording.
+                if column == place, case .string(let id) = value, let address = addresses[id] {
+                    view["link"] = isOverview ? address : "#" + id
+                    view["value"] = String(id.prefix(12))
+                }
+                return view
+            }
+            var id = ""
+            if isOverview, let place, case .string(let text) = row[place] {
+                id = text
+                cells.append([
+                    "class": "t long", "value": Sanitizer.line(labels[text, default: []].joined(separator: ", ")),
+                ])
+            }
+            return ["id": id, "hasID": isOverview, "cells": cells]
+        }
+        let heads = zip(table.columns, classes).map { ["title": Self.title($0), "class": $1] }
+        let columns = heads + (isOverview ? [["title": "labels", "class": "t long"]] : [])
+        return [
+            "name": table.name, "caption": Self.title(table.name), "note": table.description, "sql": table.sql,
+            "columns": columns, "rows": rows,
+            "isEmpty": rows.isEmpty,
+            "more": table.rows.count > Self.mostRows
+                ? "The first \(Self.mostRows); `dirtyrec fleet --query` has all." : "",
+        ]
+    }
+
+    /// How the figures of a column are written; its name says what they are.
+    private static func kind(_ column: String) -> PageData.Kind {
+        if ["recording", "guest", "guest_kind", "kernel", "source", "figure", "key", "value"].contains(column) {
+            return column == "value" ? .decimal : .text
+        }
+        if column.hasSuffix("_ns") { return .nanoseconds }
+        if column.hasSuffix("share") || column.hasPrefix("duplicate_") { return .share }
+        if column == "region_gpa" { return .hex }
+        if column == "seconds" { return .seconds }
+        if column.hasSuffix("_bytes") { return .bytes }
+        if ["lambda", "worst_lambda", "low", "high", "min", "p50", "p90", "p95", "max"].contains(column)
+            || column.hasSuffix("_per_s")
+            || column.hasSuffix("_per_entry")
+        {
+            return .decimal
+        }
+        return .count
+    }
+
+    /// Numbers stand right; words of ours stay in one line, and what somebody wrote may break.
+    private static func style(_ column: String, _ kind: PageData.Kind) -> String {
+        if kind.isNumber { return "n" }
+        return column == "guest" ? "t long" : "word"
+    }
+
+    private static func title(_ name: String) -> String { name.replacing("_", with: " ") }
+}

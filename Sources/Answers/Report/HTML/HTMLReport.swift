@@ -1,0 +1,91 @@
+import Analysis
+import Model
+import Schemas
+
+/// One self-contained HTML file that shows what a recording says.
+package struct HTMLReport {
+    /// The answers.
+    package var analysis: TraceAnalysis
+    /// The picture.
+    package var map: DirtyMap
+    /// Memory slots.
+    package var slots: [MemorySlot]
+    /// Markers.
+    package var markers: [Marker]
+    /// Losses.
+    package var losses: [Loss]
+    /// Pages in each list of pages.
+    package var topPages: Int
+    /// The recording's file name, as commands on the page name it.
+    package var fileName: String
+    /// Vega's bundle, which makes charts interactive; nil when it is not installed.
+    package var vega: String?
+
+    /// A grid wide enough to look at, which holds every cell of the default one.
+    package static var convergenceOptions: ConvergenceOptions {
+        var options = ConvergenceOptions()
+        options.bandwidths = [125_000_000, 312_500_000, 625_000_000, 1_250_000_000, 3_125_000_000, 12_500_000_000]
+        options.downtimesNs = [10_000_000, 50_000_000, 100_000_000, 300_000_000, 1_000_000_000, 3_000_000_000]
+        return options
+    }
+
+    /// Reads `trace` for its picture.
+    ///
+    /// - Throws: whatever reading the recording throws.
+    package init(_ trace: some Trace, analysis: TraceAnalysis, topPages: Int, fileName: String, vega: String?) throws {
+        self.analysis = analysis
+        map = try DirtyMap(trace)
+        slots = try trace.slots
+        markers = try trace.markers
+        losses = try trace.losses
+        self.topPages = topPages
+        self.fileName = fileName
+        self.vega = vega
+    }
+
+    /// Every set of rows on the page, with the statement that gives the same rows.
+    package func sets(query: PageQuery) throws -> [PageData] { try PageSets.all(self, query: query) }
+
+    /// The page.
+    ///
+    /// - Parameter query: Runs a statement on the recording, for the few tables that the analysis does not hold.
+    package func render(query: PageQuery) throws -> String {
+        let sets = try sets(query: query)
+        let picture = MapPicture(map)
+        // Vega comes last: the page answers before it is read.
+        let scripts =
+            [PackageResources.format_js, PackageResources.map_js, PackageResources.page_js].map(PageTemplate.text)
+            + (vega.map { [$0, PageTemplate.text(PackageResources.charts_js)] } ?? [])
+        let page = PageContext(report: self, sets: Dictionary(uniqueKeysWithValues: sets.map { ($0.name, $0) }))
+        var context = page.all
+        context["mapPicture"] = picture.dataURL
+        context["data"] = HTML.embed(data(sets, picture))
+        context["specs"] =
+            "{" + sets.compactMap { set in set.spec.map { "\"\(set.name)\":\($0)" } }.joined(separator: ",") + "}"
+        return try PageTemplate.render(PackageResources.page_mustache, context, scripts: scripts)
+    }
+
+    private func data(_ sets: [PageData], _ picture: MapPicture) -> JSON {
+        let origin = analysis.info.startNs
+        func seconds(_ ns: Int64) -> JSON { .number(Double(ns - origin) / 1e9) }
+        return .object([
+            ("pageSize", .integer(analysis.info.pageSize)),
+            ("map", picture.json(slots: slots, origin: origin)),
+            (
+                "markers",
+                .array(
+                    markers.prefix(1000).map { .array([seconds($0.tsNs), .string(Sanitizer.line($0.text))]) })
+            ),
+            (
+                "phases",
+                .array(
+                    analysis.phases.phases.prefix(200).map {
+                        .array([seconds($0.startNs), seconds($0.endNs), .integer($0.pages)])
+                    })
+            ),
+            ("sets", .object(sets.map { ($0.name, $0.json) })),
+            ("cells", .array(analysis.convergence.grid.map(ConvergenceView.cell))),
+            ("convergenceSQL", .string(ConvergenceView.template)),
+        ])
+    }
+}

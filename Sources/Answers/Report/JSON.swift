@@ -1,0 +1,123 @@
+import Model
+
+/// A JSON value whose objects keep the order in which they were written, so that output is stable.
+package indirect enum JSON: Sendable, Equatable {
+    /// `null`.
+    case null
+    /// `true` or `false`.
+    case bool(Bool)
+    /// A whole number.
+    case integer(Int64)
+    /// Any other number; what is not finite is written as `null`.
+    case number(Double)
+    /// A string.
+    case string(String)
+    /// An array.
+    case array([JSON])
+    /// An object.
+    case object([(String, JSON)])
+
+    /// Compares all members, in order.
+    package static func == (left: JSON, right: JSON) -> Bool { left.text() == right.text() }
+
+    /// A number, or null.
+    package static func integer(_ value: Int64?) -> JSON { value.map { JSON.integer($0) } ?? .null }
+    /// A number, or null.
+    package static func number(_ value: Double?) -> JSON { value.map { JSON.number($0) } ?? .null }
+    /// A string, or null.
+    package static func string(_ value: String?) -> JSON { value.map { JSON.string($0) } ?? .null }
+
+    /// A value of a row; bytes as hexadecimal digits.
+    package init(_ value: SQLValue) {
+        self =
+            switch value {
+            case .null: .null
+            case .integer(let number): .integer(number)
+            case .real(let number): .number(number)
+            case .text(let text): .string(text)
+            case .blob(let bytes): .string(TableFormatter.hex(bytes))
+            }
+    }
+
+    /// The value as JSON text (RFC 8259), objects and arrays of objects on lines of their own.
+    package func text(indented: Bool = false) -> String {
+        var output = ""
+        write(to: &output, indent: indented ? 0 : nil)
+        return output
+    }
+
+    private func write(to output: inout String, indent: Int?) {
+        switch self {
+        case .null: output += "null"
+        case .bool(let value): output += value ? "true" : "false"
+        case .integer(let value): output += String(value)
+        case .number(let value): output += value.isFinite ? value.description : "null"
+        case .string(let value): Self.write(value, to: &output)
+        case .array(let values):
+            let nested = values.contains { if case .object = $0 { true } else { false } }
+            Self.list(values, "[", "]", indent: nested ? indent : nil, to: &output) { $0.write(to: &$1, indent: $2) }
+        case .object(let members):
+            Self.list(members, "{", "}", indent: indent, to: &output) { member, output, indent in
+                Self.write(member.0, to: &output)
+                output += indent == nil ? ":" : ": "
+                member.1.write(to: &output, indent: indent)
+            }
+        }
+    }
+
+    private static func list<Element>(
+        _ elements: [Element], _ open: String, _ close: String, indent: Int?, to output: inout String,
+        _ write: (Element, inout String, Int?) -> Void
+    ) {
+        output += open
+        let inner = indent.map { $0 + 2 }
+        for (place, element) in elements.enumerated() {
+            if place > 0 { output += "," }
+            if let inner { output += "\n" + String(repeating: " ", count: inner) }
+            write(element, &output, inner)
+        }
+        if let indent, !elements.isEmpty { output += "\n" + String(repeating: " ", count: indent) }
+        output += close
+    }
+
+    private static func write(_ string: String, to output: inout String) {
+        output += "\""
+        for scalar in string.unicodeScalars {
+            switch scalar {
+            case "\"": output += "\\\""
+            case "\\": output += "\\\\"
+            case "\n": output += "\\n"
+            case "\t": output += "\\t"
+            // Beyond what RFC 8259 asks for: C1 controls and direction overrides, so that JSON on a terminal is harmless.
+            case _ where Sanitizer.isHarmful(scalar):
+                let digits = String(scalar.value, radix: 16)
+                output += "\\u" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+            default: output.unicodeScalars.append(scalar)
+            }
+        }
+        output += "\""
+    }
+}
+
+/// Makes strings from a recording harmless to show: a guest chooses its own name, and may choose escape sequences.
+package enum Sanitizer {
+    /// `text` on one line, every control character, line separator and direction override as `\u{…}`.
+    package static func line(_ text: String) -> String {
+        var output = ""
+        for scalar in text.unicodeScalars {
+            if isHarmful(scalar) {
+                output += "\\u{" + String(scalar.value, radix: 16) + "}"
+            } else {
+                output.unicodeScalars.append(scalar)
+            }
+        }
+        return output
+    }
+
+    static func isHarmful(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0..<0x20, 0x7f..<0xa0, 0x61c, 0x200b...0x200f, 0x2028...0x202e, 0x2060...0x2069, 0xfeff: true
+        default: false
+        }
+    }
+}

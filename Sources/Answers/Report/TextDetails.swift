@@ -1,0 +1,61 @@
+import Model
+
+/// What a text report shows of a recording beyond the analysis of its entries: every write to a watched page, and what
+/// KVM counted.
+package enum TextDetails {
+    private static let shownWrites = 20
+
+    /// Sections for what the recording has; empty when it has neither.
+    package static func render(writes: [WatchEvent], statistics: [KVMStatistic], pageSize: Int64) -> String {
+        var sections: [Section] = []
+        if !writes.isEmpty { sections.append(watched(writes, UInt64(max(1, pageSize)))) }
+        if !statistics.isEmpty { sections.append(counted(statistics)) }
+        return sections.map(\.text).joined(separator: "\n")
+    }
+
+    private static func watched(_ writes: [WatchEvent], _ pageSize: UInt64) -> Section {
+        var section = Section("Writes to watched pages")
+        var pages = Columns(["GPA of page", "writes", "vCPUs"], right: [1])
+        let byPage = Dictionary(grouping: writes) { $0.gpa / pageSize }
+        for (page, writes) in byPage.sorted(by: { $0.key < $1.key }).prefix(shownWrites) {
+            let vcpus = Set(writes.map(\.vcpu)).sorted().map(String.init).joined(separator: ", ")
+            pages.add([Text.hex(page &* pageSize), Units.count(Int64(writes.count)), vcpus])
+        }
+        section.table(pages)
+        var first = Columns(["vCPU", "GPA", "old", "new", "RIP"], right: [0])
+        for write in writes.prefix(shownWrites) {
+            first.add([
+                String(write.vcpu), Text.hex(write.gpa), hex(write.oldValue), hex(write.newValue), Text.hex(write.rip),
+            ])
+        }
+        section.table(first)
+        section.note(
+            "The first \(min(shownWrites, writes.count)) of \(Units.count(Int64(writes.count))) writes; bytes in guest order."
+                + " All: SELECT * FROM watch_event")
+        return section
+    }
+
+    private static func hex(_ bytes: [UInt8]) -> String {
+        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
+    private static func counted(_ statistics: [KVMStatistic]) -> Section {
+        var section = Section("KVM statistics: what harvesting cost the guest")
+        var sums: [String: (vm: Int64, vcpus: Int64)] = [:]
+        for statistic in statistics {
+            // Hostile values must not overflow.
+            if statistic.vcpu == nil {
+                sums[statistic.name, default: (0, 0)].vm &+= statistic.value
+            } else {
+                sums[statistic.name, default: (0, 0)].vcpus &+= statistic.value
+            }
+        }
+        var table = Columns(["statistic", "VM", "all vCPUs"], right: [1, 2])
+        for (name, sum) in sums.sorted(by: { $0.key < $1.key }).prefix(64) {
+            table.add([Sanitizer.line(name), Units.count(sum.vm), Units.count(sum.vcpus)])
+        }
+        section.table(table)
+        section.note("Increase over the recording; by iteration: SELECT * FROM kvm_stat")
+        return section
+    }
+}

@@ -1,0 +1,77 @@
+import Analysis
+import Model
+
+/// The fidelity card: how far to trust a report. It ends every text report.
+enum TextFidelity {
+    static func section(_ analysis: TraceAnalysis) -> Section {
+        let fidelity = analysis.fidelity
+        let info = analysis.info
+        var section = Section("Fidelity")
+        section.field("complete", completeness(analysis))
+        let tick = fidelity.tick
+        section.field(
+            "ticks",
+            "\(Units.count(fidelity.iterations)), min \(Units.duration(tick.min)), p50 \(Units.duration(tick.p50)), "
+                + "p99 \(Units.duration(tick.max == 0 ? 0 : tick.p99)), max \(Units.duration(tick.max))"
+                + (fidelity.askedIntervalNs > 0 ? ", asked \(Units.duration(fidelity.askedIntervalNs))" : ""))
+        for loss in fidelity.losses {
+            section.field(
+                "lost",
+                "\(loss.kind.rawValue) × \(Units.count(loss.count)): \(Units.count(loss.entries)) entries known"
+                    + (loss.unknownExtent > 0 ? ", \(Units.count(loss.unknownExtent)) of unknown extent" : ""))
+        }
+        section.field("provisional", "\(Units.count(fidelity.provisional)) duplicates at full rings")
+        section.field(
+            "order",
+            "within a ring \(pmlOrder(info)); across rings "
+                + (fidelity.orderConfidence.map { "\(Units.percent($0)) of pairs known" } ?? "nothing to compare"))
+        section.field(
+            "overhead", "all vCPUs stood still \(Units.percent(fidelity.pausedShare)) of the time for harvests")
+        for oracle in fidelity.oracles {
+            section.field(
+                "oracle",
+                "\(Sanitizer.line(oracle.oracle)), \(Units.counted(oracle.iterations, "iteration", "iterations")): "
+                    + "\(Units.counted(oracle.expected, "page", "pages")) expected, \(Units.count(oracle.missing)) missing, "
+                    + "\(Units.count(oracle.unexplained)) unexplained, \(Units.count(oracle.silent)) silent")
+        }
+        if fidelity.oracles.isEmpty { section.field("oracle", "none: nothing checked these entries") }
+        let pml = info.pml.map { $0 ? "PML on" : "PML off" } ?? "PML unknown"
+        let nested = info.nested == true ? ", host is a virtual machine" : ""
+        section.field(
+            "host",
+            Sanitizer.line(
+                "kernel \(info.kernel.isEmpty ? "unknown" : info.kernel), "
+                    + "\(info.kvmModule.isEmpty ? "KVM module unknown" : info.kvmModule), ") + pml + nested)
+        if !info.capabilities.isEmpty {
+            section.note(
+                "Capabilities: "
+                    + info.capabilities.sorted { $0.key < $1.key }.map { Sanitizer.line("\($0.key)=\($0.value)") }
+                    .joined(separator: " "))
+        }
+        section.note("Unseen: reads, and writes by the VMM that it did not log.")
+        return section
+    }
+
+    static func completeness(_ analysis: TraceAnalysis) -> String {
+        let fidelity = analysis.fidelity
+        if fidelity.isComplete { return "yes: no known loss" }
+        var reasons: [String] = []
+        if fidelity.wasCutOff { reasons.append("the recording was cut off; its last iterations may be missing") }
+        if !fidelity.losses.isEmpty {
+            reasons.append(
+                "entries were lost (\(fidelity.lossesOfUnknownExtent > 0 ? "at least " : "")\(Units.count(fidelity.lost)) known): page counts are lower bounds"
+            )
+        }
+        let missing = fidelity.oracles.reduce(Int64(0)) { $0 &+ $1.missing }
+        if missing > 0 { reasons.append("an oracle misses \(Units.counted(missing, "page", "pages"))") }
+        return "no: " + reasons.joined(separator: "; ")
+    }
+
+    private static func pmlOrder(_ info: RecordingInfo) -> String {
+        switch info.pml {
+        case false?: "exact"
+        case true?: "by batches of 512: kernels before 6.14 reverse them"
+        case nil: "exact without PML, which is unknown here"
+        }
+    }
+}

@@ -1,0 +1,183 @@
+import Glibc
+import Import
+import Platform
+
+/// A private trace instance that shows the ring events of one process: its buffers, its filters, its clock. Nothing of
+/// it is seen by, or disturbs, anybody else's tracing. It goes with the object.
+package final class Instance {
+    private let tracefs: Tracefs
+    private let path: String
+    private let probe: String?
+    private let layout: PageLayout
+    private let decoder: EventDecoder
+    private var readers: [CPUReader] = []
+    private var threads: Threads
+
+    /// Bytes of a CPU's buffer: half a second of a guest that dirties 400,000 pages a second.
+    private static let bufferKiB = 16 << 10
+
+    /// Pushes of other processes stay out of the buffer by the event's own filter, as long as it does not get too long;
+    /// what is left is sorted out by ``Threads``. `set_event_pid` would lose entries: KVM marks the page of the guest's
+    /// steal time when the vCPU's thread is switched out, and by then that filter looks at the next thread.
+    private static let mostFiltered = 100
+
+    /// Whether memory slots are seen when the VMM sets them.
+    package var seesSlots: Bool { probe != nil }
+
+    /// Makes the instance and switches the events of `pid`'s threads on.
+    ///
+    /// - Throws: ``AttachError``. Nothing is left behind then.
+    package init(_ tracefs: Tracefs, pid: Int32) throws {
+        self.tracefs = tracefs
+        threads = Threads(of: pid)
+        path = tracefs.root + "/instances/\(Tracefs.prefix)-\(getpid())"
+        Self.remove(path)
+        guard unsafe mkdir(path, 0o700) == 0 else {
+            throw AttachError("A trace instance cannot be made: \(systemError()); attach needs root.")
+        }
+        probe = tracefs.addSlotProbe()
+        do {
+            guard let layout = PageLayout(parsing: try Files.read(tracefs.root + "/events/header_page")) else {
+                throw AttachError(
+                    "The trace's header_page has a form that dirtyrec does not know; please report this kernel.")
+            }
+            self.layout = layout
+            decoder = try Self.setUp(path, pid: pid, probe: probe)
+        } catch {
+            Self.remove(path)
+            if let probe { tracefs.removeProbe(probe) }
+            throw error
+        }
+        for name in Files.list(path + "/per_cpu") where name.hasPrefix("cpu") {
+            readers.append(try CPUReader(path + "/per_cpu/" + name, name: name, pageSize: layout.size))
+        }
+    }
+
+    deinit { end() }
+
+    /// Switches everything off and removes the instance.
+    package func end() {
+        readers = []
+        Self.remove(path)
+        if let probe { tracefs.removeProbe(probe) }
+    }
+
+    private static func setUp(_ path: String, pid: Int32, probe: String?) throws -> EventDecoder {
+        func set(_ file: String, _ value: String) throws { try Files.write(value + "\n", to: path + "/" + file) }
+        try set("tracing_on", "0")
+        try set("trace_clock", "mono")
+        try set("buffer_size_kb", String(bufferKiB))
+        // When a buffer is full new events are dropped and counted; nothing that was seen changes.
+        try set("options/overwrite", "0")
+        let threads = Files.list("/proc/\(pid)/task")
+        guard !threads.isEmpty else { throw AttachError("There is no process \(pid).") }
+        var decoder = EventDecoder()
+        let events =
+            EventDecoder.tracepoints.map { "kvm/" + $0 } + (probe.map { [$0 + "/" + EventDecoder.slotProbe] } ?? [])
+        for event in events {
+            let file = path + "/events/" + event
+            guard let format = EventFormat(parsing: try Files.read(file + "/format")), decoder.learn(format) else {
+                throw AttachError(
+                    "The format of \(event) lacks a field that dirtyrec needs; please report this kernel.")
+            }
+            if event.hasSuffix("_push"), threads.count <= mostFiltered {
+                try set("events/\(event)/filter", threads.map { "common_pid==" + $0 }.joined(separator: "||"))
+            }
+            try set("events/\(event)/enable", "1")
+        }
+        try set("tracing_on", "1")
+        return decoder
+    }
+
+    /// Removes an instance, switching its events off first: an instance in use cannot go.
+    static func remove(_ path: String) {
+        guard Files.exists(path) else { return }
+        try? Files.write("0\n", to: path + "/tracing_on")
+        try? Files.write("0\n", to: path + "/events/enable")
+        _ = unsafe rmdir(path)
+    }
+
+    /// Appends the events up to now, in no order between CPUs, to `events`.
+    ///
+    /// - Throws: ``AttachError`` when the trace cannot be read any more.
+    package func read(upTo ns: Int64, into events: inout [RingEvent]) throws {
+        threads.forgetStrangers()
+        for reader in readers {
+            do {
+                try reader.readPages(upTo: ns) { page in
+                    var last = Int64.min
+                    _ = try layout.forEachRecord(in: page) { record, time in
+                        last = time
+                        if let event = decoder.decode(record, ns: time), threads.contains(event.pid) {
+                            events.append(event)
+                        }
+                    }
+                    return last
+                }
+            } catch let damage as PageLayout.Damage {
+                throw AttachError("The kernel's trace cannot be understood: \(damage.problem).")
+            }
+        }
+    }
+
+    /// Events that the kernel dropped so far, by CPU.
+    package var dropped: [String: Int64] {
+        var dropped: [String: Int64] = [:]
+        for name in Files.list(path + "/per_cpu") {
+            guard let text = try? Files.read(path + "/per_cpu/\(name)/stats") else { continue }
+            var sum: Int64 = 0
+            for line in text.split(separator: "\n") {
+                let pair = line.split(separator: ":")
+                if pair.count == 2, ["overrun", "commit overrun", "dropped events"].contains(pair[0]) {
+                    sum += Int64(pair[1].drop { $0 == " " }) ?? 0
+                }
+            }
+            if sum > 0 { dropped[name] = sum }
+        }
+        return dropped
+    }
+}
+
+/// Which threads belong to a process. VMMs start threads at any time: QEMU's migration thread harvests rings.
+private struct Threads {
+    private let folder: String
+    private var known: [Int: Bool] = [:]
+
+    init(of pid: Int32) { folder = "/proc/\(pid)/task/" }
+
+    mutating func contains(_ thread: Int) -> Bool {
+        if let isOurs = known[thread] { return isOurs }
+        let isOurs = Files.exists(folder + String(thread))
+        known[thread] = isOurs
+        return isOurs
+    }
+
+    /// The number of a stranger that ended may become one of ours.
+    mutating func forgetStrangers() { known = known.filter(\.value) }
+}
+
+/// Reads one CPU's buffer in the kernel's own binary form.
+final class CPUReader {
+    private let descriptor: CInt
+    private let path: String
+    private var page: [UInt8]
+
+    init(_ folder: String, name: String, pageSize: Int) throws {
+        path = folder + "/trace_pipe_raw"
+        page = [UInt8](repeating: 0, count: pageSize)
+        descriptor = unsafe open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        guard descriptor >= 0 else { throw AttachError("\(path) cannot be opened: \(systemError()).") }
+    }
+
+    deinit { close(descriptor) }
+
+    /// Hands over page after page, until there is none or `body` says that one reached beyond `ns`.
+    func readPages(upTo ns: Int64, _ body: (ArraySlice<UInt8>) throws -> Int64) throws {
+        while true {
+            let count = unsafe page.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EAGAIN || errno == EINTR { return }
+            guard count >= 0 else { throw AttachError("\(path) cannot be read: \(systemError()).") }
+            guard count > 0, try body(page[..<count]) < ns else { return }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+import Foundation
+import Import
+import Model
+
+/// Lets QEMU switch dirty logging on, window after window, by its own dirty-rate measurement.
+package final class DirtyRateMeter {
+    private let qmp: QMP
+    private var sinceNs: Int64 = 0
+
+    /// The longest window that QEMU accepts, in seconds.
+    package static let longestWindow: Int64 = 60
+
+    /// A meter of the QEMU at the other end.
+    package init(_ qmp: QMP) { self.qmp = qmp }
+
+    /// Bytes of the guest's memory; nil when QEMU does not say.
+    package var memoryBytes: Int64? {
+        struct Summary: Decodable {
+            let base: Int64
+            let plugged: Int64?
+            enum CodingKeys: String, CodingKey { case base = "base-memory", plugged = "plugged-memory" }
+        }
+        guard let summary: Summary = try? qmp.execute("query-memory-size-summary"),
+            (0...1 << 50).contains(summary.base), (0...1 << 50).contains(summary.plugged ?? 0)
+        else { return nil }
+        return summary.base + (summary.plugged ?? 0)
+    }
+
+    /// Begins a window of 1 to 60 seconds.
+    ///
+    /// - Throws: ``AttachError``.
+    package func begin(seconds: Int64) throws {
+        sinceNs = Attachment.now()
+        let _: QMP.Nothing = try qmp.execute("calc-dirty-rate", ["calc-time": seconds, "mode": "dirty-ring"])
+    }
+
+    /// QEMU's figures, once the window is over.
+    ///
+    /// - Throws: ``AttachError``.
+    package func end() throws -> [ForeignRate]? {
+        let answer: QEMUDirtyRate = try qmp.execute("query-dirty-rate")
+        guard answer.status == "measured" else { return nil }
+        return answer.rates(since: sinceNs, ts: sinceNs + min(max(answer.calcTime, 1), 3600) * 1_000_000_000)
+    }
+}

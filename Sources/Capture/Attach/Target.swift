@@ -1,0 +1,60 @@
+import Glibc
+import Import
+
+/// The process whose guest is looked at, as /proc shows it.
+package struct Target: Sendable {
+    /// Process id.
+    package let pid: Int32
+    /// Its command.
+    package let command: String
+    /// Number of vCPUs: one more than the highest id.
+    package let vcpuCount: Int
+    /// Entries of a vCPU's dirty ring; nil when the VM has none.
+    package let ringEntries: Int?
+
+    /// A ring is mapped at this page of its vCPU's file.
+    private static let ringOffset = 64 * 4096
+
+    /// Looks at a process.
+    ///
+    /// - Throws: ``AttachError`` when it is no VMM, or runs several VMs.
+    package init(pid: Int32) throws {
+        self.pid = pid
+        let folder = "/proc/\(pid)"
+        guard Files.exists(folder) else { throw AttachError("There is no process \(pid).") }
+        command = (try? Files.read(folder + "/comm"))?.split(separator: "\n").first.map(String.init) ?? ""
+        let files = Files.list(folder + "/fd").compactMap { Files.link("\(folder)/fd/\($0)") }
+        let machines = files.filter { $0 == "anon_inode:kvm-vm" }.count
+        guard machines > 0 else {
+            throw AttachError("Process \(pid) (\(command)) runs no KVM guest, or only root may look at it.")
+        }
+        guard machines == 1 else {
+            throw AttachError(
+                "Process \(pid) (\(command)) runs \(machines) VMs, and the kernel's events do not tell them apart.")
+        }
+        let ids = files.compactMap { name in
+            name.hasPrefix("anon_inode:kvm-vcpu:") ? Int(name.dropFirst(20).prefix { $0.isNumber }) : nil
+        }
+        guard let last = ids.max(), last < ImportLimits.items else {
+            throw AttachError("The VM of process \(pid) (\(command)) has no vCPU yet; attach when the guest runs.")
+        }
+        vcpuCount = last + 1
+        ringEntries = Self.ringEntries((try? Files.read(folder + "/maps")) ?? "")
+    }
+
+    /// The size of the mapped rings, 16 bytes an entry, from the text of /proc/PID/maps.
+    static func ringEntries(_ maps: String) -> Int? {
+        for line in maps.split(separator: "\n") where line.contains("anon_inode:kvm-vcpu") {
+            let parts = line.split(separator: " ")
+            let range = parts[0].split(separator: "-").compactMap { UInt64($0, radix: 16) }
+            guard parts.count > 2, range.count == 2, range[0] < range[1],
+                Int(parts[2], radix: 16) == ringOffset
+            else { continue }
+            return Int((range[1] - range[0]) / 16)
+        }
+        return nil
+    }
+
+    /// Whether the process still runs.
+    package var isAlive: Bool { kill(pid, 0) == 0 || errno == EPERM }
+}

@@ -1,0 +1,13 @@
+/// A guest that cannot be built as asked; one sentence for the user.
+package struct GuestError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// What is wrong and what to do next.
+    package let description: String
+    /// Whether an image is broken, rather than not usable in this way.
+    package let isBrokenInput: Bool
+
+    /// An error with its sentence.
+    package init(_ description: String, isBrokenInput: Bool = false) {
+        self.description = description
+        self.isBrokenInput = isBrokenInput
+    }
+}

@@ -1,0 +1,68 @@
+import CKVM
+
+/// A KVM capability that dirtyrec asks for, and why.
+package struct Capability: Sendable, Hashable {
+    /// The kernel's name without `KVM_CAP_`.
+    package let name: String
+    /// The number that `KVM_CHECK_EXTENSION` takes.
+    package let number: CInt
+    /// What in dirtyrec needs it.
+    package let requiredBy: String
+    /// The first mainline kernel on x86 that has it.
+    package let availableWith: String
+
+    private init(_ name: String, _ number: CInt, requiredBy: String, availableWith: String) {
+        self.name = name
+        self.number = number
+        self.requiredBy = requiredBy
+        self.availableWith = availableWith
+    }
+
+    /// Many memory slots.
+    package static let memorySlots = Capability(
+        "NR_MEMSLOTS", KVM_CAP_NR_MEMSLOTS, requiredBy: "record", availableWith: "2.6.26")
+    /// The most vCPUs of a VM.
+    package static let maxVCPUs = Capability(
+        "MAX_VCPUS", KVM_CAP_MAX_VCPUS, requiredBy: "record --vcpus", availableWith: "3.2")
+    /// A byte that makes `KVM_RUN` return at once.
+    package static let immediateExit = Capability(
+        "IMMEDIATE_EXIT", KVM_CAP_IMMEDIATE_EXIT, requiredBy: "record", availableWith: "4.11")
+    /// Dirty rings on x86's strong memory model.
+    package static let dirtyRing = Capability(
+        "DIRTY_LOG_RING", CInt(KVM_CAP_DIRTY_LOG_RING), requiredBy: "record --source dirty-ring", availableWith: "5.11")
+    /// Dirty rings whose flags are exchanged by acquire and release.
+    package static let dirtyRingAcquireRelease = Capability(
+        "DIRTY_LOG_RING_ACQ_REL", CInt(KVM_CAP_DIRTY_LOG_RING_ACQ_REL), requiredBy: "record --source dirty-ring",
+        availableWith: "6.1")
+    /// A bitmap beside the rings, for writes without a vCPU. Informative.
+    package static let dirtyRingWithBitmap = Capability(
+        "DIRTY_LOG_RING_WITH_BITMAP", CInt(KVM_CAP_DIRTY_LOG_RING_WITH_BITMAP), requiredBy: "nothing yet",
+        availableWith: "6.3")
+    /// `KVM_CLEAR_DIRTY_LOG`; bit 1 of the answer: bitmaps may begin as all ones.
+    package static let manualProtect = Capability(
+        "MANUAL_DIRTY_LOG_PROTECT2", CInt(KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2), requiredBy: "record --source clear-log",
+        availableWith: "5.1")
+    /// Read-only slots.
+    package static let readonlyMemory = Capability(
+        "READONLY_MEM", KVM_CAP_READONLY_MEM, requiredBy: "record --watch", availableWith: "3.7")
+    /// Statistics by file descriptor.
+    package static let statistics = Capability(
+        "BINARY_STATS_FD", CInt(KVM_CAP_BINARY_STATS_FD), requiredBy: "cost counters of record",
+        availableWith: "5.14")
+    /// The guest's TSC frequency, for `rate=` of built-in workloads.
+    package static let tscFrequency = Capability(
+        "GET_TSC_KHZ", KVM_CAP_GET_TSC_KHZ, requiredBy: "rate= of built-in workloads", availableWith: "2.6.39")
+    /// An interrupt controller in the kernel, for Linux guests.
+    package static let irqchip = Capability(
+        "IRQCHIP", KVM_CAP_IRQCHIP, requiredBy: "record --kernel", availableWith: "2.6.21")
+    /// A local APIC timer that counts in TSC ticks.
+    package static let tscDeadline = Capability(
+        "TSC_DEADLINE_TIMER", KVM_CAP_TSC_DEADLINE_TIMER, requiredBy: "record --kernel", availableWith: "3.2")
+
+    /// All of them, in the order in which `dirtyrec doctor` shows them.
+    package static let all = [
+        memorySlots, maxVCPUs, immediateExit, dirtyRing, dirtyRingAcquireRelease, dirtyRingWithBitmap, manualProtect,
+        readonlyMemory, statistics, tscFrequency, irqchip,
+        tscDeadline,
+    ]
+}

@@ -1,0 +1,71 @@
+import Foundation
+
+/// Host memory that backs a guest's slot. Bounds are checked; the guest may change it at any time.
+@safe
+package final class GuestMemory: @unchecked Sendable {
+    private let mapping: Mapping
+    /// Bytes.
+    package let size: Int
+
+    /// Reserves `size` bytes of zeroes; a multiple of the page size.
+    package init(size: Int) throws(KVMError) {
+        precondition(size > 0 && size % 4096 == 0, "guest memory comes in pages")
+        mapping = try Mapping(anonymous: size, what: "\(size) bytes of guest memory")
+        self.size = size
+    }
+
+    var base: UnsafeMutableRawPointer { unsafe mapping.base }
+
+    /// Makes `bytes` from `offset` present on the host, so that the guest's first touch costs KVM's fault only.
+    package func populate(offset: Int, bytes: Int) throws(KVMError) {
+        precondition(offset >= 0 && bytes >= 0 && offset + bytes <= size)
+        let populateWrite: CInt = 23  // MADV_POPULATE_WRITE, Linux 5.14
+        if unsafe madvise(mapping.base + offset, bytes, populateWrite) == 0 { return }
+        guard errno == EINVAL else { throw KVMError("populating \(bytes) bytes of guest memory", errno: errno) }
+        for page in stride(from: offset, to: offset + bytes, by: 4096) { store(0 as UInt8, at: page) }
+    }
+
+    /// Stores a fixed-size value.
+    package func store<Value: BitwiseCopyable>(_ value: Value, at offset: Int) {
+        precondition(offset >= 0 && offset + MemoryLayout<Value>.size <= size)
+        unsafe mapping.base.storeBytes(of: value, toByteOffset: offset, as: Value.self)
+    }
+
+    /// Loads a fixed-size value.
+    package func load<Value: BitwiseCopyable>(_ type: Value.Type = Value.self, at offset: Int) -> Value {
+        precondition(offset >= 0 && offset + MemoryLayout<Value>.size <= size)
+        return unsafe mapping.base.loadUnaligned(fromByteOffset: offset, as: type)
+    }
+
+    /// Copies bytes into the guest.
+    package func write(_ bytes: [UInt8], at offset: Int) {
+        precondition(offset >= 0 && offset + bytes.count <= size)
+        unsafe bytes.withUnsafeBytes { source in
+            if let start = source.baseAddress { unsafe memcpy(mapping.base + offset, start, source.count) }
+        }
+    }
+
+    /// Copies bytes out of the guest.
+    package func read(_ count: Int, at offset: Int) -> [UInt8] {
+        precondition(offset >= 0 && count >= 0 && offset + count <= size)
+        return unsafe [UInt8](UnsafeRawBufferPointer(start: mapping.base + offset, count: count))
+    }
+
+    /// Whether the page at `offset` holds nothing but zeroes.
+    package func isZeroPage(at offset: Int) -> Bool {
+        precondition(offset >= 0 && offset + 4096 <= size)
+        // A page is zero when its first byte is and every byte equals the one before.
+        let page = unsafe mapping.base + offset
+        return unsafe page.load(as: UInt8.self) == 0 && memcmp(page, page + 1, 4095) == 0
+    }
+
+    /// Compares the page at `offset` with the same page of `other` and copies it there when they differ.
+    ///
+    /// - Returns: whether they differed.
+    package func updatePage(of other: GuestMemory, at offset: Int) -> Bool {
+        precondition(offset >= 0 && offset + 4096 <= size && other.size == size)
+        if unsafe memcmp(mapping.base + offset, other.mapping.base + offset, 4096) == 0 { return false }
+        unsafe memcpy(other.mapping.base + offset, mapping.base + offset, 4096)
+        return true
+    }
+}

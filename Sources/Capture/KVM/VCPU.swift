@@ -1,0 +1,156 @@
+import CKVM
+import Foundation
+import Platform
+import Synchronization
+
+/// Why a vCPU left the guest.
+package enum VCPUExit: Sendable, Equatable {
+    /// A signal or `immediate_exit`.
+    case interrupted
+    /// The dirty ring is full; `KVM_RUN` returns this at once until it has room again.
+    case dirtyRingFull
+    /// Port output: the bytes of one access.
+    case portOut(port: UInt16, data: [UInt8])
+    /// Port input of `size` bytes, to be answered by ``VCPU/answerPortIn(_:)``.
+    case portIn(port: UInt16, size: Int)
+    /// A write to memory that no slot covers, or that a read-only slot covers.
+    case mmioWrite(address: UInt64, data: [UInt8])
+    /// A read of memory that no slot covers.
+    case mmioRead(address: UInt64, size: Int)
+    /// HLT without an in-kernel interrupt controller.
+    case halt
+    /// Triple fault.
+    case shutdown
+    /// Power-off or reset by the guest's firmware interface.
+    case systemEvent(type: UInt32)
+    /// KVM gave up, such as on an instruction that it cannot emulate.
+    case internalError(suberror: UInt32)
+    /// The CPU refused the guest's state.
+    case failEntry(reason: UInt64)
+    /// Any other reason, by its number.
+    case other(UInt32)
+}
+
+/// One virtual CPU. One thread runs it; other threads may only ``requestExit(_:)`` and use its ring and statistics.
+@safe
+package final class VCPU: @unchecked Sendable {
+    /// vCPU index, from 0; also the index of its ring.
+    package let index: Int
+    let handle: Handle
+    private let area: Mapping
+    private var ring: DirtyRing?
+
+    init(index: Int, fd: CInt, runAreaSize: Int, ringEntries: Int?, system: KVMSystem) throws(KVMError) {
+        self.index = index
+        handle = Handle(owning: fd)
+        area = try Mapping(fd: fd, offset: 0, size: runAreaSize, what: "kvm_run of vCPU \(index)")
+        if let ringEntries { ring = try DirtyRing(vcpu: fd, entries: ringEntries) } else { ring = nil }
+        try setCPUID(from: system)
+    }
+
+    private var run: UnsafeMutablePointer<kvm_run> { unsafe area.base.assumingMemoryBound(to: kvm_run.self) }
+
+    /// Makes the current or next `KVM_RUN` return at once (`true`), or lets it run (`false`). A thread inside the guest
+    /// needs a ``Kick`` as well.
+    package func requestExit(_ exit: Bool) {
+        // Offset 1 is asserted in layout.c; the kernel reads the byte while we write it.
+        let byte = unsafe (area.base + 1).assumingMemoryBound(to: Atomic<UInt8>.self)
+        unsafe byte.pointee.store(exit ? 1 : 0, ordering: .sequentiallyConsistent)
+    }
+
+    /// Enters the guest until it leaves.
+    ///
+    /// - Throws: ``KVMError`` for anything but an exit or an interruption.
+    package func enter() throws(KVMError) -> VCPUExit {
+        // Unlike every other request, EINTR is news here, not noise.
+        if ioctl(handle.fd, CKVM_RUN, 0) < 0 {
+            let number = errno
+            if number == EINTR || number == EAGAIN { return .interrupted }
+            throw KVMError("KVM_RUN of vCPU \(index)", errno: number)
+        }
+        let reason = unsafe run.pointee.exit_reason
+        switch CInt(bitPattern: reason) {
+        case KVM_EXIT_INTR: return .interrupted
+        case KVM_EXIT_DIRTY_RING_FULL: return .dirtyRingFull
+        case KVM_EXIT_IO: return portAccess()
+        case KVM_EXIT_MMIO: return memoryAccess()
+        case KVM_EXIT_HLT: return .halt
+        case KVM_EXIT_SHUTDOWN: return .shutdown
+        case KVM_EXIT_SYSTEM_EVENT: return .systemEvent(type: unsafe run.pointee.system_event.type)
+        case KVM_EXIT_INTERNAL_ERROR: return .internalError(suberror: unsafe run.pointee.internal.suberror)
+        case KVM_EXIT_FAIL_ENTRY:
+            return .failEntry(reason: unsafe run.pointee.fail_entry.hardware_entry_failure_reason)
+        default: return .other(reason)
+        }
+    }
+
+    private func portAccess() -> VCPUExit {
+        let io = unsafe run.pointee.io
+        let bytes = Int(io.size) * Int(io.count)
+        guard CInt(io.direction) == KVM_EXIT_IO_OUT else { return .portIn(port: io.port, size: bytes) }
+        let start = unsafe area.base + Int(io.data_offset)
+        return .portOut(port: io.port, data: unsafe [UInt8](UnsafeRawBufferPointer(start: start, count: bytes)))
+    }
+
+    private func memoryAccess() -> VCPUExit {
+        let mmio = unsafe run.pointee.mmio
+        guard mmio.is_write != 0 else { return .mmioRead(address: mmio.phys_addr, size: Int(mmio.len)) }
+        let data = unsafe withUnsafeBytes(of: mmio.data) { unsafe [UInt8]($0.prefix(Int(mmio.len))) }
+        return .mmioWrite(address: mmio.phys_addr, data: data)
+    }
+
+    /// Answers a ``VCPUExit/portIn(port:size:)``; missing bytes read as ones, as on an empty bus.
+    package func answerPortIn(_ data: [UInt8]) {
+        let io = unsafe run.pointee.io
+        for index in 0..<(Int(io.size) * Int(io.count)) {
+            let value = index < data.count ? data[index] : 0xff
+            unsafe area.base.storeBytes(of: value, toByteOffset: Int(io.data_offset) + index, as: UInt8.self)
+        }
+    }
+
+    /// Answers a ``VCPUExit/mmioRead(address:size:)`` with ones, as an empty bus does.
+    package func answerEmptyRead() {
+        unsafe withUnsafeMutableBytes(of: &run.pointee.mmio.data) { data in
+            for index in data.indices { unsafe data[index] = 0xff }
+        }
+    }
+
+    /// The instruction pointer; only while the vCPU is outside the guest.
+    package func instructionPointer() throws(KVMError) -> UInt64 {
+        var regs = kvm_regs()
+        try request("KVM_GET_REGS") { unsafe ioctl(handle.fd, CKVM_GET_REGS, &regs) }
+        return regs.rip
+    }
+
+    /// Harvests its dirty ring (``DirtyRing/harvest(_:)``), on one thread at a time; 0 entries when the VM has no rings.
+    package func harvest(_ body: (DirtyPage) -> Void) -> Int { ring?.harvest(body) ?? 0 }
+
+    /// Brings its ring back into step after an overrun (``DirtyRing/resynchronise()``).
+    package func resynchroniseRing() -> Int { ring?.resynchronise() ?? 0 }
+
+    /// General registers as one line, for a report of a vCPU's death.
+    package func registerDump() -> String {
+        var regs = kvm_regs()
+        var sregs = kvm_sregs()
+        guard unsafe ioctl(handle.fd, CKVM_GET_REGS, &regs) == 0,
+            unsafe ioctl(handle.fd, CKVM_GET_SREGS, &sregs) == 0
+        else { return "registers cannot be read" }
+        let values: [(String, UInt64)] = [
+            ("rip", regs.rip), ("rsp", regs.rsp), ("rflags", regs.rflags), ("rax", regs.rax), ("rbx", regs.rbx),
+            ("rcx", regs.rcx), ("rdx", regs.rdx), ("rsi", regs.rsi), ("rdi", regs.rdi), ("cr0", sregs.cr0),
+            ("cr2", sregs.cr2), ("cr3", sregs.cr3), ("cr4", sregs.cr4), ("efer", sregs.efer),
+        ]
+        return values.map { "\($0)=0x\(String($1, radix: 16))" }.joined(separator: " ")
+    }
+
+    /// Guest TSC ticks a millisecond; nil when the kernel cannot tell.
+    package var tscKHz: UInt64? {
+        let answer = ioctl(handle.fd, CKVM_GET_TSC_KHZ, 0)
+        return answer > 0 ? UInt64(answer) : nil
+    }
+
+    /// The vCPU's statistics.
+    package func statistics() throws(KVMError) -> StatisticsReader {
+        try StatisticsReader(fd: request("KVM_GET_STATS_FD") { ioctl(handle.fd, CKVM_GET_STATS_FD, 0) })
+    }
+}

@@ -1,0 +1,55 @@
+import Foundation
+import Model
+
+/// What this machine is, as far as a reader of the recording must know.
+package struct Host: Sendable {
+    /// Host name.
+    package let name: String
+    /// `uname -r`.
+    package let kernel: String
+    /// CPU model name.
+    package let cpu: String
+    /// KVM implementation: `kvm_intel`, `kvm_amd` or `kvm_pvm`; empty when none can be seen.
+    package let kvmModule: String
+    /// Page-modification logging; nil when unknown.
+    package let pml: Bool?
+    /// Whether this machine is itself virtual.
+    package let isNested: Bool
+
+    /// Looks at /proc and /sys of this machine.
+    package init() {
+        func file(_ path: String) -> String? {
+            (try? String(contentsOfFile: path, encoding: .utf8))?.trimmingCharacters(in: .whitespacesAndNewlines)
+        }
+        name = file("/proc/sys/kernel/hostname") ?? ""
+        kernel = file("/proc/sys/kernel/osrelease") ?? ""
+        let cpuinfo = file("/proc/cpuinfo") ?? ""
+        func field(_ key: String) -> String {
+            let line = cpuinfo.split(separator: "\n").first { $0.hasPrefix(key) }
+            return line?.split(separator: ":", maxSplits: 1).last?.trimmingCharacters(in: .whitespaces) ?? ""
+        }
+        cpu = field("model name")
+        isNested = field("flags").split(separator: " ").contains("hypervisor")
+        kvmModule =
+            ["kvm_pvm", "kvm_intel", "kvm_amd"].first {
+                FileManager.default.fileExists(atPath: "/sys/module/\($0)")
+            } ?? ""
+        switch (file("/sys/module/\(kvmModule)/parameters/pml")?.first, kvmModule) {
+        case ("Y"?, _): pml = true
+        case ("N"?, _): pml = false
+        // These have no such parameter because they have no such thing.
+        case (_, "kvm_amd"), (_, "kvm_pvm"): pml = false
+        default: pml = nil
+        }
+    }
+
+    /// Puts what it is into the provenance of a recording.
+    package func describe(_ info: inout RecordingInfo) {
+        info.host = name
+        info.kernel = kernel
+        info.kvmModule = kvmModule
+        info.cpu = cpu
+        info.pml = pml
+        info.nested = isNested
+    }
+}

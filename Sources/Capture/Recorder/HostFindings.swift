@@ -1,0 +1,127 @@
+import Foundation
+import KVM
+import Platform
+
+/// What a host offers for recording, line by line, with what to do for each lack.
+package struct HostFindings: Sendable, Encodable {
+    /// One thing looked at.
+    package struct Finding: Sendable, Encodable {
+        /// What was looked at.
+        package let name: String
+        /// What was found.
+        package let value: String
+        /// Whether it is as dirtyrec needs it; nil where it is only worth knowing.
+        package let isFine: Bool?
+        /// What it is for, or what to do.
+        package let note: String
+    }
+
+    /// Whether `dirtyrec record` can run here.
+    package let canRecord: Bool
+    /// Entries of the largest ring; 0 without rings.
+    package let maxRingEntries: Int
+    /// `KVM_CHECK_EXTENSION` by capability.
+    package let capabilities: [String: Int]
+    /// Everything, in order.
+    package let findings: [Finding]
+
+    /// Looks at this machine.
+    package init() {
+        let host = Host()
+        var findings = [
+            Finding(name: "host", value: "\(host.name), \(host.cpu)", isFine: nil, note: ""),
+            Finding(name: "kernel", value: host.kernel, isFine: nil, note: Self.kernelNote(host.kernel)),
+        ]
+        do {
+            let system = try KVMSystem()
+            let rings = system.maxRingEntries
+            findings.append(Finding(name: KVMSystem.path, value: "opens", isFine: true, note: "API version 12"))
+            findings.append(Self.module(host))
+            for capability in Capability.all {
+                let answer = system.check(capability)
+                findings.append(
+                    Finding(
+                        name: capability.name, value: String(answer),
+                        isFine: capability == .dirtyRingWithBitmap ? nil : answer > 0,
+                        note: answer > 0
+                            ? "for \(capability.requiredBy)"
+                            : "missing; \(capability.requiredBy) needs it, mainline has it from Linux \(capability.availableWith) on"
+                    ))
+            }
+            findings.append(
+                Finding(
+                    name: "largest ring", value: rings == 0 ? "none" : "\(rings) entries", isFine: rings > 0,
+                    note: rings > 0 ? "for --ring-size" : "record with --source dirty-log or clear-log"))
+            capabilities = Dictionary(uniqueKeysWithValues: Capability.all.map { ($0.name, system.check($0)) })
+            maxRingEntries = rings
+            canRecord = system.check(.immediateExit) > 0
+        } catch {
+            findings.append(Finding(name: KVMSystem.path, value: "unusable", isFine: false, note: "\(error)"))
+            capabilities = [:]
+            maxRingEntries = 0
+            canRecord = false
+        }
+        findings.append(
+            Finding(
+                name: "PML", value: host.pml.map { $0 ? "on" : "off" } ?? "unknown", isFine: nil,
+                note: host.pml == true
+                    ? "rings of at least 1024 entries; before Linux 6.14 each batch of up to 512 entries is in reverse write order"
+                    : "ring order is write order"))
+        findings.append(Self.tracefs)
+        self.findings = findings
+    }
+
+    private static func module(_ host: Host) -> Finding {
+        Finding(
+            name: "KVM module", value: host.kvmModule.isEmpty ? "unknown" : host.kvmModule, isFine: nil,
+            note: host.kvmModule == "kvm_pvm"
+                ? "kernel-mode guest code is emulated in batches of up to 1024 instructions: a tight loop there can overrun a ring"
+                : host.isNested ? "this host is itself virtual" : "")
+    }
+
+    private static var tracefs: Finding {
+        let events = "/sys/kernel/tracing/events/kvm/kvm_dirty_ring_push"
+        if FileManager.default.fileExists(atPath: events) {
+            return Finding(
+                name: "tracefs", value: "kvm:kvm_dirty_ring_push", isFine: true,
+                note: "ring pushes of any VMM can be traced")
+        }
+        return Finding(
+            name: "tracefs", value: "not seen", isFine: nil,
+            note: "to trace other VMMs: mount -t tracefs nodev /sys/kernel/tracing (as root)")
+    }
+
+    /// Known traps of kernel versions.
+    static func kernelNote(_ release: String) -> String {
+        let numbers = release.split(whereSeparator: { !$0.isNumber }).prefix(2).compactMap { Int($0) }
+        guard numbers.count == 2 else { return "" }
+        let version = (numbers[0], numbers[1])
+        if version >= (6, 17) {
+            return
+                "KVM_RESET_DIRTY_RINGS returns early on a pending signal and loses up to 64 pages; dirtyrec resets with all signals blocked"
+        }
+        return version < (5, 11) ? "no dirty rings before Linux 5.11" : ""
+    }
+
+    /// For people: aligned, one finding a line.
+    package var text: String {
+        let name = findings.map(\.name.count).max() ?? 0
+        let value = findings.filter { $0.name != "host" }.map(\.value.count).max() ?? 0
+        func pad(_ text: String, _ width: Int) -> String {
+            text + String(repeating: " ", count: max(0, width - text.count))
+        }
+        let lines = findings.map { finding in
+            let sign = finding.isFine.map { $0 ? "ok" : "NO" } ?? "  "
+            let line = "\(sign)  \(pad(finding.name, name))  \(pad(finding.value, value))  \(finding.note)"
+            return line.replacing(#/\s+$/#, with: "")
+        }
+        return
+            (lines + [
+                "",
+                canRecord
+                    ? "dirtyrec record can run here."
+                    : "dirtyrec record cannot run here; rig/README.md shows how to run it in QEMU.",
+            ])
+            .joined(separator: "\n")
+    }
+}

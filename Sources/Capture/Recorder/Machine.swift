@@ -1,0 +1,128 @@
+import Guests
+import KVM
+import Model
+import Platform
+
+/// The virtual machine of a recording: made once, from plan and guest.
+struct Machine: Sendable {
+    let system: KVMSystem
+    let vm: VirtualMachine
+    let vcpus: [VCPU]
+    /// Memory at the start.
+    let map: MemoryMap
+    /// The plan with the host's defaults filled in.
+    let plan: RecordPlan
+    let info: RecordingInfo
+
+    init(plan: RecordPlan, guest: any Guest) throws {
+        var plan = plan
+        let system = try KVMSystem()
+        guard guest.vcpus <= max(1, system.check(.maxVCPUs)) else {
+            throw RecordError(
+                "This host's KVM allows \(system.check(.maxVCPUs)) vCPUs; use fewer --vcpus.", isHostLack: true)
+        }
+        guard system.check(.immediateExit) > 0 else {
+            throw RecordError(
+                "This kernel lacks KVM_CAP_IMMEDIATE_EXIT (Linux 4.11); use a newer one.", isHostLack: true)
+        }
+        if guest.needsKernelMode, !plan.slow, Host().kvmModule == "kvm_pvm" {
+            throw RecordError(
+                "This host's KVM (kvm_pvm) emulates kernel-mode code instruction by instruction, so a kernel would take hours to"
+                    + " boot; record in the nested rig (rig/README.md), or give --slow.", isHostLack: true)
+        }
+        let vm = try system.makeVM()
+        let most = system.maxRingEntries
+        switch plan.source {
+        case .dirtyRing:
+            guard most > 0 else {
+                throw RecordError(
+                    "This kernel has no dirty ring (Linux 5.11); record with --source dirty-log.", isHostLack: true)
+            }
+            let entries = plan.ringEntries ?? min(65536, most)
+            guard entries <= most else {
+                throw RecordError("--ring-size \(entries) is too large; this host allows \(most) entries.")
+            }
+            try vm.enableDirtyRing(entries: entries)
+            plan.ringEntries = entries
+        case .clearLog:
+            guard system.check(.manualProtect) > 0 else {
+                throw RecordError(
+                    "This kernel has no KVM_CLEAR_DIRTY_LOG (Linux 5.1); record with --source dirty-log.",
+                    isHostLack: true)
+            }
+            try vm.enableManualProtect(initiallySet: plan.initiallySet)
+            plan.ringEntries = nil
+        case .dirtyLog: plan.ringEntries = nil
+        case .vmm, .tracefs, .imported:
+            throw RecordError(
+                "--source \(plan.source.rawValue) cannot be recorded; use dirty-ring, dirty-log or clear-log.")
+        }
+        var map = try MemoryMap(guest: guest, watch: plan.watch)
+        if !plan.logsWrites { map.stopLogging() }
+        if !plan.watch.isEmpty, system.check(.readonlyMemory) == 0 {
+            throw RecordError(
+                "This KVM has no read-only slots, which --watch needs (Linux 3.7); leave it out.", isHostLack: true)
+        }
+        try guest.prepare(vm)
+        try guest.populate()
+        for slot in map.slots { try vm.setMemory(slot.region, memory: slot.memory, offset: slot.offset) }
+        var vcpus: [VCPU] = []
+        for index in 0..<guest.vcpus {
+            let vcpu = try vm.makeVCPU(index: index, ringEntries: plan.ringEntries)
+            try guest.start(vcpu)
+            vcpus.append(vcpu)
+        }
+        self.system = system
+        self.vm = vm
+        self.vcpus = vcpus
+        self.plan = plan
+        self.map = map
+        info = Self.describe(plan: plan, guest: guest, system: system)
+    }
+
+    private static func describe(plan: RecordPlan, guest: any Guest, system: KVMSystem) -> RecordingInfo {
+        let host = Host()
+        var info = RecordingInfo()
+        info.id = RecordingInfo.newID()
+        host.describe(&info)
+        info.vcpuCount = guest.vcpus
+        info.memoryBytes = guest.regions.reduce(0) { $0 + Int64($1.memory.size) }
+        info.source = plan.source
+        info.mode = plan.mode
+        info.ringEntries = plan.ringEntries
+        info.ringSoftLimit = plan.ringEntries.map { VirtualMachine.softLimit(ringEntries: $0, pml: host.pml == true) }
+        info.clearChunkPages = plan.source == .clearLog ? plan.clearChunkPages : nil
+        info.initiallySet = plan.initiallySet
+        info.intervalNs = plan.intervalNs
+        for capability in Capability.all { info.capabilities[capability.name] = system.check(capability) }
+        return info
+    }
+
+    /// What harvests this machine's source.
+    func makeCollector(startNs: Int64) -> any Collector {
+        if let ringEntries = plan.ringEntries {
+            return RingCollector(vm: vm, vcpus: vcpus, ringEntries: ringEntries, slots: map.logged, startNs: startNs)
+        }
+        // Memory that is still all zeroes has never been written: guests start from zeroed memory.
+        let logged = map.logged
+        let isWritten: (GFN) -> Bool = { gfn in
+            guard let slot = logged.first(where: { $0.contains(gfn * 4096) }) else { return false }
+            return !slot.memory.isZeroPage(at: slot.offset + Int(gfn - slot.baseGFN) * 4096)
+        }
+        return BitmapCollector(
+            vm: vm, manual: plan.source == .clearLog, clearChunk: UInt64(plan.clearChunkPages), slots: logged,
+            startNs: startNs, initiallySet: plan.initiallySet ? isWritten : nil)
+    }
+}
+
+/// Collects dirty pages from one kind of source and re-protects them. Used by the harvester thread only.
+protocol Collector: AnyObject {
+    /// Logged slots have changed; everything was collected and re-protected before.
+    func slotsChanged(to slots: [LiveSlot])
+    /// Harvests everything there is.
+    func collectAll(cause: HarvestCause, waiting: [VCPUCrew.Waiting], into batch: inout IterationBatch) throws(KVMError)
+    /// Harvests the full rings of these vCPUs out of turn.
+    func collect(_ vcpus: [Int], cause: HarvestCause, waiting: [VCPUCrew.Waiting], into batch: inout IterationBatch)
+    /// Re-protects what was harvested since the last call. - Returns: nanoseconds.
+    func reprotect(into batch: inout IterationBatch) throws(KVMError) -> Int64
+}

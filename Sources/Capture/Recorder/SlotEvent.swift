@@ -1,0 +1,119 @@
+import Guests
+import KVM
+import Model
+import Platform
+
+/// A change of memory slots at a given time of the recording, as a VMM makes it for hotplug or a device's BAR.
+package struct SlotEvent: Sendable, Equatable {
+    /// What happens to a slot.
+    package enum Action: Sendable, Equatable {
+        /// A slot of so many bytes of logged memory appears behind the guest's memory.
+        case add(bytes: Int64)
+        /// The slot added last disappears.
+        case remove
+        /// The data slot is deleted and comes back at the same place.
+        case readd
+        /// The data slot moves to another guest physical address, by so many bytes; the guest's page tables follow.
+        case move(by: Int64)
+    }
+
+    /// Nanoseconds after the start.
+    package var atNs: Int64
+    /// What happens.
+    package var action: Action
+
+    /// Reads `TIME:add=SIZE`, `TIME:remove`, `TIME:readd` or `TIME:move=SIZE`.
+    ///
+    /// - Throws: ``RecordError`` with the forms that are understood.
+    package init(parsing text: String) throws(RecordError) {
+        let parts = text.split(separator: ":", maxSplits: 1).map(String.init)
+        let words = parts.count == 2 ? parts[1].split(separator: "=", maxSplits: 1).map(String.init) : []
+        let size = words.count == 2 ? try? Units.parseSize(words[1]) : nil
+        let unit: Int64 = 2 << 20
+        guard let at = try? Units.parseDuration(parts.first ?? "") else { throw Self.refusal(text) }
+        atNs = at
+        switch (words.first, size) {
+        case ("add", let size?) where size > 0 && size % unit == 0: action = .add(bytes: size)
+        case ("move", let size?) where size > 0 && size % unit == 0: action = .move(by: size)
+        case ("remove", nil) where words.count == 1: action = .remove
+        case ("readd", nil) where words.count == 1: action = .readd
+        default: throw Self.refusal(text)
+        }
+    }
+
+    private static func refusal(_ text: String) -> RecordError {
+        RecordError(
+            "--slot-event \(text) is not usable: write TIME:add=SIZE, TIME:remove, TIME:readd or TIME:move=SIZE, with sizes in multiples of 2MiB, such as 500ms:move=1GiB."
+        )
+    }
+}
+
+/// Carries slot events out. Only while every vCPU stands still and every entry has been harvested and reset: entries name
+/// the slot, and would be lost or misattributed otherwise.
+struct SlotChanger {
+    let vm: VirtualMachine
+    let guest: any Guest
+    private(set) var map: MemoryMap
+    private var added: [UInt32] = []
+
+    init(vm: VirtualMachine, guest: any Guest, map: MemoryMap) {
+        self.vm = vm
+        self.guest = guest
+        self.map = map
+    }
+
+    /// Changes the slots; rows of what went and what came are added to `batch`.
+    mutating func apply(_ action: SlotEvent.Action, into batch: inout IterationBatch) throws {
+        let now = monotonicNow()
+        switch action {
+        case .add(let bytes):
+            let memory = try GuestMemory(size: Int(bytes))
+            let end = map.slots.map { $0.region.guestAddress + $0.region.size }.max() ?? 0
+            let unit: UInt64 = 1 << 30
+            let slot = map.insert(memory, at: (end + unit - 1) / unit * unit, nowNs: now)
+            try vm.setMemory(slot.region, memory: slot.memory)
+            added.append(slot.region.slot)
+            batch.slots.append(slot.row())
+        case .remove:
+            guard let id = added.popLast(), let slot = map.slots.first(where: { $0.region.slot == id }) else {
+                throw RecordError("--slot-event remove: no slot was added before; put an earlier TIME:add=SIZE.")
+            }
+            try delete(slot, nowNs: now, into: &batch)
+            map.remove(id)
+        case .readd, .move:
+            guard let guest = guest as? BuiltinGuest,
+                let slot = map.slots.first(where: { $0.region.slot == BuiltinGuest.dataSlot })
+            else { throw RecordError("--slot-event readd and move need a built-in workload.") }
+            var address = slot.region.guestAddress
+            if case .move(let distance) = action {
+                guard map.logged.count(where: { $0.name == slot.name }) == 1,
+                    !map.slots.contains(where: \.region.readonly)
+                else {
+                    throw RecordError(
+                        "--slot-event move cannot be combined with --watch: the data slot is cut in pieces.")
+                }
+                address += UInt64(distance)
+                let target = address..<address + slot.region.size
+                guard
+                    !map.slots.contains(where: {
+                        $0.region.slot != slot.region.slot
+                            && target.overlaps($0.region.guestAddress..<$0.region.guestAddress + $0.region.size)
+                    })
+                else { throw RecordError("--slot-event move would put the data slot over another; move it elsewhere.") }
+            }
+            try delete(slot, nowNs: now, into: &batch)
+            if let renewed = map.renew(slot.region.slot, at: address, nowNs: now) {
+                guest.moveData(to: address)
+                try vm.setMemory(renewed.region, memory: renewed.memory, offset: renewed.offset)
+                batch.slots.append(renewed.row())
+            }
+        }
+    }
+
+    private func delete(_ slot: LiveSlot, nowNs: Int64, into batch: inout IterationBatch) throws(KVMError) {
+        var gone = slot.region
+        gone.size = 0
+        try vm.setMemory(gone, memory: slot.memory)
+        batch.slots.append(slot.row(deletedNs: nowNs))
+    }
+}

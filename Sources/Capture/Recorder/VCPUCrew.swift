@@ -1,0 +1,317 @@
+import Foundation
+import KVM
+import Platform
+
+/// All vCPUs with their threads: starts, stops, resumes and ends them, and serves those whose ring is full.
+///
+/// A member's phases:
+/// ```
+///            ┌────────── stop asked, KVM_RUN interrupted ──────────► parked ──┐
+/// running ◄──┼─────────────── no stop is pending any more ─────────────────────┤
+///            ├── ring full ──► waiting ── served ──────────────────────────────┤
+///            ├── step done ──► stepDone ── iteration harvested ────────────────┘
+///            └── done, died or quit ──► finished
+/// ```
+/// `parked`, `waiting`, `stepDone` and `finished` are outside the guest and stay there: a stop is complete when no member is `running`.
+final class VCPUCrew: Sendable {
+    /// What a thread does after an exit.
+    enum Verdict {
+        /// Enters the guest again.
+        case resume
+        /// Waits for ``releaseSteps()`` or ``resume()``.
+        case waitForIteration
+        /// The vCPU has nothing more to do.
+        case done
+        /// The guest as a whole has ended.
+        case guestEnded
+        /// The vCPU cannot go on; one sentence says why.
+        case died(String)
+    }
+
+    /// Why ``waitForWork(until:)`` returned.
+    enum Work: Equatable {
+        /// The deadline came, or every vCPU waits for the iteration.
+        case tick
+        /// Rings are full: vCPU and since when it stands still, in the order of the indices.
+        case ringFull([Waiting])
+        /// All members are done, or the guest has ended.
+        case finished
+        /// A member died.
+        case died(vcpu: Int, why: String)
+        /// ``interrupt()`` was called.
+        case interrupted
+    }
+
+    /// A vCPU that stands still because its ring is full.
+    struct Waiting: Equatable {
+        var vcpu: Int
+        var since: Int64
+    }
+
+    /// What a stop found.
+    struct StopResult {
+        /// From the request to each vCPU's answer; those already outside the guest answered in 0.
+        var latencies: [(vcpu: Int, ns: Int64)] = []
+        /// vCPUs that did not answer in time.
+        var stuck: [Int] = []
+    }
+
+    /// How vCPUs are made to leave the guest. Recordings use the default; the others are there to be measured.
+    enum StopMethod: String, CaseIterable {
+        /// `immediate_exit`, then a signal: never late, whatever the thread is doing.
+        case exitAndSignal = "immediate_exit + signal"
+        /// A signal alone, sent again every millisecond: it is lost on a thread that is about to enter the guest.
+        case signal = "signal alone"
+        /// Nothing but the flag that threads look at between exits.
+        case poll = "flag polled at exits"
+    }
+
+    private enum Phase: Equatable {
+        case running
+        case waiting(since: Int64)
+        case stepDone
+        case parked
+        case finished
+    }
+
+    private struct Member {
+        var phase = Phase.parked
+        var thread: ThreadID?
+        var answeredNs: Int64 = 0
+        var death: String?
+    }
+
+    private struct State {
+        var members: [Member]
+        var stopRequested = true
+        var quit = false
+        var guestEnded = false
+        var interrupted = false
+        var threads = 0
+    }
+
+    private let vcpus: [VCPU]
+    private let handle: @Sendable (VCPU, VCPUExit) -> Verdict
+    private let state: Monitor<State>
+
+    /// A crew whose vCPUs stand still until the first ``resume()``. `handle` is called on the vCPU's own thread for
+    /// every exit but an interruption and a full ring.
+    init(vcpus: [VCPU], handle: @escaping @Sendable (VCPU, VCPUExit) -> Verdict) {
+        self.vcpus = vcpus
+        self.handle = handle
+        state = Monitor(State(members: vcpus.map { _ in Member() }))
+        Kick.install()
+    }
+
+    /// Starts one thread for every vCPU and waits until all are there.
+    func start() {
+        for vcpu in vcpus {
+            let thread = Thread { self.runThread(vcpu) }
+            thread.name = "vcpu\(vcpu.index)"
+            thread.stackSize = 256 << 10
+            thread.start()
+        }
+        let count = vcpus.count
+        _ = state.wait(for: { $0.threads == count }, then: { _ in })
+    }
+
+    // MARK: vCPU threads
+
+    private func runThread(_ vcpu: VCPU) {
+        Kick.acceptOnly()
+        state.change {
+            $0.members[vcpu.index].thread = .current
+            $0.threads += 1
+        }
+        let death = runUntilFinished(vcpu)
+        state.change {
+            $0.members[vcpu.index].phase = .finished
+            $0.members[vcpu.index].answeredNs = monotonicNow()
+            $0.members[vcpu.index].death = death
+            $0.members[vcpu.index].thread = nil
+            $0.threads -= 1
+        }
+    }
+
+    /// - Returns: why the vCPU died, or nil when it is done or was told to quit.
+    private func runUntilFinished(_ vcpu: VCPU) -> String? {
+        while mayEnter(vcpu) {
+            do {
+                let exit = try vcpu.enter()
+                switch exit {
+                case .interrupted: continue
+                case .dirtyRingFull: guard waitForRing(vcpu) else { return nil }
+                default:
+                    switch handle(vcpu, exit) {
+                    case .resume: continue
+                    case .waitForIteration:
+                        let now = monotonicNow()
+                        state.change {
+                            $0.members[vcpu.index].phase = .stepDone
+                            $0.members[vcpu.index].answeredNs = now
+                        }
+                        guard enterWhenAllowed(vcpu) else { return nil }
+                    case .done: return nil
+                    case .guestEnded:
+                        state.change { $0.guestEnded = true }
+                        return nil
+                    case .died(let why): return why
+                    }
+                }
+            } catch {
+                return "\(error) (\(vcpu.registerDump()))"
+            }
+        }
+        return nil
+    }
+
+    /// Parks while a stop is pending. - Returns: false when the thread must end.
+    private func mayEnter(_ vcpu: VCPU) -> Bool {
+        // A member that is not `running` may not enter, even when no stop is pending: the next stop would not wait for it.
+        if state.read({ !$0.stopRequested && !$0.quit && $0.members[vcpu.index].phase == .running }) { return true }
+        state.change {
+            guard !$0.quit, $0.members[vcpu.index].phase == .running else { return }
+            $0.members[vcpu.index].phase = .parked
+            $0.members[vcpu.index].answeredNs = monotonicNow()
+        }
+        return enterWhenAllowed(vcpu)
+    }
+
+    /// Only the thread itself becomes `running`, in the same breath in which it sees that no stop is pending: a thread that
+    /// has not woken up yet from one stop counts as stopped for the next one.
+    private func enterWhenAllowed(_ vcpu: VCPU) -> Bool {
+        state.wait(
+            for: { $0.quit || (!$0.stopRequested && $0.members[vcpu.index].phase == .parked) },
+            then: {
+                if !$0.quit { $0.members[vcpu.index].phase = .running }
+                return !$0.quit
+            }) ?? false
+    }
+
+    private func waitForRing(_ vcpu: VCPU) -> Bool {
+        let now = monotonicNow()
+        state.change {
+            $0.members[vcpu.index].phase = .waiting(since: now)
+            $0.members[vcpu.index].answeredNs = now
+        }
+        return enterWhenAllowed(vcpu)
+    }
+
+    // MARK: The harvester's side
+
+    /// Waits for the next thing to do, at most until `deadline`. A full ring comes before everything else.
+    func waitForWork(until deadline: Int64?) -> Work {
+        func work(_ state: State) -> Work? {
+            let waiting = Self.waiting(in: state)
+            if !waiting.isEmpty { return .ringFull(waiting) }
+            if let dead = state.members.firstIndex(where: { $0.death != nil }) {
+                return .died(vcpu: dead, why: state.members[dead].death ?? "")
+            }
+            if state.guestEnded || state.members.allSatisfy({ $0.phase == .finished }) { return .finished }
+            if state.members.allSatisfy({ $0.phase == .finished || $0.phase == .stepDone }) { return .tick }
+            return state.interrupted ? .interrupted : nil
+        }
+        return state.wait(until: deadline, for: { work($0) != nil }, then: { work($0) ?? .tick }) ?? .tick
+    }
+
+    private static func waiting(in state: State) -> [Waiting] {
+        state.members.enumerated().compactMap { index, member in
+            guard case .waiting(let since) = member.phase else { return nil }
+            return Waiting(vcpu: index, since: since)
+        }
+    }
+
+    /// vCPUs that stand still because their ring is full.
+    var waiting: [Waiting] { state.read { Self.waiting(in: $0) } }
+
+    /// Members that died, and why.
+    var deaths: [(vcpu: Int, why: String)] {
+        state.read { state in
+            state.members.enumerated().compactMap { index, member in member.death.map { (index, $0) } }
+        }
+    }
+
+    /// Lets vCPUs go on whose rings have been harvested and reset.
+    func serve(_ waiting: [Waiting]) {
+        state.change { state in
+            for member in waiting { state.members[member.vcpu].phase = .parked }
+        }
+    }
+
+    /// Lets vCPUs go on that waited for the iteration.
+    func releaseSteps() { state.change { Self.releaseSteps(in: &$0) } }
+
+    private static func releaseSteps(in state: inout State) {
+        for index in state.members.indices where state.members[index].phase == .stepDone {
+            state.members[index].phase = .parked
+        }
+    }
+
+    /// Makes ``waitForWork(until:)`` return ``Work/interrupted`` from now on.
+    func interrupt() { state.change { $0.interrupted = true } }
+
+    /// Asks every vCPU to leave the guest and waits until all have, or until `timeout` nanoseconds have passed.
+    func stop(timeout: Int64, method: StopMethod = .exitAndSignal) -> StopResult {
+        let asked = monotonicNow()
+        let running = state.change { state -> [(Int, ThreadID?)] in
+            state.stopRequested = true
+            return state.members.indices.filter { state.members[$0].phase == .running }
+                .map { ($0, state.members[$0].thread) }
+        }
+        if method == .exitAndSignal {
+            // The byte first: the signal alone would be lost on a thread that is just about to enter.
+            for (index, _) in running { vcpus[index].requestExit(true) }
+        }
+        func waitForAll(until deadline: Int64) -> Bool {
+            state.wait(until: deadline, for: { $0.members.allSatisfy { $0.phase != .running } }, then: { _ in true })
+                ?? false
+        }
+        func kickAll() { for case (_, let thread?) in running { Kick.send(to: thread) } }
+        switch method {
+        case .exitAndSignal:
+            kickAll()
+            _ = waitForAll(until: asked + timeout)
+        case .signal:
+            repeat {
+                kickAll()
+            } while !waitForAll(until: monotonicNow() + 1_000_000) && monotonicNow() < asked + timeout
+        case .poll: _ = waitForAll(until: asked + timeout)
+        }
+        return state.read { state in
+            var result = StopResult()
+            for (index, _) in running where state.members[index].phase == .running { result.stuck.append(index) }
+            for (index, member) in state.members.enumerated() where !result.stuck.contains(index) {
+                let wasRunning = running.contains { $0.0 == index }
+                if wasRunning {
+                    result.latencies.append((index, member.answeredNs - asked))
+                } else if member.phase != .finished {
+                    result.latencies.append((index, 0))
+                }
+            }
+            return result
+        }
+    }
+
+    /// Lets every stopped vCPU enter the guest again; full rings must have been served by now.
+    ///
+    /// - Parameter steps: whether the iteration is over for vCPUs that wait for that.
+    func resume(steps: Bool = true) {
+        for vcpu in vcpus { vcpu.requestExit(false) }
+        state.change { state in
+            state.stopRequested = false
+            for member in Self.waiting(in: state) { state.members[member.vcpu].phase = .parked }
+            if steps { Self.releaseSteps(in: &state) }
+        }
+    }
+
+    /// Ends every thread and waits for it, at most `timeout` nanoseconds.
+    func quit(timeout: Int64) {
+        let threads = state.change { state -> [ThreadID] in
+            state.quit = true
+            return state.members.compactMap(\.thread)
+        }
+        for vcpu in vcpus { vcpu.requestExit(true) }
+        for thread in threads { Kick.send(to: thread) }
+        _ = state.wait(until: monotonicNow() + timeout, for: { $0.threads == 0 }, then: { _ in })
+    }
+}

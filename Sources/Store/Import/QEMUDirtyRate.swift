@@ -1,0 +1,70 @@
+import Foundation
+import Model
+
+/// What `query-dirty-rate` says.
+package struct QEMUDirtyRate: Decodable, Sendable, Equatable {
+    /// A vCPU's part.
+    package struct VCPU: Decodable, Sendable, Equatable {
+        /// Its number.
+        package let id: Int
+        /// MiB a second.
+        package let dirtyRate: Int64
+        private enum CodingKeys: String, CodingKey { case id, dirtyRate = "dirty-rate" }
+    }
+
+    /// `unstarted`, `measuring` or `measured`.
+    package let status: String
+    /// `dirty-ring`, `dirty-bitmap` or `page-sampling`.
+    package let mode: String?
+    /// When it began, in seconds of QEMU's host clock.
+    package let startTime: Int64?
+    /// How long it measures, in seconds.
+    package let calcTime: Int64
+    /// MiB a second; missing while it measures.
+    package let dirtyRate: Int64?
+    /// By vCPU, in dirty-ring mode.
+    package let vcpus: [VCPU]?
+
+    private enum CodingKeys: String, CodingKey {
+        case status, mode
+        case startTime = "start-time"
+        case calcTime = "calc-time"
+        case dirtyRate = "dirty-rate"
+        case vcpus = "vcpu-dirty-rate"
+    }
+
+    /// As rows; empty while it measures, or when a number cannot be.
+    package func rates(since: Int64, ts: Int64) -> [ForeignRate] {
+        guard let dirtyRate, (0...Self.largest).contains(dirtyRate) else { return [] }
+        func row(_ vcpu: Int?, _ mebibytes: Int64) -> ForeignRate {
+            ForeignRate(
+                tool: "qemu calc-dirty-rate", vcpu: vcpu, sinceNs: since, tsNs: ts, bytesPerSecond: mebibytes << 20,
+                quantum: 1 << 20)
+        }
+        let valid = (vcpus ?? []).filter { (0..<4096).contains($0.id) && (0...Self.largest).contains($0.dirtyRate) }
+        return [row(nil, dirtyRate)] + valid.prefix(4096).map { row($0.id, $0.dirtyRate) }
+    }
+
+    /// The rows of an answer that was stored in a file, with or without QMP's `{"return": …}` around it. Its time is
+    /// not the guest's: the window is taken to begin with the recording.
+    ///
+    /// - Throws: ``ImportError``.
+    package static func read(_ path: String, since: Int64) throws -> [ForeignRate] {
+        struct Wrapped: Decodable { let `return`: QEMUDirtyRate }
+        let file = try BinaryFile(path: path)
+        let data = Data(try file.bytes(at: 0, count: min(file.size, 1 << 20)))
+        let decoder = JSONDecoder()
+        guard
+            let answer = (try? decoder.decode(QEMUDirtyRate.self, from: data))
+                ?? (try? decoder.decode(Wrapped.self, from: data))?.return
+        else { throw ImportError(path, "is no answer of QEMU to query-dirty-rate.") }
+        guard answer.status == "measured", (1...3600).contains(answer.calcTime) else {
+            throw ImportError(
+                path, "holds no finished measurement; ask query-dirty-rate again when it says 'measured'.")
+        }
+        return answer.rates(since: since, ts: since + answer.calcTime * 1_000_000_000)
+    }
+
+    /// A TiB a second is more than any memory takes, and a million such rows stay below 2^60.
+    private static let largest: Int64 = 1 << 20
+}

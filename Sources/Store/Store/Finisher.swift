@@ -1,0 +1,153 @@
+import EntryTable
+import GRDB
+import Model
+
+/// How far the completion of a recording has got.
+package struct FinishProgress: Sendable, Equatable {
+    /// What is being made.
+    package enum Phase: String, Sendable { case rows, summaries }
+    /// What is being made.
+    package let phase: Phase
+    /// Entries done.
+    package let completed: Int64
+    /// Entries to do.
+    package let total: Int64
+}
+
+/// Completes a recording: end reason, single file, plain rows, summaries. Each step may be interrupted and repeated.
+///
+/// Rows and summaries are written without the log, straight into the file: half the bytes. A kill leaves a rollback
+/// journal, which any writer undoes; until then readers use the packed entries, which this never touches.
+struct Finisher {
+    let connection: Connection
+    let path: String
+    let progress: ((FinishProgress) -> Void)?
+
+    /// One transaction of plain rows; progress is told after each.
+    private static let rowsPerTransaction: Int64 = 1 << 20
+
+    /// Says when and why the recording ended.
+    func end(reason: EndReason, endNs: Int64, labels: [String: String] = [:]) throws {
+        try connection.queue.inDatabase { db in
+            try db.execute(sql: "UPDATE recording SET end_ns = ?, end_reason = ?", arguments: [endNs, reason.rawValue])
+            for (key, value) in labels.sorted(by: { $0.key < $1.key }) {
+                try db.execute(sql: "INSERT INTO label VALUES (?, ?)", arguments: [key, value])
+            }
+        }
+    }
+
+    /// Makes plain rows of all entries that have none yet.
+    func expandRows() throws {
+        try connection.queue.inDatabase { db in
+            let total = try Int64.fetchOne(db, sql: "SELECT coalesce(sum(entry_count), 0) FROM harvest") ?? 0
+            let (_, derived) = try RecordingInfo.read(db, path)
+            var done = derived.rowsThrough
+            while done < total {
+                let end = min(done + Self.rowsPerTransaction, total)
+                try db.inTransaction {
+                    // SQLite numbers the rows itself: then it appends without a search for each row. The numbers are
+                    // right if the last one is.
+                    try db.execute(
+                        sql:
+                            "INSERT INTO dirty_entry(gfn) SELECT gfn FROM \(EntryTable.name) WHERE seq BETWEEN ? AND ?",
+                        arguments: [done + 1, end])
+                    let last = try Int64.fetchOne(db, sql: "SELECT max(seq) FROM dirty_entry")
+                    guard last == end else {
+                        throw RecordingError(
+                            path, .corrupt(table: "dirty_entry", row: last, "there are rows that nobody made"))
+                    }
+                    if derived.exactTimes {
+                        try db.execute(
+                            sql: """
+                                INSERT INTO entry_time SELECT seq, ts_ns FROM \(EntryTable.name)
+                                WHERE seq BETWEEN ? AND ?
+                                """,
+                            arguments: [done + 1, end])
+                    }
+                    try db.execute(sql: "UPDATE recording SET rows_through = ?", arguments: [end])
+                    return .commit
+                }
+                done = end
+                progress?(FinishProgress(phase: .rows, completed: done, total: total))
+            }
+        }
+    }
+
+    /// Forgets rows and summaries, so that they are made anew.
+    func dropDerived() throws {
+        try connection.queue.inDatabase { db in
+            try db.inTransaction {
+                try db.execute(
+                    sql: """
+                        DELETE FROM dirty_entry;
+                        DELETE FROM entry_time;
+                        UPDATE recording SET rows_through = 0, summarized = 0;
+                        """)
+                return .commit
+            }
+        }
+    }
+
+    /// Adds an index by page, for many questions about single pages.
+    func indexGFNs() throws {
+        try connection.queue.inDatabase { db in
+            try db.execute(sql: "CREATE INDEX IF NOT EXISTS dirty_entry_gfn ON dirty_entry(gfn)")
+        }
+    }
+
+    /// Writes the summary tables in one transaction.
+    func summarize() throws {
+        try connection.queue.inDatabase { db in
+            let (info, _) = try RecordingInfo.read(db, path)
+            let total = try Int64.fetchOne(db, sql: "SELECT coalesce(sum(entry_count), 0) FROM harvest") ?? 0
+            try db.inTransaction {
+                try db.execute(sql: "DELETE FROM iteration_summary; DELETE FROM page_summary")
+                let iterations = try RawStatement(db, "INSERT INTO iteration_summary VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+                let pages = try RawStatement(db, "INSERT INTO page_summary VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
+                let report = progress
+                var summary = Summary(
+                    vcpuCount: info.vcpuCount,
+                    emit: { row in
+                        let counts = row.counts
+                        try iterations.run([
+                            row.iteration, counts.entries, counts.distinct, row.newPages, counts.crossRing,
+                            counts.sameRing, counts.provisional, counts.vmm,
+                        ])
+                    },
+                    progress: { report?(FinishProgress(phase: .summaries, completed: $0, total: total)) })
+                try TraceReader(db: db, path: path, info: info).replay(into: &summary)
+                try summary.finish { try pages.run($0.columns) }
+                for (vcpu, totals) in summary.vcpus.enumerated() {
+                    try db.execute(
+                        sql: "INSERT OR REPLACE INTO vcpu VALUES (?, ?, ?, ?, ?, ?)",
+                        arguments: [
+                            vcpu, totals.harvests, totals.entries, totals.uniquePages, totals.ringFull, totals.stallNs,
+                        ])
+                }
+                try db.execute(sql: "UPDATE recording SET summarized = 1")
+                return .commit
+            }
+        }
+    }
+
+    /// Moves the log into the file and goes on without one. While somebody reads a recording that has just ended, the
+    /// log has to stay; all else works with it, too.
+    func leaveLog() throws {
+        try connection.queue.inDatabase { db in
+            // Somebody who follows a recording will not go away: do not wait long.
+            try db.execute(sql: "PRAGMA busy_timeout = 500")
+            defer { try? db.execute(sql: "PRAGMA busy_timeout = 5000") }
+            do {
+                _ = try String.fetchOne(db, sql: "PRAGMA journal_mode = DELETE")
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {}
+            // Without a log each transaction must reach the disk in order, or a power cut could tear pages.
+            try db.execute(sql: "PRAGMA synchronous = FULL")
+        }
+    }
+
+    /// Leaves the file alone in its folder, if no reader needs the log.
+    func close() throws {
+        try leaveLog()
+        try connection.queue.close()
+    }
+}

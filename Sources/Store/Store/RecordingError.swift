@@ -1,0 +1,127 @@
+import GRDB
+
+/// Why a recording could not be written or read: one sentence, and what to do next.
+package struct RecordingError: Error, Equatable, CustomStringConvertible {
+    /// The file.
+    package let path: String
+    /// What is the matter with it.
+    package let problem: Problem
+
+    /// What can be the matter with a recording.
+    package enum Problem: Equatable, Sendable {
+        /// A file is in the way, and replacing it was not asked for.
+        case exists
+        /// There is no such file.
+        case missing
+        /// The folder that should hold the new file does not exist.
+        case folderMissing(String)
+        /// It is a folder, a device or the like.
+        case notAFile
+        /// The system refused; the text is the system's.
+        case refused(doing: String, reason: String)
+        /// It is no SQLite database.
+        case notADatabase
+        /// It is an SQLite database, but no recording.
+        case notARecording
+        /// It was written by a newer dirtyrec.
+        case newerSchema(Int)
+        /// It was written by an older dirtyrec.
+        case olderSchema(Int)
+        /// Another dirtyrec is recording, completing or reading it right now.
+        case inUse
+        /// It is shorter than its header says, or its pages contradict each other.
+        case damaged(String)
+        /// A row says something that cannot be.
+        case corrupt(table: String, row: Int64?, String)
+        /// Writing failed; that many iterations are safe.
+        case writeFailed(reason: String, safeIterations: Int64)
+        /// SQL that the user wrote is wrong or not allowed.
+        case query(String)
+        /// A query took longer than it may.
+        case timeout
+        /// A query was interrupted.
+        case interrupted
+        /// It was cut off, or its completion was interrupted.
+        case incomplete
+        /// A clean recording needs no recovery.
+        case notCutOff
+    }
+
+    /// Describes a problem with the file at `path`.
+    package init(_ path: String, _ problem: Problem) {
+        self.path = path
+        self.problem = problem
+    }
+
+    /// What happened, in one sentence.
+    package var description: String {
+        switch problem {
+        case .exists: "\(path) exists already."
+        case .missing: "\(path) does not exist."
+        case .folderMissing(let folder): "The folder \(folder) does not exist."
+        case .notAFile: "\(path) is not a regular file."
+        case .refused(let doing, let reason): "Cannot \(doing) \(path): \(reason)."
+        case .notADatabase: "\(path) is not an SQLite database."
+        case .notARecording: "\(path) is an SQLite database, but not a recording of dirtyrec."
+        case .newerSchema(let version):
+            "\(path) has schema version \(version); this dirtyrec knows versions up to \(Schema.version)."
+        case .olderSchema(let version):
+            "\(path) has schema version \(version); this dirtyrec reads version \(Schema.version)."
+        case .inUse: "\(path) is in use by another dirtyrec."
+        case .damaged(let detail): "\(path) is damaged: \(detail)."
+        case .corrupt(let table, let row?, let detail): "\(path) is corrupt: \(table) row \(row): \(detail)."
+        case .corrupt(let table, nil, let detail): "\(path) is corrupt: table \(table): \(detail)."
+        case .writeFailed(let reason, let safe):
+            "Writing \(path) failed: \(reason); \(safe) iteration\(safe == 1 ? " is" : "s are") safe in the file."
+        case .query(let message): "The query failed: \(message)."
+        case .timeout: "The query was stopped because it reached its time limit."
+        case .interrupted: "The query was interrupted."
+        case .incomplete: "\(path) is not complete: it was cut off, or its completion was interrupted."
+        case .notCutOff: "\(path) ended cleanly: there is nothing to recover."
+        }
+    }
+
+    /// What to do next, if something can be done.
+    package var hint: String? {
+        switch problem {
+        case .exists: "Choose another name, or replace it with --force."
+        case .folderMissing(let folder): "Create it with: mkdir -p \(folder)"
+        case .newerSchema: "Read it with the dirtyrec that wrote it, or a newer one."
+        case .olderSchema: "Bring it up to date with: dirtyrec recover \(path)"
+        case .inUse: "Wait until it is done, or choose another name."
+        case .notADatabase, .notARecording, .notAFile, .missing: "Make a recording with: dirtyrec record -o FILE"
+        case .damaged, .corrupt: "See what is left with: dirtyrec verify \(path)"
+        case .incomplete: "Finish it with: dirtyrec recover \(path)"
+        case .writeFailed: "Make room, then finish the file with: dirtyrec recover \(path)"
+        case .timeout: "Narrow the query to an iteration, a vcpu or a time, or give more time with --timeout."
+        case .refused, .query, .interrupted, .notCutOff: nil
+        }
+    }
+
+    /// Turns what SQLite says while writing `path` into what a user can understand.
+    static func writing(_ path: String, _ error: any Error, safeIterations: Int64) -> RecordingError {
+        if let error = error as? RecordingError { return error }
+        let reason =
+            switch (error as? DatabaseError)?.resultCode {
+            case .SQLITE_FULL?: "the disk is full"
+            case .SQLITE_IOERR?: "the disk reports an input/output error"
+            case .SQLITE_BUSY?, .SQLITE_LOCKED?: "another program keeps the file locked"
+            default: (error as? DatabaseError)?.message ?? "\(error)"
+            }
+        return RecordingError(path, .writeFailed(reason: reason, safeIterations: safeIterations))
+    }
+
+    /// Turns what SQLite says while reading `path` into what a user can understand.
+    static func reading(_ path: String, _ error: any Error) -> RecordingError {
+        if let error = error as? RecordingError { return error }
+        guard let error = error as? DatabaseError else { return RecordingError(path, .damaged("\(error)")) }
+        let message = error.message ?? "\(error.resultCode)"
+        return switch error.resultCode {
+        case .SQLITE_NOTADB: RecordingError(path, .notADatabase)
+        case .SQLITE_BUSY, .SQLITE_LOCKED: RecordingError(path, .inUse)
+        case .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_READONLY, .SQLITE_AUTH:
+            RecordingError(path, .refused(doing: "open", reason: message))
+        default: RecordingError(path, .damaged(message))
+        }
+    }
+}

@@ -1,0 +1,161 @@
+import GRDB
+import Model
+
+/// A recording opened for reading. Nothing is ever written: neither to the file nor beside it.
+///
+/// The file is not trusted: values are checked before they are used, and no SQL that the file holds is executed.
+package final class RecordingFile: Trace, Sendable {
+    /// How far a recording got.
+    package enum State: String, Sendable {
+        /// It ended, or was recovered.
+        case complete
+        /// It was killed or ran out of room; every committed iteration is there.
+        case cutOff = "cut_off"
+        /// Somebody is recording it right now; whole iterations are visible.
+        case recording
+    }
+
+    /// How much a file holds.
+    package struct Counts: Sendable, Equatable {
+        /// Iterations committed.
+        package var iterations: Int64 = 0
+        /// Harvests committed.
+        package var harvests: Int64 = 0
+        /// Entries committed.
+        package var entries: Int64 = 0
+        /// Plain rows: as many as entries, or fewer when they were left out or not finished.
+        package var rows: Int64 = 0
+    }
+
+    /// The path as the user gave it.
+    package let path: String
+    /// Provenance.
+    package let info: RecordingInfo
+    /// How far the recording had got when the file was opened.
+    package let state: State
+    /// Whether the summary tables are complete.
+    package let isSummarized: Bool
+    let derived: Derived
+    let connection: Connection
+
+    /// Opens the recording at `path`.
+    ///
+    /// - Throws: ``RecordingError``.
+    package init(path: String) throws {
+        self.path = path
+        let connection = try Connection.readOnly(path)
+        self.connection = connection
+        do {
+            (info, derived) = try connection.queue.unsafeReentrantRead { db in
+                try Self.checkIdentity(db, path)
+                var (info, derived) = try RecordingInfo.read(db, path)
+                if connection.isHalfDone { (derived.rowsThrough, derived.summarized) = (0, false) }
+                return (info, derived)
+            }
+        } catch { throw RecordingError.reading(path, error) }
+        isSummarized = derived.summarized
+        state = info.endReason != nil ? .complete : connection.lock.isGranted ? .cutOff : .recording
+    }
+
+    /// Whether the recording was cut off, so that `dirtyrec recover` has something to do.
+    package var isCutOff: Bool { state == .cutOff }
+
+    /// How much the file holds now.
+    package var counts: Counts {
+        get throws {
+            try read { db in
+                var counts = Counts()
+                var iterations = try CheckedRows(db, path, "iteration", ["id"])
+                while try iterations.step() { counts.iterations += 1 }
+                var harvests = try CheckedRows(db, path, "harvest", ["entry_count"])
+                while try harvests.step() {
+                    counts.harvests += 1
+                    counts.entries += try harvests.amount()
+                }
+                counts.rows = min(derived.rowsThrough, counts.entries)
+                return counts
+            }
+        }
+    }
+
+    /// Every memory slot in every generation.
+    package var slots: [MemorySlot] { get throws { try list("memslot", MemorySlot.columns, MemorySlot.init) } }
+    /// Every loss, in order.
+    package var losses: [Loss] { get throws { try list("loss", Loss.columns, Loss.init) } }
+    /// Every marker, in order.
+    package var markers: [Marker] { get throws { try list("marker", Marker.columns, Marker.init) } }
+    /// Every answer to a stop request.
+    package var stops: [StopLatency] { get throws { try list("stop_latency", StopLatency.columns, StopLatency.init) } }
+    /// Every verdict of an oracle, in order.
+    package var verdicts: [OracleVerdict] {
+        get throws { try list("oracle_verdict", OracleVerdict.columns, OracleVerdict.init) }
+    }
+    /// Every KVM statistic, in order.
+    package var statistics: [KVMStatistic] {
+        get throws { try list("kvm_stat", KVMStatistic.columns, KVMStatistic.init) }
+    }
+    /// Every dirty rate that another tool measured, in order.
+    package var foreignRates: [ForeignRate] {
+        get throws { try list("foreign_rate", ForeignRate.columns, ForeignRate.init) }
+    }
+    /// Every write to a watched page, in order.
+    package var watchEvents: [WatchEvent] {
+        get throws { try list("watch_event", WatchEvent.columns, WatchEvent.init) }
+    }
+
+    /// Streams all harvests and iterations in order, in bounded memory. Of a recording in progress, it gives what was
+    /// committed when the call began.
+    package func replay(into visitor: inout some TraceVisitor) throws {
+        try read { db in try TraceReader(db: db, path: path, info: info).replay(into: &visitor) }
+    }
+
+    private func list<Row>(_ table: String, _ columns: [String], _ make: (inout CheckedRows) throws -> Row) throws
+        -> [Row]
+    {
+        try read { db in
+            var rows = try CheckedRows(db, path, table, columns)
+            var result: [Row] = []
+            while try rows.step() { result.append(try make(&rows)) }
+            return result
+        }
+    }
+
+    /// Errors of SQLite become errors about the file; errors of a visitor stay what they are.
+    private func read<Result>(_ body: (Database) throws -> Result) throws -> Result {
+        do {
+            return try connection.snapshot(body)
+        } catch let error as DatabaseError { throw RecordingError.reading(path, error) }
+    }
+
+    /// Makes sure that the database is a recording whose base tables are honest tables.
+    ///
+    /// - Returns: The version of an older file if that is allowed, nil for a current one.
+    @discardableResult
+    static func checkIdentity(_ db: Database, _ path: String, olderAllowed: Bool = false) throws -> Int? {
+        let application = try Int32.fetchOne(db, sql: "PRAGMA application_id") ?? 0
+        guard application == Schema.applicationID else { throw RecordingError(path, .notARecording) }
+        let version = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+        guard version <= Schema.version else { throw RecordingError(path, .newerSchema(version)) }
+        if version < Schema.version, olderAllowed { return version }
+        guard version == Schema.version else { throw RecordingError(path, .olderSchema(version)) }
+        let rootPage = try RawStatement(
+            db, "SELECT count(*) FROM main.sqlite_schema WHERE name = ? AND type = 'table' AND rootpage > 0")
+        // A column by one of these names would stand in for the rowid.
+        let computed = try RawStatement(
+            db,
+            """
+            SELECT count(*) FROM pragma_table_xinfo(?)
+            WHERE hidden <> 0 OR lower(name) IN ('rowid', '_rowid_', 'oid')
+            """)
+        for table in Schema.baseTables {
+            rootPage.bind(1, table)
+            computed.bind(1, table)
+            guard try rootPage.step(), rootPage.int64(0) == 1, try computed.step(), computed.int64(0) == 0 else {
+                throw RecordingError(path, .corrupt(table: table, row: nil, "it is missing or not a plain table"))
+            }
+            rootPage.reset()
+            computed.reset()
+        }
+        return nil
+    }
+}

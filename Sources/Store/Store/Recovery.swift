@@ -1,0 +1,99 @@
+import GRDB
+import Model
+
+/// Completes files after the recorder is gone. The only code besides the writer that changes a file.
+package enum Recovery {
+    /// What ``recover(path:rows:progress:)`` found and did.
+    package struct Outcome: Sendable, Equatable {
+        /// The file was cut off; its end reason is now `recovered`.
+        package var wasCutOff = false
+        /// The schema version that the file had, when it was an older one.
+        package var migratedFrom: Int?
+        /// Iterations in the file, all of them kept.
+        package var iterations: Int64 = 0
+        /// Entries in the file, all of them kept.
+        package var entries: Int64 = 0
+    }
+
+    /// Completes a file that was cut off or whose completion was interrupted: end reason, plain rows, summaries, single
+    /// file. Loses nothing that was committed. An older file is brought to the current schema.
+    ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - rows: Whether a cut-off recording gets plain rows.
+    ///   - progress: Called now and then.
+    /// - Throws: ``RecordingError``; `.notCutOff` when there is nothing to do.
+    package static func recover(
+        path: String, rows: Bool = true, progress: ((FinishProgress) -> Void)? = nil
+    ) throws -> Outcome {
+        try complete(path, progress) { finisher, file, outcome in
+            let (info, derived) = file
+            outcome.wasCutOff = info.endReason == nil
+            let areRowsPartial = derived.rowsThrough > 0 && derived.rowsThrough < outcome.entries
+            let wasLogLeft = finisher.connection.hadJournal
+            guard
+                outcome.wasCutOff || !derived.summarized || areRowsPartial || outcome.migratedFrom != nil || wasLogLeft
+            else { throw RecordingError(path, .notCutOff) }
+            if outcome.wasCutOff { try finisher.end(reason: .recovered, endNs: max(lastEnd(finisher), info.startNs)) }
+            if areRowsPartial || (rows && !derived.summarized) { try finisher.expandRows() }
+            if !derived.summarized { try finisher.summarize() }
+        }
+    }
+
+    /// Makes the plain rows of a file that was recorded without them.
+    ///
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - indexed: Whether to add an index on `dirty_entry.gfn`, for many questions about single pages.
+    ///   - rebuild: Whether to make rows and summaries anew even if they are there.
+    ///   - progress: Called now and then.
+    /// - Throws: ``RecordingError``.
+    package static func expandRows(
+        path: String, indexed: Bool = false, rebuild: Bool = false, progress: ((FinishProgress) -> Void)? = nil
+    ) throws {
+        _ = try complete(path, progress) { finisher, _, _ in
+            if rebuild { try finisher.dropDerived() }
+            try finisher.expandRows()
+            if rebuild { try finisher.summarize() }
+            if indexed { try finisher.indexGFNs() }
+        }
+    }
+
+    private static func complete(
+        _ path: String, _ progress: ((FinishProgress) -> Void)?,
+        _ body: (Finisher, (RecordingInfo, Derived), inout Outcome) throws -> Void
+    ) throws -> Outcome {
+        let lock = try FileLock(path, .exclusive)
+        guard lock.isGranted else { throw RecordingError(path, .inUse) }
+        _ = try FileHeader(path, lock.descriptor)
+        var outcome = Outcome()
+        let connection: Connection
+        let file: (RecordingInfo, Derived)
+        do {
+            // First as readers see it: a file that is no recording must not be touched.
+            connection = try .writable(path, lock: lock, journal: nil)
+            file = try connection.queue.inDatabase { db in
+                outcome.migratedFrom = try RecordingFile.checkIdentity(db, path, olderAllowed: true)
+                if outcome.migratedFrom != nil { try Schema.migrate(db, tool: "dirtyrec recover") }
+                let counts = try Row.fetchOne(
+                    db, sql: "SELECT count(*), (SELECT coalesce(sum(entry_count), 0) FROM harvest) FROM iteration")
+                outcome.iterations = counts?[0] ?? 0
+                outcome.entries = counts?[1] ?? 0
+                return try RecordingInfo.read(db, path)
+            }
+        } catch { throw RecordingError.reading(path, error) }
+        do {
+            let finisher = Finisher(connection: connection, path: path, progress: progress)
+            try finisher.leaveLog()
+            try body(finisher, file, &outcome)
+            try finisher.close()
+            return outcome
+        } catch { throw RecordingError.writing(path, error, safeIterations: outcome.iterations) }
+    }
+
+    private static func lastEnd(_ finisher: Finisher) throws -> Int64 {
+        try finisher.connection.queue.inDatabase { db in
+            try Int64.fetchOne(db, sql: "SELECT max(end_ns) FROM iteration") ?? 0
+        }
+    }
+}

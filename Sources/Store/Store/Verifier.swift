@@ -1,0 +1,128 @@
+import EntryTable
+import GRDB
+import Model
+
+/// Something in a recording that does not agree with the rest of it.
+package struct Finding: Sendable, Equatable, CustomStringConvertible {
+    /// The table; `database` when it is the file as such.
+    package let table: String
+    /// The row's number, if one row is concerned.
+    package let row: Int64?
+    /// What is wrong.
+    package let problem: String
+    /// What to do.
+    package let advice: String
+
+    /// The finding in one line.
+    package var description: String { "\(table)\(row.map { " row \($0)" } ?? ""): \(problem). \(advice)" }
+}
+
+/// Proves that a recording agrees with itself: pages, keys, segments, rows, summaries, counts, times and slots.
+package enum Verifier {
+    /// Findings beyond this number are left out: the first ones tell the story.
+    package static let mostFindings = 1000
+
+    /// Checks the recording at `path`, which is not changed.
+    ///
+    /// - Parameter progress: Receives the number of entries checked.
+    /// - Returns: What was found, in the order of the file; empty for a sound recording.
+    /// - Throws: ``RecordingError`` when the file cannot be opened as a recording at all.
+    package static func verify(path: String, progress: @escaping (Int64) -> Void = { _ in }) throws -> [Finding] {
+        let file = try RecordingFile(path: path)
+        let findings = Findings()
+        guard !file.connection.isHalfDone else {
+            findings.add("recording", 1, "its completion was interrupted", .recover)
+            return findings.all
+        }
+        do {
+            // Of a recording in progress, one moment is checked.
+            try file.connection.snapshot { db in
+                try checkDatabase(db, findings)
+                try checkRecording(file, findings)
+                try checkTrace(db, file, findings, progress)
+                try checkLists(file)
+            }
+        } catch { findings.add(RecordingError.reading(path, error)) }
+        return findings.all
+    }
+
+    private static func checkDatabase(_ db: Database, _ findings: Findings) throws {
+        // What constraints compute is the file's own SQL.
+        try db.execute(sql: "PRAGMA ignore_check_constraints = ON")
+        for line in try String.fetchAll(db, sql: "PRAGMA integrity_check(20)") where line != "ok" {
+            findings.add("database", nil, line, .restore)
+        }
+        // A walk along keys need not end where pages contradict each other.
+        guard findings.all.isEmpty else { return }
+        for row in try Row.fetchAll(db, sql: "SELECT \"table\", rowid, parent FROM pragma_foreign_key_check LIMIT 20") {
+            findings.add(row[0], row[1], "it refers to a row of \(row[2] as String) that does not exist", .restore)
+        }
+    }
+
+    private static func checkRecording(_ file: RecordingFile, _ findings: Findings) throws {
+        if file.state == .complete, file.info.endNs == nil {
+            findings.add("recording", 1, "it has an end reason, but no end", .recover)
+        }
+        if file.state == .complete, !file.isSummarized {
+            findings.add("recording", 1, "its completion was interrupted", .recover)
+        }
+    }
+
+    private static func checkTrace(
+        _ db: Database, _ file: RecordingFile, _ findings: Findings, _ progress: @escaping (Int64) -> Void
+    ) throws {
+        let walk = try VerifyingWalk(db, file, findings)
+        var visitor = SummarizingWalk(walk: walk, vcpuCount: file.info.vcpuCount, progress: progress)
+        try TraceReader(db: db, path: file.path, info: file.info).replay(into: &visitor)
+        try visitor.finish(db)
+        if file.derived.exactTimes { try checkTimes(db, file, findings) }
+    }
+
+    private static func checkTimes(_ db: Database, _ file: RecordingFile, _ findings: Findings) throws {
+        let kept = try RawStatement(db, "SELECT seq, ts_ns FROM main.entry_time ORDER BY seq")
+        let decoded = try RawStatement(
+            db, "SELECT seq, ts_ns FROM \(EntryTable.name) WHERE seq <= \(file.derived.rowsThrough) ORDER BY seq")
+        while try decoded.step() {
+            guard try kept.step(), kept.int64(0) == decoded.int64(0), kept.int64(1) == decoded.int64(1) else {
+                findings.add("entry_time", decoded.int64(0), "it is missing or differs from the packed entry", .rebuild)
+                return
+            }
+        }
+        if try kept.step() { findings.add("entry_time", kept.int64(0), "no packed entry has this number", .rebuild) }
+    }
+
+    /// Reading a list checks each of its rows.
+    private static func checkLists(_ file: RecordingFile) throws {
+        _ = try (file.losses, file.markers, file.stops, file.verdicts, file.statistics, file.watchEvents)
+    }
+}
+
+/// Findings of one run.
+final class Findings {
+    /// What a user can do about one.
+    enum Advice {
+        case rebuild, recover, restore, report
+    }
+
+    private(set) var all: [Finding] = []
+
+    func add(_ table: String, _ row: Int64?, _ problem: String, _ advice: Advice) {
+        guard all.count < Verifier.mostFindings else { return }
+        let text =
+            switch advice {
+            case .rebuild: "The packed entries decide; make the rest anew with: dirtyrec rows --rebuild FILE"
+            case .recover: "Complete it with: dirtyrec recover FILE"
+            case .restore: "The file was damaged after it was written; take another copy"
+            case .report: "The recorder must not write this; please report it with the file"
+            }
+        all.append(Finding(table: table, row: row, problem: problem, advice: text))
+    }
+
+    func add(_ error: RecordingError) {
+        switch error.problem {
+        case .corrupt(let table, let row, let detail): add(table, row, detail, .restore)
+        case .damaged(let detail): add("database", nil, detail, .restore)
+        default: add("database", nil, error.description, .restore)
+        }
+    }
+}

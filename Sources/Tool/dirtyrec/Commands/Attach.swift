@@ -1,0 +1,161 @@
+import ArgumentParser
+import Attach
+import Foundation
+import Import
+import KVM
+import Model
+import Platform
+import Recorder
+import Store
+import Synchronization
+
+/// `dirtyrec attach`.
+struct Attach: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Record the pages that another VMM's running guest dirties, from the kernel's trace events.",
+        discussion: """
+            The VMM needs a dirty ring (QEMU: -accel kvm,dirty-ring-size=4096); nothing else changes for it. With --qmp \
+            dirtyrec lets QEMU switch dirty logging on and keeps QEMU's own figure beside ours; without, logging must be \
+            on, by a migration for instance. Needs root and tracefs. See docs/attach.md.
+
+            Examples:
+              dirtyrec attach --qmp /run/vm.sock --duration 10s -o vm.db
+              dirtyrec attach --pid 4711 -o vm.db
+            """)
+
+    @Option(help: "Process of the VMM (default: whoever answers at --qmp).")
+    var pid: Int32?
+
+    @Option(help: ArgumentHelp("QEMU's QMP socket.", valueName: "socket"))
+    var qmp: String?
+
+    @Option(name: .shortAndLong, help: "File to create.")
+    var output: String
+
+    @Flag(name: .long, help: "Replace an existing file once an iteration was recorded.")
+    var force = false
+
+    @Option(help: ArgumentHelp("End after this time (default: at Ctrl-C, or with the guest).", valueName: "time"))
+    var duration: Nanoseconds?
+
+    @Option(
+        help: ArgumentHelp(
+            "Shortest iteration: one ends with the VMM's first re-protection after this time (default: 100ms).",
+            valueName: "time"))
+    var interval: Nanoseconds?
+
+    @Flag(
+        help: """
+            Count the pages that hold only zeros at the end, for `dirtyrec converge`: QEMU does not send them. Reads the \
+            guest's memory.
+            """)
+    var zeroPages = false
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Store plain rows at the end (dirty_entry); without them `dirtyrec rows` makes them later.")
+    var rows = true
+
+    func validate() throws {
+        if pid == nil, qmp == nil { throw ValidationError("Name the VMM: --pid PID or --qmp SOCKET.") }
+        if let duration, duration.ns <= 0 { throw ValidationError("--duration must be longer than 0.") }
+    }
+
+    func run() throws {
+        let monitor = try qmp.map { try QMP(socket: $0) }
+        let meter = monitor.map(DirtyRateMeter.init)
+        guard let pid = pid ?? monitor?.peer else { throw AttachError("QEMU's process is unknown; add --pid PID.") }
+        let stopping = StopFlag()
+        Termination.watch { count in
+            stopping.set()
+            // A second signal does not wait for a VMM or a disk that hangs.
+            if count > 1 { Foundation.exit(Failure.no) }
+        }
+        let target = try Target(pid: pid)
+        let attachment = try Attachment(target, intervalNs: interval?.ns ?? 100_000_000)
+        var info = describe(target, attachment)
+        info.memoryBytes = meter?.memoryBytes ?? 0
+        let writer = try RecordingWriter(path: output, info: info, options: .init(replace: force))
+        let session = AttachSession(attachment: attachment, meter: meter, durationNs: duration?.ns)
+        do {
+            let reason = try session.run(until: { stopping.isSet }) { batch in
+                try writer.commit(batch)
+                Terminal.live("\(Units.count(attachment.entries)) entries, iteration \(batch.iteration.id)")
+            }
+            Terminal.endLive()
+            let zeros = zeroPages ? attachment.countZeroPages() : nil
+            if zeroPages, zeros == nil {
+                Terminal.say("Zero pages could not be counted: where the guest's memory lies is unknown.")
+            }
+            try writer.finish(
+                reason: reason, endNs: attachment.endNs, rows: rows,
+                labels: zeros.map { ["zero_pages": "\($0)"] } ?? [:])
+        } catch {
+            Terminal.endLive()
+            writer.discard()
+            if error is AttachError, writer.committedIterations > 0 {
+                try writer.finish(reason: .error, endNs: attachment.endNs, rows: rows)
+                let kept = Units.counted(writer.committedIterations, "iteration", "iterations")
+                Terminal.say("\(output) holds the \(kept) before the error.")
+            }
+            throw error
+        }
+        try conclude(attachment, session.losses, writer.committedIterations)
+    }
+
+    private func describe(_ target: Target, _ attachment: Attachment) -> RecordingInfo {
+        let host = Host()
+        var info = RecordingInfo()
+        info.id = RecordingInfo.newID()
+        info.tool = Dirtyrec.version
+        info.commandLine = ShellWords.join(CommandLine.arguments)
+        info.guestKind = "attached"
+        info.guest = "\(target.command) (process \(target.pid))"
+        host.describe(&info)
+        info.vcpuCount = target.vcpuCount
+        info.source = .tracefs
+        info.ringEntries = target.ringEntries
+        info.ringSoftLimit = target.ringEntries.map {
+            VirtualMachine.softLimit(ringEntries: $0, pml: host.pml == true)
+        }
+        info.intervalNs = interval?.ns ?? 100_000_000
+        info.startNs = attachment.startNs
+        info.wallOffsetNs = Int64(Date().timeIntervalSince1970 * 1e9) - Attachment.now()
+        return info
+    }
+
+    private func conclude(_ attachment: Attachment, _ losses: [Loss], _ iterations: Int64) throws {
+        Terminal.say(
+            """
+            Recorded \(Units.counted(iterations, "iteration", "iterations")) with \
+            \(Units.counted(attachment.entries, "entry", "entries")) into \
+            \(output); \(Units.count(attachment.fullExits)) exits because a ring was full.
+            """)
+        if attachment.entries == 0 {
+            Terminal.say(
+                qmp == nil
+                    ? "No page was reported: dirty logging was never on. Let dirtyrec switch it on with --qmp, or attach to a migration."
+                    : "No page was reported: the guest wrote nothing while QEMU logged, or QEMU had not harvested its rings yet."
+            )
+        }
+        if attachment.hasUnknownSlots {
+            Terminal.say(
+                """
+                The guest addresses of some memory slots could not be learnt\
+                \(attachment.seesSlots ? " (logging was on before)" : " (this kernel has no kprobes)"): their pages have \
+                numbers relative to the slot, from 2^50 on. See docs/attach.md.
+                """)
+        }
+        for loss in losses.prefix(10) { Terminal.say("LOSS (\(loss.kind.rawValue)): \(loss.detail)") }
+        if losses.count > 10 { Terminal.say("… and \(losses.count - 10) more losses; all are in the file.") }
+        Terminal.say("Next: dirtyrec report \(ShellWords.join([output]))")
+        if !losses.isEmpty { throw ExitCode(Failure.no) }
+    }
+}
+
+/// Whether somebody asked to stop.
+final class StopFlag: Sendable {
+    private let flag = Atomic(false)
+    var isSet: Bool { flag.load(ordering: .relaxed) }
+    func set() { flag.store(true, ordering: .relaxed) }
+}

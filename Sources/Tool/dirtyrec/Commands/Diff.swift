@@ -1,0 +1,77 @@
+import Analysis
+import ArgumentParser
+import Report
+import Store
+
+/// `dirtyrec diff`.
+struct Diff: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Put two recordings side by side, figure by figure; as a gate, fail when one grew too much.",
+        discussion: """
+            Further recordings of the same kind give a noise band: a change within it passes. Exit status 1 when a gate \
+            fails.
+
+            Examples:
+              dirtyrec diff before.db after.db
+              dirtyrec diff before.db after.db --before again.db --fail-if 'wws.p95>+10%' --format junit
+              dirtyrec diff before.db after.db --html diff.html --open
+            """)
+
+    @Argument(help: "The recording to compare with.")
+    var old: String
+
+    @Argument(help: "The recording to judge.")
+    var new: String
+
+    @Option(help: ArgumentHelp("A further recording like the first; may be repeated.", valueName: "file"))
+    var before: [String] = []
+
+    @Option(help: ArgumentHelp("A further recording like the second; may be repeated.", valueName: "file"))
+    var after: [String] = []
+
+    @Option(
+        help: ArgumentHelp("Fail when this holds, such as 'wws.p95>+10%'; may be repeated.", valueName: "condition"))
+    var failIf: [String] = []
+
+    @Option(help: "text, json or junit.")
+    var format = Format.text
+
+    @Option(help: ArgumentHelp("Also write one self-contained HTML page to this file.", valueName: "page"))
+    var html: String?
+
+    @Flag(help: "Show the page in the browser; with --html.")
+    var open = false
+
+    /// How the comparison is written.
+    enum Format: String, ExpressibleByArgument, CaseIterable { case text, json, junit }
+
+    func validate() throws {
+        guard html != nil || !open else { throw ValidationError("--open shows a page: give --html FILE as well.") }
+    }
+
+    func run() throws {
+        let gates = try failIf.map(Gate.init)
+        func analyses(_ paths: [String]) throws -> [TraceAnalysis] {
+            try paths.map { try Analyzer.analyze(RecordingFile(path: $0)) }
+        }
+        let (old, new) = try (analyses([old] + before), analyses([new] + after))
+        let comparison = Comparison(before: old, after: new)
+        let judged = try gates.map { DiffReport.Judged(gate: $0, outcome: try $0.judge(comparison)) }
+        switch format {
+        case .text: printResult(DiffReport.text(comparison, gates: judged))
+        case .json: printResult(DiffReport.json(comparison, gates: judged).text(indented: true))
+        case .junit: printResult(DiffReport.junit(comparison, gates: judged))
+        }
+        if let html {
+            let page = try DiffPage(
+                comparison, gates: judged, before: Self.side(self.old, old[0]), after: Self.side(self.new, new[0]),
+                repetitions: before.count + after.count)
+            try Page.write(page.render(), to: html, open: open)
+        }
+        if judged.contains(where: { !$0.passes }) { throw Failure.answerIsNo }
+    }
+
+    private static func side(_ path: String, _ analysis: TraceAnalysis) throws -> HTMLReport {
+        try HTMLReport(RecordingFile(path: path), analysis: analysis, topPages: 0, fileName: path, vega: nil)
+    }
+}

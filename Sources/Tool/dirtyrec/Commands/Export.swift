@@ -1,0 +1,133 @@
+import ArgumentParser
+import Foundation
+import KVM
+import Model
+import Platform
+import Report
+import Store
+
+/// `dirtyrec export`.
+struct Export: ParsableCommand {
+    /// What can be written.
+    enum Format: String, ExpressibleByArgument, CaseIterable { case csv, jsonl, perfetto }
+
+    static let configuration = CommandConfiguration(
+        abstract:
+            "Write recordings for other tools: entries as CSV, JSON lines or Parquet, or a timeline for Perfetto.",
+        discussion: """
+            csv and jsonl have the columns of the view dirty (docs/sql.md), also without plain rows. perfetto is a Chrome \
+            trace for ui.perfetto.dev: dirty rates, harvests, full rings, markers and losses. For other rows use: \
+            dirtyrec sql FILE --csv QUERY
+
+            --parquet makes a folder for DuckDB and Spark: DIR/recording=<id>/ with a file for every table, entries in \
+            'dirty'. Any number of recordings; what is there already and unchanged is left alone, and what cannot be \
+            exported is said and makes the exit status 1. It needs DuckDB for Python (scripts/setup-fleet).
+
+            Examples:
+              dirtyrec export demo.db --format perfetto -o demo.json
+              dirtyrec export --parquet fleet before.db after.db
+            """)
+
+    @Argument(help: "The recording; with --parquet, any number.")
+    var files: [String]
+
+    @Option(help: "csv, jsonl or perfetto.")
+    var format: Format?
+
+    @Option(name: .shortAndLong, help: "File to write; - is standard output.")
+    var output: String?
+
+    @Option(help: ArgumentHelp("Folder to add the recordings to, as Parquet.", valueName: "dir"))
+    var parquet: String?
+
+    @Option(help: ArgumentHelp("With --parquet: recordings exported at once (default: one a CPU).", valueName: "n"))
+    var jobs: Int?
+
+    @Flag(help: "With --parquet: add each recording's HTML report, for `dirtyrec fleet --html` to link to.")
+    var pages = false
+
+    @Flag(help: "Replace an existing file, or with --parquet recordings that are there and unchanged.")
+    var force = false
+
+    func validate() throws {
+        if parquet != nil {
+            guard format == nil, output == nil else {
+                throw ValidationError("--parquet writes a folder: leave --format and -o out.")
+            }
+        } else {
+            guard format != nil, output != nil else {
+                throw ValidationError("Give --format and -o, or --parquet DIR.")
+            }
+            guard files.count == 1 else { throw ValidationError("Give one recording; --parquet takes any number.") }
+        }
+        guard parquet != nil || (jobs == nil && !pages) else {
+            throw ValidationError("--jobs and --pages belong to --parquet.")
+        }
+        guard (1...256).contains(jobs ?? 1) else {
+            throw ValidationError("--jobs \(jobs ?? 0) is not usable: give 1 to 256.")
+        }
+    }
+
+    func run() throws {
+        if let parquet {
+            return try ParquetExport(files: files, into: parquet, jobs: jobs, force: force, pages: pages).run()
+        }
+        guard let file = files.first, let output else { return }
+        let recording = try RecordingFile(path: file)
+        let isStandard = output == "-"
+        if !isStandard, !force, FileManager.default.fileExists(atPath: output) {
+            throw ValidationError("\(output) exists already. Choose another name, or replace it with --force.")
+        }
+        guard
+            isStandard
+                || URL(fileURLWithPath: output).resolvingSymlinksInPath()
+                    != URL(fileURLWithPath: file)
+                    .resolvingSymlinksInPath()
+        else { throw ValidationError("The output would replace the recording: choose another name.") }
+        // A file appears under its name only when it is complete.
+        let partial = output + ".partial"
+        if !isStandard {
+            guard FileManager.default.createFile(atPath: partial, contents: nil) else {
+                throw ValidationError("Cannot write \(output): its folder must exist and be writable.")
+            }
+        }
+        do {
+            let handle = isStandard ? FileHandle.standardOutput : FileHandle(forWritingAtPath: partial)
+            let target = BufferedOutput(handle ?? .nullDevice)
+            try write(recording, file, to: target)
+            target.flush()
+            try target.check()
+            if !isStandard { try Self.move(partial, to: output) }
+        } catch {
+            if !isStandard { try? FileManager.default.removeItem(atPath: partial) }
+            throw error
+        }
+    }
+
+    private func write(_ recording: RecordingFile, _ file: String, to target: BufferedOutput) throws {
+        if format == .perfetto { return try ChromeTrace.render(recording, write: target.write) }
+        let total = try recording.counts.entries
+        let session = try QuerySession(path: file)
+        Termination.watch { _ in session.interrupt() }
+        var table: TableFormatter?
+        var done: Int64 = 0
+        try session.run("SELECT * FROM dirty") { columns in
+            table = TableFormatter(format == .csv ? .csv : .jsonl, columns: columns, write: target.write)
+        } row: { row in
+            table?.add(row)
+            done += 1
+            if done % 100_000 == 0 {
+                try target.check()
+                Terminal.live("exported \(Units.count(done)) of \(Units.count(total)) entries")
+            }
+        }
+        table?.finish()
+        Terminal.endLive()
+    }
+
+    private static func move(_ partial: String, to path: String) throws {
+        guard unsafe rename(partial, path) == 0 else {
+            throw ValidationError("Cannot write \(path): it must be a file in a writable folder.")
+        }
+    }
+}

@@ -1,0 +1,149 @@
+import ArgumentParser
+import Foundation
+import KVM
+import Model
+import Notebook
+import Platform
+import Store
+
+/// `dirtyrec notebook`.
+struct NotebookCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "notebook",
+        abstract: "Run the SQL in a Markdown text over recordings and write the page, as HTML or Markdown.",
+        discussion: """
+            docs/notebooks.md describes cells, charts, values in sentences and parameters. The first recording is \
+            queried by plain names; with several, they are a, b, c … as in: SELECT * FROM b.iteration_rate. A cell that \
+            fails says so in its place and makes the exit status 1.
+
+            Example:
+              dirtyrec notebook samples/notebooks/compare.md before.db after.db -o compare.html
+            """)
+
+    @Argument(help: "The notebook.")
+    var notebook: String
+
+    @Argument(help: "Recordings.")
+    var recordings: [String]
+
+    @Option(name: .shortAndLong, help: "File to write: .html or .md.")
+    var output: String
+
+    @Option(
+        name: .customLong("set"),
+        help: ArgumentHelp("Value of a parameter, as NAME=VALUE; may be repeated.", valueName: "name=value"))
+    var settings: [Setting] = []
+
+    @Option(help: ArgumentHelp("The longest time for each cell (default: 1min).", valueName: "time"))
+    var timeout: Nanoseconds?
+
+    private var isHTML: Bool { output.hasSuffix(".html") }
+
+    func validate() throws {
+        guard isHTML || output.hasSuffix(".md") else {
+            throw ValidationError("The output \(output) must end in .html or .md.")
+        }
+        guard recordings.count <= QuerySession.mostAttached else {
+            throw ValidationError("Give at most \(QuerySession.mostAttached) recordings.")
+        }
+        let target = URL(fileURLWithPath: output).resolvingSymlinksInPath()
+        for input in [notebook] + recordings where URL(fileURLWithPath: input).resolvingSymlinksInPath() == target {
+            throw ValidationError("The output would replace \(input): choose another name.")
+        }
+    }
+
+    func run() throws {
+        guard let text = try? String(contentsOfFile: notebook, encoding: .utf8) else {
+            throw ValidationError("Cannot read \(notebook): it must be a readable file of UTF-8 text.")
+        }
+        let session = try QuerySession(path: recordings[0])
+        if recordings.count > 1 {
+            for (place, path) in recordings.enumerated() { try session.attach(path, as: Self.schema(place)) }
+        }
+        Termination.watch { count in
+            session.interrupt()
+            if count > 1 { Foundation.exit(Failure.no) }
+        }
+        let limitNs = timeout?.ns ?? Self.defaultLimitNs
+        let watchdog = CellWatchdog(notebook, limitNs: limitNs)
+        defer { watchdog.stop() }
+        do {
+            let result = try Notebook(text).run(
+                session, settings: Dictionary(settings.map { ($0.name, $0.text) }) { $1 },
+                timeout: .nanoseconds(limitNs), recordings: try descriptions(),
+                as: isHTML ? .html(vega: Vega.bundle) : .markdown,
+                progress: {
+                    watchdog.restart()
+                    Self.show($0)
+                })
+            do { try result.text.write(toFile: output, atomically: true, encoding: .utf8) } catch {
+                throw ValidationError("Cannot write \(output): its folder must exist and be writable.")
+            }
+            guard result.failures == 0 else {
+                Terminal.say("\(result.failures) cells or values failed; \(output) says which.")
+                throw ExitCode(Failure.no)
+            }
+        } catch let error as Notebook.Failure { throw ValidationError(error.description) }
+    }
+
+    private static let defaultLimitNs: Int64 = 60_000_000_000
+
+    private static func schema(_ place: Int) -> String { String(UnicodeScalar(UInt8(0x61 + place))) }
+
+    private func descriptions() throws -> [String] {
+        try recordings.enumerated().map { place, path in
+            let recording = try RecordingFile(path: path)
+            let counts = try recording.counts
+            let name = (recordings.count > 1 ? "\(Self.schema(place)): " : "") + (path as NSString).lastPathComponent
+            if place > 0, counts.rows < counts.entries {
+                Terminal.say(
+                    "\(path) has no plain rows, so \(Self.schema(place)).dirty is empty; make them with: dirtyrec rows")
+            }
+            return """
+                \(name): \(Units.count(counts.entries)) entries in \(Units.count(counts.iterations)) iterations, \
+                recorded by \(recording.info.tool) on \(recording.info.host), id \(recording.info.id)
+                """
+        }
+    }
+
+    private static func show(_ progress: Notebook.Progress) {
+        let outcome = progress.error ?? "\(Units.count(progress.rows)) rows"
+        let ns =
+            progress.duration.components.seconds * 1_000_000_000 + progress.duration.components.attoseconds
+            / 1_000_000_000
+        Terminal.say("cell \(progress.cell): \(outcome), \(Units.duration(ns))")
+    }
+}
+
+/// A new watchdog for every cell, which runs three statements: its own, and two that read its result.
+private final class CellWatchdog {
+    private let path: String
+    private let limitNs: Int64
+    private var current: Watchdog
+
+    init(_ path: String, limitNs: Int64) {
+        (self.path, self.limitNs) = (path, limitNs.multipliedReportingOverflow(by: 3).overflow ? .max : limitNs * 3)
+        current = Watchdog(path, limitNs: self.limitNs)
+    }
+
+    func restart() {
+        current.stop()
+        current = Watchdog(path, limitNs: limitNs)
+    }
+
+    func stop() { current.stop() }
+}
+
+/// The bundle that draws charts; `scripts/vega` installs it.
+enum Vega {
+    /// Its text, from the cache or from beside the installed program; nil when it is in neither.
+    static var bundle: String? {
+        let environment = ProcessInfo.processInfo.environment
+        let cache =
+            environment["DIRTYREC_CACHE"] ?? (environment["XDG_CACHE_HOME"] ?? (environment["HOME"] ?? "") + "/.cache")
+            + "/dirtyrec"
+        let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+        let share = program.deletingLastPathComponent().deletingLastPathComponent().path + "/share/dirtyrec"
+        return [cache, share].lazy.compactMap { try? String(contentsOfFile: $0 + "/vega.js", encoding: .utf8) }.first
+    }
+}

@@ -1,0 +1,233 @@
+import ArgumentParser
+import Foundation
+import Guests
+import KVM
+import Model
+import Platform
+import Recorder
+import Store
+import Synchronization
+
+/// `dirtyrec record`.
+struct Record: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run a guest under KVM and store every page that it dirties.",
+        discussion: """
+            Workloads: \(Workload.Kind.allCases.map(\.rawValue).joined(separator: ", ")). Each takes \
+            \(Workload.commonKeys.joined(separator: ", ")); zipf also theta, stride also stride, hotspot also hot, share \
+            and phase, dma also burst. size is one vCPU's region (of all, with region=shared), rate is a vCPU's \
+            operations a second.
+
+            Examples:
+              dirtyrec record -o demo.db --vcpus 2 --workload zipf:size=64MiB,rate=50k/s --duration 5s
+              dirtyrec record -o laps.db --workload sequential:size=16MiB,ops=8192 --mode paused --verify
+              dirtyrec record -o boot.db --kernel vmlinuz --initrd initrd.gz --vcpus 2 --memory 512MiB
+            """)
+
+    @Option(name: .shortAndLong, help: "File to create.")
+    var output: String
+
+    @Flag(name: .long, help: "Replace an existing file once the guest runs.")
+    var force = false
+
+    @OptionGroup(title: "Guest")
+    var guest: GuestOptions
+
+    @Option(help: "Where entries come from: dirty-ring, dirty-log (GET) or clear-log (GET + CLEAR).")
+    var source = Source.dirtyRing
+
+    @Option(
+        help:
+            "live: harvest while vCPUs run; paused: stop them first; live+final: both, so that every entry of an iteration belongs to it."
+    )
+    var mode = HarvestMode.live
+
+    @Option(help: ArgumentHelp("Time from one iteration to the next (default: 100ms).", valueName: "time"))
+    var interval: Nanoseconds?
+
+    @Option(help: ArgumentHelp("End after this time.", valueName: "time"))
+    var duration: Nanoseconds?
+
+    @Option(help: ArgumentHelp("End after so many iterations; the final harvest makes one more.", valueName: "n"))
+    var iterations: Int64?
+
+    @Option(
+        help: ArgumentHelp(
+            "Entries of a ring, a power of two (default: 65536, or the host's limit).", valueName: "entries"))
+    var ringSize: Int?
+
+    @Option(help: ArgumentHelp("Pages in one KVM_CLEAR_DIRTY_LOG (default: 262144, QEMU's).", valueName: "pages"))
+    var clearChunk: Int?
+
+    @Flag(help: "clear-log: begin with a bitmap of all ones (KVM_DIRTY_LOG_INITIALLY_SET).")
+    var initiallySet = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Store every write to these pages, as GPA or GPA..GPA (inclusive), several separated by commas.",
+            valueName: "ranges"))
+    var watch: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Change memory slots: TIME:add=SIZE, TIME:remove, TIME:readd or TIME:move=SIZE; may be repeated.",
+            valueName: "event"))
+    var slotEvent: [String] = []
+
+    @Flag(
+        help:
+            "Run the same guest under all three sources, into FILE.dirty-ring.db and so on, and print the costs side by side."
+    )
+    var compareSources = false
+    @Flag(help: "Let a kernel run although this host's KVM emulates kernel mode.")
+    var slow = false
+
+    @Flag(help: "Judge every pause by oracles: the workload's known answer, and a copy of guest memory.")
+    var verify = false
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Store plain rows at the end (dirty_entry); without them `dirtyrec rows` makes them later.")
+    var rows = true
+
+    @OptionGroup var labels: LabelOptions
+
+    @Flag(help: ArgumentHelp("Say on stderr when an iteration is safe.", visibility: .hidden))
+    var logCommits = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Store nothing and say how far the guest got: discard (harvest all the same) or unlogged (no dirty logging).",
+            visibility: .hidden))
+    var measure: Measure?
+
+    /// Yardsticks for what recording costs the guest.
+    enum Measure: String, ExpressibleByArgument, CaseIterable { case discard, unlogged }
+
+    func plan() throws -> RecordPlan {
+        var plan = RecordPlan()
+        if let watch { plan.watch = try WatchRange.parse(watch) }
+        plan.slotEvents = try slotEvent.map(SlotEvent.init(parsing:))
+        plan.source = source
+        plan.mode = mode
+        if let interval { plan.intervalNs = interval.ns }
+        plan.durationNs = duration?.ns
+        plan.iterations = iterations
+        plan.ringEntries = ringSize
+        if let clearChunk { plan.clearChunkPages = clearChunk }
+        plan.initiallySet = initiallySet
+        plan.verify = verify
+        plan.logsWrites = measure != .unlogged
+        plan.slow = slow
+        return plan
+    }
+
+    func run() throws {
+        if compareSources {
+            try SourceComparison(record: self).run()
+            return
+        }
+        if measure != nil { return try measureProgress() }
+        let (outcome, totals) = try record(plan(), into: output)
+        try conclude(outcome, totals)
+    }
+
+    /// Runs the guest without a file.
+    private func measureProgress() throws {
+        let recorder = try Recorder(plan: plan(), guest: guest.makeGuest().0)
+        let sink = DiscardingSink()
+        var startNs: Int64 = 0
+        _ = try recorder.run { info, _ in
+            startNs = info.startNs
+            return sink
+        }
+        let last = sink.lastIteration
+        printResult("\(last.guestProgress ?? 0) operations in \(last.endNs - startNs) ns")
+    }
+
+    /// Runs the guest once and finishes its file.
+    func record(_ plan: RecordPlan, into path: String) throws -> (RecorderOutcome, FileSink.Totals) {
+        let (guest, console) = try self.guest.makeGuest()
+        let recorder = try Recorder(plan: plan, guest: guest)
+        Termination.watch { count in
+            if count == 1 {
+                recorder.stop()
+            } else {
+                Terminal.endLive()
+                Terminal.say(
+                    "dirtyrec: stopped at once; \(path) holds every committed iteration, finish it with: dirtyrec recover \(path)"
+                )
+                Foundation.exit(Failure.no)
+            }
+        }
+        let live = LiveLine(recorder: recorder)
+        let sink = Mutex<FileSink?>(nil)
+        let outcome: RecorderOutcome
+        do {
+            outcome = try recorder.run { info, slots in
+                let file = try FileSink(
+                    RecordingWriter(
+                        path: path, info: described(info, guest), slots: slots, options: .init(replace: force)),
+                    logsCommits: logCommits)
+                sink.withLock { $0 = file }
+                if !self.guest.usesTerminal { live.start(counting: file) }
+                return file
+            }
+        } catch {
+            live.stop()
+            console?.finish()
+            sink.withLock { $0?.discard() }
+            throw error
+        }
+        live.stop()
+        console?.finish()
+        guard let file = sink.withLock({ $0 }) else { preconditionFailure("a recording that ran has a sink") }
+        if let failure = outcome.storeFailure { throw failure }
+        try file.finish(outcome, rows: rows)
+        return (outcome, file.totals)
+    }
+
+    private func described(_ info: RecordingInfo, _ guest: any Guest) -> RecordingInfo {
+        var info = info
+        info.tool = Dirtyrec.version
+        info.commandLine = ShellWords.join(CommandLine.arguments)
+        info.guest = guest.label
+        info.seed = (guest as? BuiltinGuest)?.workload.seed
+        info.labels = labels.values
+        return info
+    }
+
+    /// Says what was recorded and what to type next.
+    private func conclude(_ outcome: RecorderOutcome, _ totals: FileSink.Totals) throws {
+        let size = (try? FileManager.default.attributesOfItem(atPath: output)[.size] as? Int64) ?? 0
+        Terminal.say(
+            """
+            Recorded \(Units.counted(totals.iterations, "iteration", "iterations")) with \
+            \(Units.counted(totals.counts.entries, "entry", "entries")) of \
+            \(Units.counted(totals.pages, "page", "pages")) into \(output) (\(Units.size(size))); ended by \(outcome.reason.rawValue).
+            """)
+        if outcome.ringFull > 0 {
+            Terminal.say("\(Units.count(outcome.ringFull)) exits because a ring was full; vCPUs stood still meanwhile.")
+        }
+        var isBad = !outcome.losses.isEmpty
+        for loss in outcome.losses.prefix(10) { Terminal.say("LOSS (\(loss.kind.rawValue)): \(loss.detail)") }
+        if outcome.losses.count > 10 {
+            Terminal.say("… and \(outcome.losses.count - 10) more losses; all are in the file.")
+        }
+        for oracle in Set(outcome.verdicts.map(\.oracle)).sorted() {
+            let verdicts = outcome.verdicts.filter { $0.oracle == oracle }
+            func sum(_ field: KeyPath<OracleVerdict, Int64>) -> String {
+                Units.count(verdicts.reduce(0) { $0 + $1[keyPath: field] })
+            }
+            Terminal.say(
+                """
+                Oracle \(oracle): \(sum(\.expected)) pages had to be dirty, \(sum(\.missing)) missing, \
+                \(sum(\.unexplained)) unexplained, \(sum(\.provisional)) provisional, \(sum(\.firstRead)) first reads, \
+                \(sum(\.initiallySet)) initially set, \(sum(\.silent)) silent; \(verdicts.count) verdicts.
+                """)
+            if verdicts.contains(where: { $0.missing > 0 }) { isBad = true }
+        }
+        Terminal.say("Next: dirtyrec report \(ShellWords.join([output]))")
+        if isBad { throw Failure.answerIsNo }
+    }
+}

@@ -1,0 +1,160 @@
+import Analysis
+import ArgumentParser
+import Foundation
+import Model
+import Report
+import Store
+
+/// `dirtyrec report`.
+struct ReportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "report",
+        abstract: "Say what a recording shows: rates, writable working set, duplicates, convergence, fidelity.",
+        discussion: """
+            Works on cut-off recordings too, from every committed iteration. docs/json-output.md describes --json.
+
+            Example:
+              dirtyrec report demo.db --tau 1s,10s
+              dirtyrec report demo.db --html demo.html --open
+            """)
+
+    @Argument(help: "The recording.")
+    var file: String
+
+    @Flag(help: "Print JSON (docs/json-output.md).")
+    var json = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Windows of the writable working set, separated by commas (default: on ticks).", valueName: "times"))
+    var tau: DurationList?
+
+    @Option(help: ArgumentHelp("Pages in each list of pages (default: 16, with --html 64).", valueName: "n"))
+    var top: Int?
+
+    @Option(help: ArgumentHelp("Write one self-contained HTML page to this file.", valueName: "page"))
+    var html: String?
+
+    @Flag(help: "Show the page in the browser; with --html.")
+    var open = false
+
+    func validate() throws {
+        if let top, !(0...100_000).contains(top) {
+            throw ValidationError("--top \(top) is not usable: give 0 to 100000.")
+        }
+        guard html == nil || !json else { throw ValidationError("Give either --html or --json, not both.") }
+        guard html != nil || !open else { throw ValidationError("--open shows a page: give --html FILE as well.") }
+    }
+
+    func run() throws {
+        let recording = try RecordingFile(path: file)
+        var options = AnalysisOptions()
+        options.tausNs = tau?.ns ?? []
+        options.topPages = top ?? (html == nil ? 16 : 64)
+        if let html { return try writePage(html, of: recording, options) }
+        let analysis = try Analyzer.analyze(recording, options: options)
+        if json { return printResult(JSONReport.render(analysis).text(indented: true)) }
+        printResult(TextReport.render(analysis))
+        let details = TextDetails.render(
+            writes: try recording.watchEvents, statistics: try recording.statistics, pageSize: recording.info.pageSize)
+        if !details.isEmpty { printResult(details) }
+    }
+
+    private func writePage(_ path: String, of recording: RecordingFile, _ options: AnalysisOptions) throws {
+        let vega = VegaBundle.find()
+        let text = try Self.page(of: recording, options, vega: vega)
+        try Page.write(text, to: path, open: open)
+        if vega == nil {
+            Terminal.say("Its charts are static; scripts/vega installs what makes them interactive.")
+        }
+    }
+
+    /// The page of a recording.
+    static func page(of recording: RecordingFile, _ options: AnalysisOptions, vega: String?) throws -> String {
+        var options = options
+        options.convergence = HTMLReport.convergenceOptions
+        options.convergence.namesBlockingPages = false
+        let analysis = try Analyzer.analyze(recording, options: options)
+        let page = try HTMLReport(
+            recording, analysis: analysis, topPages: options.topPages, fileName: recording.path, vega: vega)
+        let session = try QuerySession(path: recording.path)
+        return try page.render { sql in
+            var rows: [[JSON]] = []
+            try session.run(sql) { _ in
+            } row: {
+                rows.append($0.map(JSON.init))
+            }
+            return rows
+        }
+    }
+}
+
+/// `dirtyrec converge`.
+struct Converge: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Replay pre-copy migration over a recording: would it converge, how long, how many bytes?",
+        discussion: """
+            The recorded writes are replayed round by round, exactly on harvest ticks and as low..high between them.
+
+            Example:
+              dirtyrec converge demo.db --bandwidth 1Gbit/s,10Gbit/s --downtime 50ms,300ms --policy qemu --start all
+            """)
+
+    @Argument(help: "The recording.")
+    var file: String
+
+    @Option(help: ArgumentHelp("Bandwidths, separated by commas (default: 1, 10 and 25 Gbit/s).", valueName: "list"))
+    var bandwidth: BandwidthList?
+
+    @Option(help: ArgumentHelp("Downtime limits, separated by commas (default: 50ms,300ms,1s).", valueName: "list"))
+    var downtime: DurationList?
+
+    @Option(help: ArgumentHelp("qemu, cloud-hypervisor or xen; several separated by commas.", valueName: "list"))
+    var policy: PolicyList?
+
+    @Option(
+        help: ArgumentHelp(
+            "When the migration begins: first, all (every boundary), or a time after the start.", valueName: "when"))
+    var start: MigrationStart?
+
+    @Option(help: "Beyond the recording's end: none, loop or steady.")
+    var extend = ConvergenceOptions.Extension.none
+
+    @Option(help: ArgumentHelp("Time of each bitmap synchronisation.", valueName: "time"))
+    var sync: Nanoseconds?
+
+    @Option(
+        help: ArgumentHelp(
+            "Pages that hold only zeros, which QEMU does not send (default: what attach --zero-pages counted).",
+            valueName: "pages"))
+    var zeroPages: Int64?
+
+    @Option(help: ArgumentHelp("Time that QEMU takes to look at such a page (default: none).", valueName: "time"))
+    var zeroPageTime: Nanoseconds?
+
+    @Option(
+        help: ArgumentHelp(
+            "What the connection carries during the pause, when QEMU lifts its limit (default: the bandwidth).",
+            valueName: "bandwidth"))
+    var link: Bandwidth?
+
+    @Flag(help: "Print JSON (docs/json-output.md).")
+    var json = false
+
+    func run() throws {
+        let recording = try RecordingFile(path: file)
+        var options = ConvergenceOptions()
+        options.qemu = QEMUStreamOptions()
+        options.qemu?.zeroPages = zeroPages ?? recording.info.labels["zero_pages"].flatMap { Int64($0) }
+        options.qemu?.zeroPageNs = zeroPageTime?.ns ?? 0
+        options.qemu?.link = link?.bytesPerSecond
+        if let bandwidth { options.bandwidths = bandwidth.bytesPerSecond }
+        if let downtime { options.downtimesNs = downtime.ns }
+        if let policy { options.policies = policy.policies }
+        if let start { options.start = start.value }
+        if let sync { options.syncNs = sync.ns }
+        options.extend = extend
+        let report = try Convergence.grid(recording, options: options)
+        printResult(json ? JSONConvergence.render(report).text(indented: true) : TextConvergence.render(report))
+    }
+}

@@ -1,0 +1,143 @@
+import ArgumentParser
+import Foundation
+import KVM
+import Model
+import Platform
+import Report
+import Store
+
+/// `dirtyrec sql`.
+struct SQL: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sql",
+        abstract: "Ask a recording in SQL, read-only; without a query, in a shell.",
+        discussion: """
+            Named queries answer the usual questions; their parameters are bound with --set. docs/sql.md describes every \
+            table, view and named query. Without a query, a terminal gets a shell with history and completion, and \
+            anything else is read as statements.
+
+            Examples:
+              dirtyrec sql --list
+              dirtyrec sql demo.db --query duplicates/top_shared --set limit=5
+              dirtyrec sql demo.db "SELECT vcpu, count(*) FROM dirty GROUP BY vcpu"
+              dirtyrec sql demo.db --csv -f questions.sql > answers.csv
+            """)
+
+    @Argument(help: "The recording.")
+    var file: String?
+
+    @Argument(help: "One SQL statement or several; - reads them from standard input.")
+    var sql: String?
+
+    @Option(
+        name: [.customShort("f"), .customLong("file")],
+        help: ArgumentHelp("Read the SQL from this file.", valueName: "sql file"))
+    var script: String?
+
+    @Option(help: ArgumentHelp("Run this named query.", valueName: "area/name"))
+    var query: String?
+
+    @Option(
+        name: .customLong("set"),
+        help: ArgumentHelp("Value of a parameter, as NAME=VALUE; may be repeated.", valueName: "name=value"))
+    var settings: [Setting] = []
+
+    @Flag(help: "List views, tables and named queries.")
+    var list = false
+
+    @Flag(help: .hidden)
+    var reference = false
+
+    @Flag(help: .hidden)
+    var datasette = false
+
+    @Option(help: "table, csv, tsv, json, jsonl or markdown.")
+    var format: TableFormat?
+
+    @Flag(help: "Same as --format csv.")
+    var csv = false
+
+    @Flag(help: "Same as --format json.")
+    var json = false
+
+    @Option(help: ArgumentHelp("The longest time for the whole query.", valueName: "time"))
+    var timeout: Nanoseconds?
+
+    func validate() throws {
+        guard [sql, script, query].count(where: { $0 != nil }) <= 1 else {
+            throw ValidationError("Give one of a query, -f and --query.")
+        }
+        guard [csv, json, format != nil].count(where: { $0 }) <= 1 else {
+            throw ValidationError("Give one of --csv, --json and --format.")
+        }
+        guard file != nil || list || reference || datasette else {
+            throw ValidationError("Name a recording, or list what can be asked with: dirtyrec sql --list")
+        }
+        guard settings.isEmpty || sql != nil || script != nil || query != nil else {
+            throw ValidationError("--set belongs to a query: give one, or --query.")
+        }
+    }
+
+    func run() throws {
+        let format = csv ? .csv : json ? .json : self.format ?? .table
+        if reference { return FileHandle.standardOutput.write(Data(SQLReference.markdown.utf8)) }
+        if datasette { return FileHandle.standardOutput.write(Data(DatasetteMetadata.yaml.utf8)) }
+        if list { return Catalog.list(format) }
+        let named = try query.map { try Self.named($0, settings) }
+        let session = try QuerySession(path: file ?? "")
+        let printer = RowPrinter(session: session, format: format, timeout: timeout)
+        if let named { return try interruptibly(session) { try printer.run(named.sql, parameters: named.values) } }
+        if let sql = try statements() {
+            let values = Dictionary(settings.map { ($0.name, $0.guessed) }) { $1 }
+            return try interruptibly(session) { try printer.run(sql, parameters: values) }
+        }
+        var shell = SQLShell(printer)
+        try shell.run()
+    }
+
+    /// Runs `body`; a signal stops the query, a second one the program.
+    private func interruptibly(_ session: QuerySession, _ body: () throws -> Void) throws {
+        Termination.watch { count in
+            session.interrupt()
+            if count > 1 { Foundation.exit(Failure.no) }
+        }
+        try body()
+    }
+
+    /// The statement of a named query, and values for its parameters.
+    static func named(_ name: String, _ settings: [Setting]) throws -> (sql: String, values: [String: SQLValue]) {
+        do {
+            let query = try NamedQuery.named(name)
+            return (query.sql, try query.values(Dictionary(settings.map { ($0.name, $0.text) }) { $1 }))
+        } catch let error as NamedQuery.Failure { throw ValidationError(error.description) }
+    }
+
+    private func statements() throws -> String? {
+        if let script {
+            do { return try String(contentsOfFile: script, encoding: .utf8) } catch {
+                throw ValidationError("Cannot read \(script): it must be a readable file of UTF-8 text.")
+            }
+        }
+        guard sql == "-" else { return sql }
+        return String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
+    }
+}
+
+/// `NAME=VALUE`.
+struct Setting: ExpressibleByArgument {
+    let name: String
+    let text: String
+
+    init?(argument: String) {
+        guard let equals = argument.firstIndex(of: "="), equals != argument.startIndex else { return nil }
+        name = String(argument[..<equals])
+        text = String(argument[argument.index(after: equals)...])
+    }
+
+    /// The value where nothing says its type: a number if it looks like one.
+    var guessed: SQLValue {
+        if let number = Int64(text) { return .integer(number) }
+        if let number = Double(text), number.isFinite { return .real(number) }
+        return .text(text)
+    }
+}

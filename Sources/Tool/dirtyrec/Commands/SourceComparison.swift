@@ -1,0 +1,72 @@
+import Foundation
+import Model
+import Recorder
+import Report
+
+/// `dirtyrec record --compare-sources`: one seeded guest under every source, and what each one cost.
+struct SourceComparison {
+    let record: Record
+
+    /// What is shown of each source: a name, a unit and a figure for one iteration or the whole run.
+    private static let figures: [(name: String, value: @Sendable (FileSink.Totals) -> String)] = [
+        ("iterations", { Units.count($0.iterations) }),
+        ("entries", { Units.count($0.counts.entries) }),
+        ("unique pages", { Units.count($0.counts.distinct) }),
+        ("guest operations", { Units.count($0.guestProgress) }),
+        ("kick, an iteration", { perIteration($0, "kick") }),
+        ("pause, an iteration", { perIteration($0, "pause") }),
+        ("ring scan, an iteration", { perIteration($0, "scan") }),
+        ("ring reset, an iteration", { perIteration($0, "reset") }),
+        ("GET, an iteration", { perIteration($0, "get") }),
+        ("CLEAR, an iteration", { perIteration($0, "clear") }),
+        ("remote TLB flushes", { statistic($0, "remote_tlb_flush") }),
+        ("page faults fixed", { statistic($0, "pf_fixed") }),
+        ("fast page faults", { statistic($0, "pf_fast") }),
+        ("exits", { statistic($0, "exits") }),
+    ]
+
+    private static func perIteration(_ totals: FileSink.Totals, _ cost: String) -> String {
+        Units.duration((totals.costs[cost] ?? 0) / max(1, totals.iterations))
+    }
+
+    private static func statistic(_ totals: FileSink.Totals, _ name: String) -> String {
+        Units.count(totals.statistics[name] ?? 0)
+    }
+
+    func run() throws {
+        var columns: [FileSink.Totals] = []
+        let sources: [Source] = [.dirtyRing, .dirtyLog, .clearLog]
+        let stem = record.output.hasSuffix(".db") ? String(record.output.dropLast(3)) : record.output
+        var isBad = false
+        for source in sources {
+            var plan = try record.plan()
+            plan.source = source
+            if source != .dirtyRing { plan.ringEntries = nil }
+            let path = "\(stem).\(source.rawValue).db"
+            Terminal.say("Recording \(path)")
+            let (outcome, totals) = try record.record(plan, into: path)
+            for loss in outcome.losses { Terminal.say("LOSS (\(loss.kind.rawValue)): \(loss.detail)") }
+            if !outcome.losses.isEmpty || outcome.verdicts.contains(where: { $0.missing > 0 }) { isBad = true }
+            columns.append(totals)
+        }
+        var table = TableFormatter(.table, columns: ["figure"] + sources.map(\.rawValue)) {
+            FileHandle.standardOutput.write(Data($0.utf8))
+        }
+        for figure in Self.figures { table.add([.text(figure.name)] + columns.map { .text(figure.value($0)) }) }
+        table.finish()
+        if isBad { throw Failure.answerIsNo }
+    }
+}
+
+extension FileSink.Totals {
+    /// Adds an iteration's costs and statistics.
+    mutating func add(_ batch: IterationBatch) {
+        let iteration = batch.iteration
+        for (name, ns) in [
+            ("kick", iteration.kickNs), ("pause", iteration.pauseNs), ("scan", iteration.scanNs),
+            ("reset", iteration.resetNs), ("get", iteration.getNs), ("clear", iteration.clearNs),
+        ] { costs[name, default: 0] += ns }
+        for statistic in batch.statistics { statistics[statistic.name, default: 0] += statistic.value }
+        guestProgress = iteration.guestProgress ?? guestProgress
+    }
+}

@@ -1,0 +1,50 @@
+import Foundation
+import KVM
+import Model
+import Platform
+import Recorder
+import Synchronization
+
+/// The line that shows on a terminal what a recording is doing.
+final class LiveLine: Sendable {
+    private let recorder: Recorder
+    private let state = Monitor(false)
+
+    init(recorder: Recorder) { self.recorder = recorder }
+
+    /// Refreshes the line four times a second until ``stop()``; only on a terminal.
+    func start(counting sink: FileSink) {
+        guard Terminal.isInteractive else { return }
+        let thread = Thread { [recorder, state] in
+            SignalMask.blockAll()
+            var before = sink.totals
+            var beforeNs = monotonicNow()
+            while state.wait(until: monotonicNow() + 250_000_000, for: { $0 }, then: { _ in true }) == nil {
+                let now = sink.totals
+                let nowNs = monotonicNow()
+                let status = recorder.currentStatus
+                func rate(_ field: KeyPath<DuplicateCounts, Int64>) -> String {
+                    let rise = now.counts[keyPath: field] - before.counts[keyPath: field]
+                    return Units.rate(Double(rise) * 1e9 / Double(max(1, nowNs - beforeNs)))
+                }
+                let entries = now.counts.entries
+                let duplicates = entries > 0 ? Double(entries - now.counts.distinct) / Double(entries) : 0
+                Terminal.live(
+                    """
+                    iteration \(status.iteration)  \(rate(\.entries)) entries  \(rate(\.distinct)) unique  \
+                    \(Units.percent(duplicates)) duplicates  \(Units.count(status.ringFull)) ring-full  \
+                    queue \(Units.count(Int64(status.queueDepth)))
+                    """)
+                before = now
+                beforeNs = nowNs
+            }
+        }
+        thread.start()
+    }
+
+    /// Removes the line.
+    func stop() {
+        state.change { $0 = true }
+        Terminal.endLive()
+    }
+}

@@ -1,0 +1,79 @@
+import Foundation
+import Model
+import Report
+import Store
+
+/// Runs SQL and prints its rows as they come.
+struct RowPrinter {
+    let session: QuerySession
+    var format: TableFormat
+    var timeout: Nanoseconds?
+
+    func run(_ sql: String, parameters: [String: SQLValue] = [:]) throws {
+        let output = BufferedOutput()
+        // What came before an error is shown before it.
+        let watchdog = Watchdog(session.file.path, limitNs: timeout?.ns)
+        defer {
+            watchdog.stop()
+            output.flush()
+        }
+        var table: TableFormatter?
+        var isFirst = true
+        try session.run(sql, parameters: parameters, timeout: timeout.map { .nanoseconds($0.ns) }) { columns in
+            table?.finish()
+            if !isFirst, format == .table { output.write("\n") }
+            isFirst = false
+            table = TableFormatter(format, columns: columns, write: output.write)
+        } row: {
+            table?.add($0)
+        }
+        table?.finish()
+    }
+}
+
+/// Lists of what can be asked.
+enum Catalog {
+    /// Views, tables and named queries with their first sentence.
+    static func list(_ format: TableFormat) {
+        var rows = SchemaCatalog.objects.map { [$0.name, $0.kind.rawValue, "", firstSentence($0.description)] }
+        rows += NamedQuery.all.map { [$0.name, "query", parameters($0), firstSentence($0.description)] }
+        print(["name", "kind", "parameters", "answers"], rows, format)
+    }
+
+    /// Fleet queries with their first sentence.
+    static func listFleet(_ format: TableFormat) {
+        let rows = NamedQuery.fleet.map { [$0.name, parameters($0), firstSentence($0.description)] }
+        print(["name", "parameters", "answers"], rows, format)
+    }
+
+    private static func parameters(_ query: NamedQuery) -> String {
+        query.parameters.map { "\($0.name)=\($0.defaultText)" }.joined(separator: " ")
+    }
+
+    /// Columns, and parameters of a named query; false when there is nothing of that name.
+    static func describe(_ name: String, _ format: TableFormat) -> Bool {
+        var rows: [[String]] = []
+        if let object = SchemaCatalog.objects.first(where: { $0.name == name }) {
+            rows = object.columns.map { [$0.name, "column", $0.description] }
+        } else if let query = try? NamedQuery.named(name) {
+            rows = query.parameters.map {
+                [$0.name, "parameter", "\($0.description) (\($0.kind.rawValue), \($0.defaultText))"]
+            }
+            rows += query.columns.map { [$0.name, "column", $0.description] }
+        }
+        if !rows.isEmpty { print(["name", "kind", "meaning"], rows, format) }
+        return !rows.isEmpty
+    }
+
+    private static func print(_ columns: [String], _ rows: [[String]], _ format: TableFormat) {
+        let output = BufferedOutput()
+        var table = TableFormatter(format, columns: columns, write: output.write)
+        for row in rows { table.add(row.map { .text($0) }) }
+        table.finish()
+        output.flush()
+    }
+
+    private static func firstSentence(_ text: String) -> String {
+        text.firstRange(of: ". ").map { text[..<$0.lowerBound] + "." } ?? text
+    }
+}
