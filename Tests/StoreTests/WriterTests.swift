@@ -1,5 +1,7 @@
 import Foundation
+import GRDB
 import Model
+import Synchronization
 import Testing
 
 @testable import Store
@@ -50,7 +52,7 @@ import Testing
             let error = #expect(throws: RecordingError.self) {
                 try RecordingWriter(path: path, info: Sample.info(), options: .init(replace: replace))
             }
-            guard case .writeFailed(_, 0)? = error?.problem else { exit(9) }
+            guard case .writeFailed(_, .init())? = error?.problem else { exit(9) }
         }
         #expect(scratch.names == (replace ? ["a.db"] : []))
     }
@@ -64,7 +66,9 @@ import Testing
                 for batch in Sample.batches(200, entries: 2000) { try writer.commit(batch) }
                 exit(8)
             } catch let error as RecordingError {
-                guard case .writeFailed(_, writer.committedIterations) = error.problem else { exit(9) }
+                let kept = RecordingError.Kept(
+                    synced: writer.committedIterations, committed: writer.committedIterations)
+                guard case .writeFailed(_, kept) = error.problem else { exit(9) }
                 try "\(writer.committedIterations)".write(toFile: path + ".count", atomically: true, encoding: .utf8)
             }
         }
@@ -94,6 +98,79 @@ import Testing
         #expect(try RecordingFile(path: path).counts.iterations == 1)
         try writer.finish(reason: .duration, endNs: 1)
         #expect(scratch.names == ["a.db"])
+        #expect(try Verifier.verify(path: path) == [])
+    }
+
+    @Test func `a replaced file keeps its mode, and a link stays one`() throws {
+        let path = scratch.path("a.db")
+        try Sample.write(path, Sample.batches(2))
+        unsafe chmod(path, 0o600)
+        try FileManager.default.createSymbolicLink(atPath: scratch.path("link.db"), withDestinationPath: "a.db")
+        let writer = try writer(scratch.path("link.db"), replace: true)
+        #expect(scratch.names == ["a.db", "a.db.new", "link.db"])
+        try writer.commit(Sample.batches(1)[0])
+        try writer.finish(reason: .duration, endNs: 1)
+        #expect(scratch.names == ["a.db", "link.db"])
+        var status = stat()
+        #expect(unsafe stat(path, &status) == 0 && status.st_mode & 0o7777 == 0o600)
+        #expect(try RecordingFile(path: path).counts.iterations == 1)
+        #expect(unsafe lstat(scratch.path("link.db"), &status) == 0 && status.st_mode & S_IFMT == S_IFLNK)
+    }
+
+    @Test func `what is synced is told apart from what is committed`() throws {
+        let told = Mutex<[Int64]>([])
+        func writer(_ name: String, _ sync: SyncPolicy) throws -> RecordingWriter {
+            told.withLock { $0 = [] }
+            let options = RecordingWriter.Options(sync: sync, onSync: { count in told.withLock { $0.append(count) } })
+            return try RecordingWriter(
+                path: scratch.path(name), info: Sample.info(), slots: Sample.slots, options: options)
+        }
+        let batches = Sample.batches(3)
+        let always = try writer("always.db", .always)
+        for batch in batches { try always.commit(batch) }
+        #expect(always.syncedIterations == 3 && told.withLock { $0 } == [1, 2, 3])
+
+        let never = try writer("never.db", .never)
+        for batch in batches { try never.commit(batch) }
+        #expect(never.syncedIterations == 0 && never.committedIterations == 3)
+        try never.finish(reason: .duration, endNs: 9000)
+        #expect(never.syncedIterations == 3 && told.withLock { $0 } == [3])
+
+        // The thread begins with the first iteration; the others need not wait longer than asked.
+        let timed = try writer("timed.db", .every(1_000_000))
+        for batch in batches { try timed.commit(batch) }
+        while timed.syncedIterations < 3 { usleep(1000) }
+        #expect(told.withLock { $0.last } == 3)
+    }
+
+    @Test func `a reader that comes while rows are made costs rows, not the recording`() throws {
+        let path = scratch.path("a.db")
+        let batches = Sample.batches(3)
+        var writer: RecordingWriter? = try self.writer(path)
+        for batch in batches { try writer?.commit(batch) }
+        var reader: DatabaseQueue?
+        let isWhole = try writer?.finish(reason: .duration, endNs: 9000) { _ in
+            guard reader == nil else { return }
+            var configuration = Configuration()
+            configuration.allowsUnsafeTransactions = true
+            reader = try? DatabaseQueue(path: path, configuration: configuration)
+            try? reader?.inDatabase { db in
+                try db.beginTransaction(.deferred)
+                _ = try Int.fetchOne(db, sql: "SELECT count(*) FROM harvest")
+            }
+        }
+        writer = nil
+        #expect(isWhole == false)
+        do {
+            let file = try RecordingFile(path: path)
+            #expect(file.state == .complete && file.info.endReason == .duration && !file.isSummarized)
+            #expect(try Collector.of(file) == Collector.of(MemoryTrace(batches: batches)))
+        }
+        #expect(throws: RecordingError(path, .writeFailed(.locked, .init(synced: 3, committed: 3)))) {
+            try Recovery.recover(path: path)
+        }
+        try reader?.close()
+        _ = try Recovery.recover(path: path)
         #expect(try Verifier.verify(path: path) == [])
     }
 
@@ -162,7 +239,7 @@ import Testing
         #expect(
             error?.description
                 == "Writing \(path) failed: FOREIGN KEY constraint failed; 1 iteration is safe in the file.")
-        #expect(error?.hint == "Make room, then finish the file with: dirtyrec recover \(path)")
+        #expect(error?.hint == "Finish the file with: dirtyrec recover \(path)")
         try writer.commit(batches[1])
         try writer.finish(reason: .duration, endNs: 9999)
         #expect(

@@ -17,13 +17,20 @@ struct Connection {
     /// No value of an honest file is longer; it bounds what a hostile one can make us allocate.
     private static let longestValue: Int32 = 64 << 20
 
-    /// Opens a file for writing in WAL mode. The caller made sure that it may.
-    ///
-    /// `synchronous=NORMAL`: a committed iteration survives `kill -9` of any process, because the kernel has its bytes.
-    /// After a power cut the last iterations may be missing, never torn: the log is synced before each checkpoint.
-    ///
-    /// - Parameter journal: The journal mode; nil leaves it as it is.
-    static func writable(_ path: String, lock: FileLock, journal: String? = "WAL") throws -> Connection {
+    /// How a transaction gets into the file.
+    enum Journaling {
+        /// By a log that somebody else syncs (``LogSync``); SQLite itself syncs it before pages move into the file. Never
+        /// torn: a power cut takes the youngest iterations only.
+        case log
+        /// Straight, with a rollback journal: a commit is on the disk when it returns.
+        case journal
+        /// As the file is; a commit is on the disk when it returns.
+        case asItIs
+    }
+
+    /// Opens a file for writing. The caller made sure that it may. What is committed survives `kill -9` of any process,
+    /// because the kernel has its bytes.
+    static func writable(_ path: String, lock: FileLock, _ journaling: Journaling) throws -> Connection {
         let hadJournal = size(resolved(path) + "-wal") != nil || size(resolved(path) + "-journal") != nil
         var configuration = hardened()
         // The transaction of an iteration that comes in parts stays open between them.
@@ -32,7 +39,7 @@ struct Connection {
             try db.execute(
                 sql: """
                     PRAGMA page_size = 8192;
-                    PRAGMA synchronous = NORMAL;
+                    PRAGMA synchronous = \(journaling == .log ? "NORMAL" : "EXTRA");
                     PRAGMA secure_delete = OFF;
                     PRAGMA cache_size = -16384;
                     PRAGMA wal_autocheckpoint = \(Self.checkpointPages);
@@ -41,8 +48,13 @@ struct Connection {
         }
         let queue = try DatabaseQueue(path: uri(path, "mode=rw"), configuration: configuration)
         // Only now, because the page size cannot change in WAL mode.
-        if let journal {
-            try queue.inDatabase { db in _ = try String.fetchOne(db, sql: "PRAGMA journal_mode = \(journal)") }
+        if journaling != .asItIs {
+            let mode = journaling == .log ? "WAL" : "DELETE"
+            try queue.inDatabase { db in
+                _ = try String.fetchOne(db, sql: "PRAGMA journal_mode = \(mode)")
+                // SQLite makes the log when it is first looked at.
+                _ = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_schema")
+            }
         }
         return Connection(path: path, queue: queue, lock: lock, hadJournal: hadJournal)
     }
@@ -135,7 +147,11 @@ struct Connection {
     }
 
     /// SQLite keeps the log beside the file itself, not beside a link to it.
-    private static func resolved(_ path: String) -> String { (path as NSString).resolvingSymlinksInPath }
+    static func resolved(_ path: String) -> String {
+        guard let real = unsafe realpath(path, nil) else { return path }
+        defer { unsafe free(real) }
+        return unsafe String(cString: real)
+    }
 
     static func uri(_ path: String, _ parameters: String) -> String {
         let absolute = path.hasPrefix("/") ? path : FileManager.default.currentDirectoryPath + "/" + path

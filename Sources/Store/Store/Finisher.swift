@@ -140,8 +140,9 @@ struct Finisher {
             do {
                 _ = try String.fetchOne(db, sql: "PRAGMA journal_mode = DELETE")
             } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {}
-            // Without a log each transaction must reach the disk in order, or a power cut could tear pages.
-            try db.execute(sql: "PRAGMA synchronous = FULL")
+            // Without a log each transaction must reach the disk in order, or a power cut could tear pages; with one,
+            // nobody else syncs it any more.
+            try db.execute(sql: "PRAGMA synchronous = EXTRA")
         }
     }
 

@@ -19,6 +19,8 @@ package struct RecordingError: Error, Equatable, CustomStringConvertible {
         case notAFile
         /// The system refused; the text is the system's.
         case refused(doing: String, reason: String)
+        /// The new recording could not take its place; it has another name.
+        case notReplaced(String, reason: String)
         /// It is no SQLite database.
         case notADatabase
         /// It is an SQLite database, but no recording.
@@ -33,8 +35,8 @@ package struct RecordingError: Error, Equatable, CustomStringConvertible {
         case damaged(String)
         /// A row says something that cannot be.
         case corrupt(table: String, row: Int64?, String)
-        /// Writing failed; that many iterations are safe.
-        case writeFailed(reason: String, safeIterations: Int64)
+        /// Writing failed.
+        case writeFailed(WriteFailure, Kept)
         /// SQL that the user wrote is wrong or not allowed.
         case query(String)
         /// A query took longer than it may.
@@ -45,6 +47,26 @@ package struct RecordingError: Error, Equatable, CustomStringConvertible {
         case incomplete
         /// A clean recording needs no recovery.
         case notCutOff
+    }
+
+    /// Why writing can fail.
+    package enum WriteFailure: Equatable, Sendable {
+        /// There is no room.
+        case diskFull
+        /// The disk reports an error.
+        case inputOutput
+        /// Somebody else reads or writes the file.
+        case locked
+        /// In SQLite's words.
+        case other(String)
+    }
+
+    /// What a failure has left untouched.
+    package struct Kept: Equatable, Sendable {
+        /// Iterations that survive a power cut.
+        package var synced: Int64 = 0
+        /// Iterations in the file, those included.
+        package var committed: Int64 = 0
     }
 
     /// Describes a problem with the file at `path`.
@@ -61,6 +83,7 @@ package struct RecordingError: Error, Equatable, CustomStringConvertible {
         case .folderMissing(let folder): "The folder \(folder) does not exist."
         case .notAFile: "\(path) is not a regular file."
         case .refused(let doing, let reason): "Cannot \(doing) \(path): \(reason)."
+        case .notReplaced(let name, let reason): "Cannot replace \(path): \(reason); the new recording is \(name)."
         case .notADatabase: "\(path) is not an SQLite database."
         case .notARecording: "\(path) is an SQLite database, but not a recording of dirtyrec."
         case .newerSchema(let version):
@@ -71,8 +94,7 @@ package struct RecordingError: Error, Equatable, CustomStringConvertible {
         case .damaged(let detail): "\(path) is damaged: \(detail)."
         case .corrupt(let table, let row?, let detail): "\(path) is corrupt: \(table) row \(row): \(detail)."
         case .corrupt(let table, nil, let detail): "\(path) is corrupt: table \(table): \(detail)."
-        case .writeFailed(let reason, let safe):
-            "Writing \(path) failed: \(reason); \(safe) iteration\(safe == 1 ? " is" : "s are") safe in the file."
+        case .writeFailed(let reason, let kept): "Writing \(path) failed: \(reason); \(kept)."
         case .query(let message): "The query failed: \(message)."
         case .timeout: "The query was stopped because it reached its time limit."
         case .interrupted: "The query was interrupted."
@@ -92,23 +114,23 @@ package struct RecordingError: Error, Equatable, CustomStringConvertible {
         case .notADatabase, .notARecording, .notAFile, .missing: "Make a recording with: dirtyrec record -o FILE"
         case .damaged, .corrupt: "See what is left with: dirtyrec verify \(path)"
         case .incomplete: "Finish it with: dirtyrec recover \(path)"
-        case .writeFailed: "Make room, then finish the file with: dirtyrec recover \(path)"
+        case .writeFailed(let reason, _): "\(reason.remedy) the file with: dirtyrec recover \(path)"
         case .timeout: "Narrow the query to an iteration, a vcpu or a time, or give more time with --timeout."
-        case .refused, .query, .interrupted, .notCutOff: nil
+        case .refused, .notReplaced, .query, .interrupted, .notCutOff: nil
         }
     }
 
     /// Turns what SQLite says while writing `path` into what a user can understand.
-    static func writing(_ path: String, _ error: any Error, safeIterations: Int64) -> RecordingError {
+    static func writing(_ path: String, _ error: any Error, _ kept: Kept) -> RecordingError {
         if let error = error as? RecordingError { return error }
-        let reason =
+        let reason: WriteFailure =
             switch (error as? DatabaseError)?.resultCode {
-            case .SQLITE_FULL?: "the disk is full"
-            case .SQLITE_IOERR?: "the disk reports an input/output error"
-            case .SQLITE_BUSY?, .SQLITE_LOCKED?: "another program keeps the file locked"
-            default: (error as? DatabaseError)?.message ?? "\(error)"
+            case .SQLITE_FULL?: .diskFull
+            case .SQLITE_IOERR?: .inputOutput
+            case .SQLITE_BUSY?, .SQLITE_LOCKED?: .locked
+            default: .other((error as? DatabaseError)?.message ?? "\(error)")
             }
-        return RecordingError(path, .writeFailed(reason: reason, safeIterations: safeIterations))
+        return RecordingError(path, .writeFailed(reason, kept))
     }
 
     /// Turns what SQLite says while reading `path` into what a user can understand.
@@ -123,5 +145,34 @@ package struct RecordingError: Error, Equatable, CustomStringConvertible {
             RecordingError(path, .refused(doing: "open", reason: message))
         default: RecordingError(path, .damaged(message))
         }
+    }
+}
+
+extension RecordingError.WriteFailure: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .diskFull: "the disk is full"
+        case .inputOutput: "the disk reports an input/output error"
+        case .locked: "another program keeps the file locked"
+        case .other(let message): message
+        }
+    }
+
+    /// What to do before the file can be finished.
+    fileprivate var remedy: String {
+        switch self {
+        case .diskFull: "Make room, then finish"
+        case .inputOutput: "See to the disk, then finish"
+        case .locked: "Close that program, then finish"
+        case .other: "Finish"
+        }
+    }
+}
+
+extension RecordingError.Kept: CustomStringConvertible {
+    package var description: String {
+        let rest = committed - synced
+        return "\(synced) iteration\(synced == 1 ? " is" : "s are") safe in the file"
+            + (rest > 0 ? ", \(rest) more \(rest == 1 ? "is" : "are") committed" : "")
     }
 }

@@ -5,28 +5,41 @@ import Platform
 
 /// Writes a recording, one transaction an iteration. For one thread at a time.
 ///
-/// What ``commit(_:)`` has returned from survives `kill -9` of the process. After a power cut the youngest iterations
-/// may be missing, never torn. Only one writer can work on a file; readers see whole iterations meanwhile.
+/// What ``commit(_:)`` has returned from survives `kill -9` of the process; what ``syncedIterations`` counts survives a
+/// power cut, too. Only one writer can work on a file; readers see whole iterations meanwhile.
 package final class RecordingWriter {
     /// How to create the file.
     package struct Options: Sendable {
         /// Replace a file that is there already.
         ///
-        /// The new recording begins in `FILE.new`; the old file stays untouched until the first iteration is about to
-        /// be committed, that is until the guest has really run.
+        /// The new recording begins in `FILE.new`; the old file stays untouched until the first iteration of the new one
+        /// is on the disk.
         package var replace = false
+        /// When iterations are brought to the disk.
+        package var sync = SyncPolicy.standard
+        /// Called with the number of iterations that are safe whenever it has grown, on any thread.
+        package var onSync: (@Sendable (Int64) -> Void)?
 
-        /// Refuses to replace anything.
-        package init(replace: Bool = false) { self.replace = replace }
+        /// Refuses to replace anything, unless told.
+        package init(
+            replace: Bool = false, sync: SyncPolicy = .standard, onSync: (@Sendable (Int64) -> Void)? = nil
+        ) {
+            (self.replace, self.sync, self.onSync) = (replace, sync, onSync)
+        }
     }
 
-    /// Where the recording ends up.
+    /// Where the recording ends up, as the user wrote it.
     package let path: String
-    /// Iterations that are safe in the file.
+    /// Iterations that are in the file, whatever happens to the process.
     package private(set) var committedIterations: Int64 = 0
-    /// Entries that are safe in the file.
+    /// Iterations that are in the file even after a power cut.
+    package var syncedIterations: Int64 { sync?.synced ?? 0 }
+    /// Entries that are in the file, whatever happens to the process.
     package var committedEntries: Int64 { committedPosition.seq - 1 }
 
+    private let options: Options
+    /// Where the recording ends up: not at a link, but at what it leads to.
+    private let target: String
     private var connection: Connection
     private var tables: RecordingTables?
     /// Numbers that the next harvest gets; ahead of what is committed while an iteration comes in parts.
@@ -34,18 +47,21 @@ package final class RecordingWriter {
     private var committedPosition = RecordingTables.Position(harvest: 1, seq: 1)
     /// The file to be replaced, kept locked until it is.
     private var replaced: FileLock?
+    /// Nil until the file has its place and its log.
+    private var sync: LogSync?
 
     /// Creates the file, exclusively, with its schema and provenance. If that fails, nothing is left behind.
     ///
     /// - Throws: ``RecordingError``.
     package init(path: String, info: RecordingInfo, slots: [MemorySlot] = [], options: Options = Options()) throws {
-        self.path = path
+        (self.path, self.options) = (path, options)
         replaced = options.replace ? try Self.lockReplaced(path) : nil
-        let file = replaced == nil ? path : path + ".new"
-        let lock = try Self.create(file, reportedAs: path, stale: replaced != nil)
+        target = replaced == nil ? path : Connection.resolved(path)
+        let file = replaced == nil ? target : target + ".new"
+        let lock = try Self.create(file, reportedAs: path, replacing: replaced)
         do {
             // A staged file gets its log only after it has moved: the log goes by the file's name.
-            connection = try .writable(file, lock: lock, journal: replaced == nil ? "WAL" : "DELETE")
+            connection = try .writable(file, lock: lock, replaced == nil ? .log : .journal)
             try connection.queue.inDatabase { db in
                 try Schema.migrate(db, tool: info.tool)
                 try db.inTransaction {
@@ -53,11 +69,14 @@ package final class RecordingWriter {
                     return .commit
                 }
             }
+            if replaced == nil { sync = try startSync(safe: 0) }
         } catch {
             Self.removeFiles(file)
-            throw RecordingError.writing(path, error, safeIterations: 0)
+            throw RecordingError.writing(path, error, .init())
         }
     }
+
+    deinit { sync?.stop() }
 
     /// Adds one iteration, or a part of one, which is committed together with the parts that follow.
     ///
@@ -67,7 +86,7 @@ package final class RecordingWriter {
     /// - Throws: ``RecordingError``.
     package func commit(_ batch: IterationBatch) throws {
         do {
-            try takePlace()
+            if let failure = sync?.failure, failure != 0 { throw DatabaseError(resultCode: .SQLITE_IOERR) }
             try connection.queue.inDatabase { db in
                 let tables = try self.tables ?? RecordingTables(db)
                 self.tables = tables
@@ -83,31 +102,45 @@ package final class RecordingWriter {
             guard !batch.isPart else { return }
             committedPosition = position
             committedIterations += 1
+            if replaced != nil { try takePlace() }
+            sync?.advance(to: committedIterations)
         } catch {
             tables = nil
             rollBack()
-            throw RecordingError.writing(path, error, safeIterations: committedIterations)
+            throw failure(error)
         }
     }
 
     /// Ends the recording: end reason, more labels, plain rows (unless left out), summaries; then a single file is left.
     ///
+    /// - Returns: Whether rows and summaries could be made. If not, another program kept the file locked: it ended all
+    ///   the same, holds everything recorded, and `dirtyrec recover` makes the rest.
     /// - Throws: ``RecordingError``. The file then holds every committed iteration, and `dirtyrec recover` completes it.
+    @discardableResult
     package func finish(
         reason: EndReason, endNs: Int64, rows: Bool = true, labels: [String: String] = [:],
         progress: ((FinishProgress) -> Void)? = nil
-    ) throws {
+    ) throws -> Bool {
         do {
-            try takePlace()
             tables = nil
             rollBack()
+            if replaced != nil { try takePlace() }
             let finisher = Finisher(connection: connection, path: path, progress: progress)
             try finisher.end(reason: reason, endNs: endNs, labels: labels)
-            try finisher.leaveLog()
-            if rows { try finisher.expandRows() }
-            try finisher.summarize()
+            // From here on SQLite syncs what it writes.
+            sync?.stop()
+            sync?.sync()
+            if let failure = sync?.failure, failure != 0 { throw DatabaseError(resultCode: .SQLITE_IOERR) }
+            var isWhole = true
+            do {
+                try finisher.leaveLog()
+                if rows { try finisher.expandRows() }
+                try finisher.summarize()
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY { isWhole = false }
             try finisher.close()
-        } catch { throw RecordingError.writing(path, error, safeIterations: committedIterations) }
+            try Self.syncFolder(target)
+            return isWhole
+        } catch { throw failure(error) }
     }
 
     /// Gives up a recording that has not got anywhere: removes the file if no iteration was committed.
@@ -115,7 +148,28 @@ package final class RecordingWriter {
         guard committedIterations == 0 else { return }
         tables = nil
         try? connection.queue.close()
-        Self.removeFiles(replaced == nil ? path : path + ".new")
+        Self.removeFiles(replaced == nil ? target : target + ".new")
+    }
+
+    /// What went wrong, and what is safe all the same: everything committed, if the disk still takes it.
+    private func failure(_ error: any Error) -> RecordingError {
+        sync?.sync()
+        return .writing(path, error, .init(synced: syncedIterations, committed: committedIterations))
+    }
+
+    /// Makes the file's name and its log durable, and syncs the log from now on.
+    private func startSync(safe: Int64) throws -> LogSync {
+        try Self.syncFolder(target)
+        let sync = try LogSync(path: target, policy: options.sync, safe: safe, onSync: options.onSync)
+        sync.sync()
+        return sync
+    }
+
+    private static func syncFolder(_ path: String) throws {
+        let code = Durability.syncFolder(of: path)
+        guard code == 0 else {
+            throw RecordingError(path, .refused(doing: "sync the folder of", reason: systemError(code)))
+        }
     }
 
     /// Drops the parts of an iteration that will not be completed. A full disk has made SQLite do so by itself.
@@ -125,16 +179,25 @@ package final class RecordingWriter {
         }
     }
 
-    /// Moves a staged file to its place. The old file's log must not meet the new file, so it goes first.
+    /// Moves a staged file, which is on the disk, to its place.
+    ///
+    /// An old file that was cut off has a log, which must not meet the new file, and without which the old file is not
+    /// what it was. It goes as a whole then: should the power fail in between, there is only `FILE.new`, but all of it.
     private func takePlace() throws {
-        guard replaced != nil else { return }
+        tables = nil
         try connection.queue.close()
-        for suffix in Self.companions { _ = unsafe unlink(path + suffix) }
-        guard unsafe rename(path + ".new", path) == 0 else {
-            throw RecordingError(path, .refused(doing: "replace", reason: systemError()))
+        if Self.companions.contains(where: { unsafe access(target + $0, F_OK) == 0 }) {
+            _ = unsafe unlink(target)
+            try Self.syncFolder(target)
+            for suffix in Self.companions { _ = unsafe unlink(target + suffix) }
+            try Self.syncFolder(target)
+        }
+        guard unsafe rename(target + ".new", target) == 0 else {
+            throw RecordingError(path, .notReplaced(target + ".new", reason: systemError()))
         }
         replaced = nil
-        connection = try .writable(path, lock: connection.lock)
+        connection = try .writable(target, lock: connection.lock, .log)
+        sync = try startSync(safe: committedIterations)
     }
 
     private static let companions = ["-wal", "-shm", "-journal"]
@@ -153,9 +216,9 @@ package final class RecordingWriter {
     }
 
     /// Creates an empty file and locks it.
-    private static func create(_ file: String, reportedAs path: String, stale: Bool) throws -> FileLock {
+    private static func create(_ file: String, reportedAs path: String, replacing old: FileLock?) throws -> FileLock {
         // What an earlier recorder left at the staging name is nobody's, unless that recorder still holds it.
-        if stale, let left = try? FileLock(file, .exclusive) {
+        if old != nil, let left = try? FileLock(file, .exclusive) {
             guard left.isGranted else { throw RecordingError(path, .inUse) }
             removeFiles(file)
         }
@@ -172,6 +235,10 @@ package final class RecordingWriter {
                 throw RecordingError(path, .folderMissing(folder))
             default: throw RecordingError(path, .refused(doing: "create", reason: systemError()))
             }
+        }
+        if let old {
+            var status = stat()
+            if unsafe fstat(old.descriptor, &status) == 0 { fchmod(descriptor, status.st_mode & 0o7777) }
         }
         close(descriptor)
         // A log that outlived its file would be taken for the new file's.

@@ -71,7 +71,7 @@ package enum Recovery {
         let file: (RecordingInfo, Derived)
         do {
             // First as readers see it: a file that is no recording must not be touched.
-            connection = try .writable(path, lock: lock, journal: nil)
+            connection = try .writable(path, lock: lock, .asItIs)
             file = try connection.queue.inDatabase { db in
                 outcome.migratedFrom = try RecordingFile.checkIdentity(db, path, olderAllowed: true)
                 if outcome.migratedFrom != nil { try Schema.migrate(db, tool: "dirtyrec recover") }
@@ -88,7 +88,9 @@ package enum Recovery {
             try body(finisher, file, &outcome)
             try finisher.close()
             return outcome
-        } catch { throw RecordingError.writing(path, error, safeIterations: outcome.iterations) }
+        } catch {
+            throw RecordingError.writing(path, error, .init(synced: outcome.iterations, committed: outcome.iterations))
+        }
     }
 
     private static func lastEnd(_ finisher: Finisher) throws -> Int64 {

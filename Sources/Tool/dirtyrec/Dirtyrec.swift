@@ -93,7 +93,7 @@ enum Failure {
     private static func status(of problem: RecordingError.Problem) -> Int32 {
         switch problem {
         case .exists, .folderMissing, .inUse, .query, .timeout, .notCutOff, .refused, .missing, .notAFile: usage
-        case .writeFailed, .interrupted: no
+        case .writeFailed, .notReplaced, .interrupted: no
         case .notADatabase, .notARecording, .newerSchema, .olderSchema, .damaged, .corrupt, .incomplete: input
         }
     }

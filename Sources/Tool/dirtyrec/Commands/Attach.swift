@@ -56,6 +56,8 @@ struct Attach: ParsableCommand {
         help: "Store plain rows at the end (dirty_entry); without them `dirtyrec rows` makes them later.")
     var rows = true
 
+    @OptionGroup var durability: SyncOptions
+
     func validate() throws {
         if pid == nil, qmp == nil { throw ValidationError("Name the VMM: --pid PID or --qmp SOCKET.") }
         if let duration, duration.ns <= 0 { throw ValidationError("--duration must be longer than 0.") }
@@ -75,7 +77,7 @@ struct Attach: ParsableCommand {
         let attachment = try Attachment(target, intervalNs: interval?.ns ?? 100_000_000)
         var info = describe(target, attachment)
         info.memoryBytes = meter?.memoryBytes ?? 0
-        let writer = try RecordingWriter(path: output, info: info, options: .init(replace: force))
+        let writer = try RecordingWriter(path: output, info: info, options: durability.writing(replace: force))
         let session = AttachSession(attachment: attachment, meter: meter, durationNs: duration?.ns)
         do {
             let reason = try session.run(until: { stopping.isSet }) { batch in
@@ -87,9 +89,10 @@ struct Attach: ParsableCommand {
             if zeroPages, zeros == nil {
                 Terminal.say("Zero pages could not be counted: where the guest's memory lies is unknown.")
             }
-            try writer.finish(
+            let isWhole = try writer.finish(
                 reason: reason, endNs: attachment.endNs, rows: rows,
                 labels: zeros.map { ["zero_pages": "\($0)"] } ?? [:])
+            if !isWhole { Terminal.say(Record.leftOut(output)) }
         } catch {
             Terminal.endLive()
             writer.discard()

@@ -30,7 +30,7 @@ final class FileSink: BatchSink {
     private let state: Mutex<State>
     private let logsCommits: Bool
 
-    /// - Parameter logsCommits: whether to say on stderr which iteration is safe, as soon as it is.
+    /// - Parameter logsCommits: whether to say on stderr which iteration is committed, as soon as it is.
     init(_ writer: sending RecordingWriter, logsCommits: Bool = false) {
         state = Mutex(State(writer: writer))
         self.logsCommits = logsCommits
@@ -62,9 +62,11 @@ final class FileSink: BatchSink {
     }
 
     /// Ends the file.
-    func finish(_ outcome: RecorderOutcome, rows: Bool) throws {
+    ///
+    /// - Returns: Whether rows and summaries are in it (``RecordingWriter/finish(reason:endNs:rows:labels:progress:)``).
+    func finish(_ outcome: RecorderOutcome, rows: Bool) throws -> Bool {
         defer { Terminal.endLive() }
-        try state.withLock { state in
+        return try state.withLock { state in
             try state.writer.finish(reason: outcome.reason, endNs: outcome.endNs, rows: rows) { progress in
                 Terminal.live("\(progress.phase.rawValue): \(progress.completed) of \(progress.total)")
             }

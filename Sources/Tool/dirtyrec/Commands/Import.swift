@@ -50,6 +50,8 @@ struct Import: ParsableCommand {
         help: "Store plain rows at the end (dirty_entry); without them `dirtyrec rows` makes them later.")
     var rows = true
 
+    @OptionGroup var durability: SyncOptions
+
     func run() throws {
         for input in [file, qemuRate].compactMap(\.self) where input != "-" && isSame(input, output) {
             throw ValidationError("The output would replace \(input): choose another name.")
@@ -60,13 +62,14 @@ struct Import: ParsableCommand {
         info.tool = Dirtyrec.version
         info.commandLine = ShellWords.join(CommandLine.arguments)
         let writer = try RecordingWriter(
-            path: output, info: info, slots: source.slots, options: .init(replace: force))
+            path: output, info: info, slots: source.slots, options: durability.writing(replace: force))
         do {
             var rates = try qemuRate.map { try QEMUDirtyRate.read($0, since: source.info.startNs) } ?? []
             while var batch = try source.next() {
                 batch.foreignRates += rates
                 rates = []
                 try writer.commit(batch)
+                if durability.logCommits { Terminal.say("committed \(writer.committedIterations)") }
                 Terminal.live("\(Units.count(writer.committedEntries)) entries")
             }
             Terminal.endLive()
@@ -85,7 +88,8 @@ struct Import: ParsableCommand {
             writer.discard()
             throw ImportError(file, "holds no harvest; nothing was written.")
         }
-        try writer.finish(reason: source.endReason, endNs: source.endNs, rows: rows)
+        let isWhole = try writer.finish(reason: source.endReason, endNs: source.endNs, rows: rows)
+        if !isWhole { Terminal.say(Record.leftOut(output)) }
         Terminal.say(
             """
             Imported \(Units.counted(writer.committedIterations, "iteration", "iterations")) with \

@@ -92,8 +92,7 @@ struct Record: ParsableCommand {
 
     @OptionGroup var labels: LabelOptions
 
-    @Flag(help: ArgumentHelp("Say on stderr when an iteration is safe.", visibility: .hidden))
-    var logCommits = false
+    @OptionGroup var durability: SyncOptions
 
     @Option(
         help: ArgumentHelp(
@@ -167,8 +166,9 @@ struct Record: ParsableCommand {
             outcome = try recorder.run { info, slots in
                 let file = try FileSink(
                     RecordingWriter(
-                        path: path, info: described(info, guest), slots: slots, options: .init(replace: force)),
-                    logsCommits: logCommits)
+                        path: path, info: described(info, guest), slots: slots,
+                        options: durability.writing(replace: force)),
+                    logsCommits: durability.logCommits)
                 sink.withLock { $0 = file }
                 if !self.guest.usesTerminal { live.start(counting: file) }
                 return file
@@ -183,8 +183,13 @@ struct Record: ParsableCommand {
         console?.finish()
         guard let file = sink.withLock({ $0 }) else { preconditionFailure("a recording that ran has a sink") }
         if let failure = outcome.storeFailure { throw failure }
-        try file.finish(outcome, rows: rows)
+        if try !file.finish(outcome, rows: rows) { Terminal.say(Self.leftOut(path)) }
         return (outcome, file.totals)
+    }
+
+    /// What to say when somebody who reads the file has kept rows and summaries out of it.
+    static func leftOut(_ path: String) -> String {
+        "Another program reads \(path), so rows and summaries were left out; make them with: dirtyrec recover \(ShellWords.join([path]))"
     }
 
     private func described(_ info: RecordingInfo, _ guest: any Guest) -> RecordingInfo {
