@@ -51,6 +51,35 @@ import Testing
         #expect(try Gate("wws.p95>+10%").judge(beyond) == .failed)
     }
 
+    /// What a kernel engineer changes: exits at full rings, how long they cost, the order of entries, what KVM counted.
+    @Test func `full rings, order and KVM's statistics are figures`() throws {
+        func recording(fullExits: Int, flushes: Int64) throws -> TraceAnalysis {
+            var trace = Traces.plain([Array(0..<40)], memoryPages: 1000)
+            let (harvest, gfns) = trace.batches[0].harvests[0]
+            trace.batches[0].harvests = (0..<fullExits).map { _ in
+                var full = harvest
+                (full.vcpu, full.cause, full.stallNs) = (0, .ringFull, 1_000_000)
+                return (full, gfns)
+            }
+            trace.batches[0].statistics = [
+                KVMStatistic(iteration: 1, vcpu: nil, name: "remote_tlb_flush", value: flushes),
+                KVMStatistic(iteration: 1, vcpu: 0, name: "remote_tlb_flush", value: 1),
+            ]
+            return try Analyzer.analyze(trace)
+        }
+        let comparison = Comparison(
+            before: [try recording(fullExits: 1, flushes: 4)], after: [try recording(fullExits: 3, flushes: 9)])
+        for (name, before, after) in [
+            ("rings.full_exits", 1, 3), ("rings.stall", 1e6, 3e6), ("rings.stall_longest", 1e6, 1e6),
+            ("rings.stall_share", 1e-3, 3e-3), ("order.rings[ascending]", 1, 1), ("order.ascending_run", 40, 40),
+            ("kvm.remote_tlb_flush", 5, 10),
+        ] as [(String, Double, Double)] {
+            let row = try #require(comparison.rows.first { $0.name == name }, "\(name)")
+            #expect(row.before == before && row.after == after, "\(name): \(row)")
+        }
+        #expect(try Gate("rings.full_exits>+100%").judge(comparison) == .failed)
+    }
+
     @Test func `what a recording cannot say fails its gate`() throws {
         let empty = try Analyzer.analyze(MemoryTrace())
         let comparison = Comparison(before: [try recording(100)], after: [empty])

@@ -23,19 +23,43 @@ class PageTest(unittest.TestCase):
         cls.browser.close()
         cls.playwright.stop()
 
-    def open(self, name="page", width=1280, height=900, **options):
+    def open(self, name="page", width=1280, height=900, ready="html[data-ready]", **options):
         """A page with nothing but its file; complaints and requests are kept for the end of the test."""
         context = self.browser.new_context(viewport={"width": width, "height": height}, offline=True, **options)
         self.addCleanup(context.close)
         page = context.new_page()
+        # A busy machine may take its time; nothing here measures with a deadline.
+        page.set_default_timeout(300_000)
         self.complaints, self.requests = [], []
         page.on("console", lambda message: self.complaints.append(message.text))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self.requests.append(request.url))
         page.goto((FOLDER / f"{name}.html").as_uri())
         if options.get("java_script_enabled", True):
-            page.wait_for_selector("html[data-ready]")
+            page.wait_for_selector(ready)
         return page
+
+    def check_legible(self, page):
+        """Nothing sticks out of its card, no words break to a letter a line, no picture's words are too small to read."""
+        wrong = page.evaluate("""() => {
+            const wrong = [], shown = (element) => element.getClientRects().length > 0;
+            for (const card of document.querySelectorAll(".card, .map, .verdict, section"))
+              if (shown(card) && card.scrollWidth > card.clientWidth + 1) wrong.push("overflows: " + (card.dataset.set || card.id || card.className));
+            for (const cell of document.querySelectorAll("td.t, th.t"))
+              if (shown(cell) && cell.textContent.length > 3 && cell.clientWidth < 40) wrong.push("narrow: " + cell.textContent);
+            for (const text of document.querySelectorAll("svg text")) {
+              if (!shown(text) || !text.textContent.trim()) continue;
+              const size = parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a;
+              if (size < 8.5 || size > 20) wrong.push(`${size.toFixed(1)} px: ${text.textContent}`);
+            }
+            // Labels of an axis that lie over each other.
+            for (const axis of document.querySelectorAll("svg .role-axis-label")) {
+              const boxes = [...axis.children].filter((label) => label.getAttribute("opacity") !== "0").map((label) => label.getBoundingClientRect());
+              if (boxes.slice(1).some((box, place) => box.top < boxes[place].bottom && box.left < boxes[place].right - 1 && box.right > boxes[place].left))
+                wrong.push("labels overlap: " + axis.textContent);
+            }
+            return wrong; }""")
+        self.assertEqual(wrong, [])
 
     def check_quiet(self):
         self.assertEqual(self.complaints, [])
@@ -76,16 +100,18 @@ class ReportTest(PageTest):
         self.check_quiet()
 
     def test_interactive_within_a_second(self):
-        # The best of three: this machine may be busy with something else. A slower one is given as much more time as it takes for
-        # a fixed piece of work, beside a machine on which that takes 150 ms.
+        # A pair at a time: a slower or busier machine is given as much more time as it takes for a fixed piece of work, beside a
+        # machine on which that takes 150 ms. What else runs may hit one half of a pair, so that one good pair is enough.
         page = self.browser.new_page()
         self.addCleanup(page.close)
-        yardstick = min(page.evaluate(
-            """() => { const begin = performance.now(), numbers = Float64Array.from({length: 1e6}, (_, i) => i * 7919 % 1000003);
-            numbers.sort(); return performance.now() - begin; }""") for _ in range(3))
-        times = [int(self.open().evaluate("document.documentElement.dataset.ready")) for _ in range(3)]
-        print(f"  interactive after {min(times)} ms; the yardstick takes {yardstick:.0f} ms")
-        self.assertLessEqual(min(times), 1000 * max(1, yardstick / 150), times)
+        work = """() => { const begin = performance.now(), numbers = Float64Array.from({length: 1e6}, (_, i) => i * 7919 % 1000003);
+            numbers.sort(); return performance.now() - begin; }"""
+        ratios = []
+        while len(ratios) < 20 and min(ratios, default=2) > 1:
+            before = page.evaluate(work)
+            time = int(self.open().evaluate("document.documentElement.dataset.ready"))
+            ratios.append(time / (1000 * max(1, before / 150, page.evaluate(work) / 150)))
+        self.assertLessEqual(min(ratios), 1, ratios)
         self.assertLessEqual((FOLDER / "page.html").stat().st_size, 2_500_000)
 
     def test_map_is_painted_and_read(self):
@@ -239,6 +265,10 @@ class ReportTest(PageTest):
         self.draw_all(page)
         self.assertEqual(page.locator("img[src=x]").count(), 0)
         self.assertIn("onerror", page.locator("h1").inner_text())
+        for details in page.locator("details").all():
+            details.evaluate("element => { element.open = true; }")
+        shown = page.locator("main").inner_text() + page.locator("main svg").first.text_content()
+        self.assertEqual([c for c in shown if ord(c) in (*range(0x7f, 0xa0), *range(0x202a, 0x202f), *range(0x2066, 0x206a))], [])
         self.assertNotEqual(page.title(), "broken")
         self.assertLessEqual(page.evaluate("document.documentElement.scrollWidth"), 1280)
         self.check_quiet()
@@ -272,8 +302,26 @@ class ReportTest(PageTest):
         page = self.open(width=400, height=850, has_touch=True)
         self.draw_all(page)
         self.assertEqual(page.evaluate("document.documentElement.scrollWidth"), 400)
+        self.check_legible(page)
         page.screenshot(path=FOLDER / "phone.png", full_page=True)
         self.check_quiet()
+
+    def test_every_width_is_legible(self):
+        for name in ("page", "plain", "hostile"):
+            for width in (400, 800, 1280):
+                with self.subTest(page=name, width=width):
+                    page = self.open(name, width=width)
+                    if name != "plain":
+                        self.draw_all(page)
+                    self.check_legible(page)
+
+    def test_an_open_bracket_keeps_its_sign(self):
+        page = self.open()
+        for button in page.locator("[data-cell]").all():
+            cell = page.evaluate("dirtyrec.data.cells")[int(button.get_attribute("data-cell"))]
+            detail = button.locator("span").inner_text()
+            if "≥" in cell["sentence"].split(" in all")[0] and detail:
+                self.assertTrue(detail.startswith("≥"), detail)
 
     def test_contrast_is_enough_to_read(self):
         for scheme in ("light", "dark"):
@@ -373,6 +421,22 @@ class DiffTest(PageTest):
         self.assertTrue(page.locator("#figures [data-rows=gates] tbody tr").first.is_visible())
         page.screenshot(path=FOLDER / "diff-noscript.png", full_page=True)
         self.check_quiet()
+
+
+class NotebookTest(PageTest):
+    """The page of `dirtyrec notebook`, with a chart."""
+
+    def test_fits_every_width_in_light_and_dark(self):
+        for width in (400, 800, 1280):
+            for scheme in ("light", "dark"):
+                with self.subTest(width=width, scheme=scheme):
+                    page = self.open("notebook", width=width, color_scheme=scheme, ready=".chart[data-ready]")
+                    self.assertEqual(page.evaluate("document.documentElement.scrollWidth"), width)
+                    self.check_legible(page)
+                    light = page.locator(".chart text").first.evaluate("t => getComputedStyle(t).fill.match(/\\d+/g).map(Number)[0]")
+                    self.assertEqual(light > 128, scheme == "dark", "the chart's words are read on its page")
+                    page.screenshot(path=FOLDER / f"notebook-{width}-{scheme}.png", full_page=True)
+                    self.check_quiet()
 
 
 class FleetTest(PageTest):

@@ -91,10 +91,16 @@ import Testing
         ("SELECT zeroblob(1e9)", "too big"), ("EXPLAIN SELECT 1", "syntax error"),
     ])
     func `an error stands in the cell's place and the others go on`(sql: String, message: String) throws {
-        let output = try run(
-            "```sql early\nSELECT 7 AS x\n```\n\n```sql bad\n\(sql)\n```\n\n```sql late\nSELECT x + 1 FROM early\n```",
-            // Only the bomb must reach the limit, which its neighbours have too.
-            timeout: message == "time limit" ? .seconds(3) : .seconds(30))
+        func attempt(_ seconds: Int) throws -> Notebook.Output {
+            try run(
+                "```sql early\nSELECT 7 AS x\n```\n\n```sql bad\n\(sql)\n```\n\n```sql late\nSELECT x + 1 FROM early\n```",
+                timeout: .seconds(seconds))
+        }
+        var output = try attempt(message == "time limit" ? 1 : 600)
+        // The bomb's neighbours have its limit, too: where they reach it, the machine is busy, and all get more time.
+        if message == "time limit" {
+            for seconds in [4, 16, 64, 256] where output.failures != 1 { output = try attempt(seconds) }
+        }
         #expect(output.failures == 1)
         let error = try #require(output.text.firstRange(of: "role=\"alert\">"))
         #expect(
@@ -157,6 +163,23 @@ import Testing
         }
     }
 
+    @Test func `what is drawn has no control characters and no direction overrides`() throws {
+        let text = """
+            ```sql who
+            SELECT guest, char(155) || '31m' AS "a\u{9b}b" FROM recording
+            ```
+
+            ```vega-lite who
+            {"mark": "bar", "title": "x\u{202e}y", "encoding": {"x": {"field": "guest"}}}
+            ```
+            """
+        let html = try run(text, format: .html(vega: "window.vegaEmbed = 1")).text
+        let specification = try #require(html.components(separatedBy: "class=\"vega-lite\"").dropFirst().first)
+            .components(separatedBy: "</script>")[0]
+        for scalar in ["\u{9b}", "\u{202e}", "\\u009b", "\\u202e"] { #expect(!html.contains(scalar), "\(scalar)") }
+        #expect(specification.contains("x\\\\u{202e}y") && specification.contains("vega-lite/v6.json"))
+    }
+
     @Test func `several recordings stand side by side`() throws {
         let text =
             "```sql both\nSELECT (SELECT count(*) FROM a.dirty) AS a, (SELECT count(*) FROM b.dirty) AS b\n```\n\n${both.a} and ${both.b}"
@@ -173,6 +196,38 @@ import Testing
         try process.run()
         process.waitUntilExit()
         #expect(throws: RecordingError.self) { try session.attach(other, as: "b") }
+    }
+}
+
+/// scripts/test-browser looks at a notebook, too.
+@Suite struct NotebookPageTests {
+    @Test(
+        .enabled(
+            if: ProcessInfo.processInfo.environment["DIRTYREC_PAGES"] != nil, "scripts/test-browser asks for pages"))
+    func `a notebook for the browser tests`() throws {
+        let folder = try #require(ProcessInfo.processInfo.environment["DIRTYREC_PAGES"])
+        let path = "\(folder)/notebook.db"
+        try? FileManager.default.removeItem(atPath: path)
+        let writer = try RecordingWriter(path: path, info: RecordingInfo())
+        for tick in 1...30 as ClosedRange<Int64> {
+            var batch = IterationBatch(
+                iteration: Iteration(id: tick, startNs: (tick - 1) * 100_000_000, endNs: tick * 100_000_000))
+            let gfns = (0..<GFN(200 + tick * 13 % 70)).map { $0 * 7 }
+            let harvest = Harvest(
+                iteration: tick, source: .dirtyRing, vcpu: Int(tick % 2), cause: .periodic,
+                sinceNs: (tick - 1) * 100_000_000, tsNs: tick * 100_000_000, entryCount: gfns.count)
+            batch.harvests = [(harvest, gfns)]
+            try writer.commit(batch)
+        }
+        try writer.finish(reason: .duration, endNs: 3_000_000_000)
+        let sample = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("samples/notebooks/migration.md")
+        let vega = try String(contentsOfFile: folder + "/vega.js", encoding: .utf8)
+        let output = try Notebook(String(contentsOf: sample, encoding: .utf8)).run(
+            QuerySession(path: path), settings: [:], timeout: .seconds(600), recordings: ["notebook.db"],
+            as: .html(vega: vega), progress: { _ in })
+        #expect(output.failures == 0)
+        try output.text.write(toFile: "\(folder)/notebook.html", atomically: true, encoding: .utf8)
     }
 }
 

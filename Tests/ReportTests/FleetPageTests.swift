@@ -6,15 +6,20 @@ import Testing
 struct FleetPageTests {
     private static let id = "0123456789abcdef0123456789abcdef"
 
-    private func page(guest: String = "zipf", label: String = "kernel=6.1") throws -> String {
+    private func page(guest: String = "zipf", label: String = "kernel=6.1", file: String? = nil) throws -> String {
         var overview = FleetPage.Table(name: "overview", description: "All.", sql: "SELECT '</code>'")
         overview.columns = ["recording", "guest", "entries", "duplicate_share"]
         overview.rows = [[.string(Self.id), .string(guest), .integer(1_234_567), .number(0.25)]]
         var outliers = FleetPage.Table(name: "outliers", description: "Far away.", sql: "SELECT 1")
         outliers.columns = ["figure", "recording", "value"]
-        outliers.rows = [[.string("pages"), .string(Self.id), .number(9)]]
+        outliers.rows = [
+            [.string("pages"), .string(Self.id), .number(9)],
+            [.string("unique_bytes_per_s"), .string(Self.id), .number(12_582_912)],
+            [.string("longest_pause_ns"), .string(Self.id), .number(2_500_000)],
+        ]
         return try FleetPage(
             folder: "/fleets/a", tables: [outliers, overview], labels: [Self.id: [label]],
+            files: file.map { [Self.id: $0] } ?? [:],
             addresses: [Self.id: "recording=\(Self.id)/report.html"]
         ).render()
     }
@@ -25,6 +30,14 @@ struct FleetPageTests {
         #expect(page.contains("<tr id=\"\(Self.id)\">"))
         #expect(page.contains("<a href=\"recording=\(Self.id)/report.html\">"))
         #expect(page.contains("1,234,567") && page.contains("25.0 %") && page.contains("kernel=6.1"))
+    }
+
+    @Test func `a recording goes by its file or its labels, and figures have units`() throws {
+        let outliers = try #require(
+            try page(file: "nightly\u{202e}.db").components(separatedBy: "<section").dropFirst().first)
+        #expect(outliers.contains("<td class=\"word\">nightly\\u{202e}.db</td>"))
+        #expect(outliers.contains("12 MiB/s") && outliers.contains("2.500 ms"))
+        #expect(try page().contains("<td class=\"word\">kernel=6.1</td>"))
     }
 
     @Test func `what a guest calls itself is text`() throws {

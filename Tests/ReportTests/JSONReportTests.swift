@@ -67,8 +67,10 @@ import Testing
 
     @Test func `the documentation lists exactly the keys and the figures of a comparison`() throws {
         let rich = try Analyzer.analyze(RichTrace.make())
-        let comparison = Comparison(before: [rich, rich], after: [rich])
-        let gate = DiffReport.Judged(gate: try Gate("entries>+0"), outcome: .passed)
+        var other = rich
+        other.info.ringEntries = 512
+        let comparison = Comparison(before: [rich, rich], after: [other])
+        let gate = try DiffReport.Judged(Gate("entries>+0"), in: comparison)
         let tables = try documented("diff")
         try #require(tables.count == 2)
         #expect(Set(tables[0]) == paths(DiffReport.json(comparison, gates: [gate])))

@@ -110,7 +110,7 @@ enum PageSample {
         let (before, after) = (try report(old, name: "before.db"), try report(new, name: "after.db"))
         let comparison = Comparison(before: [before.analysis], after: [after.analysis])
         let gates = try [Gate("fidelity.losses>+100"), Gate("entries>1")].map { gate in
-            DiffReport.Judged(gate: gate, outcome: try gate.judge(comparison))
+            try DiffReport.Judged(gate, in: comparison)
         }
         return try DiffPage(comparison, gates: gates, before: before, after: after, repetitions: 0).render()
     }

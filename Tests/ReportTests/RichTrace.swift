@@ -29,6 +29,7 @@ enum RichTrace {
                     ))
                 batch.stops.append(StopLatency(iteration: tick, vcpu: vcpu, latencyNs: 100 * tick))
             }
+            batch.statistics = [KVMStatistic(iteration: tick, vcpu: nil, name: "exits\u{1b}[31m", value: 3)]
             batch.verdicts = [OracleVerdict(iteration: tick, oracle: "shadow\u{1b}[31m")]
             trace.batches.append(batch)
         }

@@ -83,3 +83,37 @@ import Testing
         #expect(text.contains("Writable working set") && text.contains("Convergence"))
     }
 }
+
+@Suite struct NounTests {
+    /// One page, dirtied once in one iteration by one vCPU, and one loss.
+    private static var single: MemoryTrace {
+        var trace = MemoryTrace()
+        trace.info.endReason = .duration
+        trace.info.ringEntries = 1
+        trace.slots = [MemorySlot(slot: 0, baseGFN: 0, pages: 1, logged: true)]
+        var batch = IterationBatch(iteration: Iteration(id: 1, startNs: 0, endNs: 1_000_000_000))
+        batch.harvests = [
+            (
+                Harvest(
+                    iteration: 1, source: .dirtyRing, vcpu: 0, cause: .periodic, sinceNs: 0, tsNs: 1_000_000_000,
+                    entryCount: 1), [0]
+            )
+        ]
+        batch.losses = [Loss(iteration: 1, tsNs: 5, kind: .overrun, vcpu: 0, entries: 1, detail: "")]
+        trace.batches = [batch]
+        return trace
+    }
+
+    @Test func `one thing has a singular, in the text and on the page`() throws {
+        let analysis = try Analyzer.analyze(Self.single)
+        let page = try HTMLReport(Self.single, analysis: analysis, topPages: 4, fileName: "one.db", vega: nil)
+            .render { _ in [] }
+        let shown = page.components(separatedBy: "<script").first ?? ""
+        for text in [TextReport.render(analysis), TextConvergence.render(analysis.convergence), shown] {
+            let wrong = text.matches(
+                of: /\b1 (entries|pages|iterations|rounds|losses|vCPUs|different pages|unique pages|windows|harvests)\b/
+            ).map { String($0.output.0) }
+            #expect(wrong == [])
+        }
+    }
+}

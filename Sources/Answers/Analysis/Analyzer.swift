@@ -44,6 +44,7 @@ package enum Analyzer {
             convergence: convergence,
             checkpoints: Checkpoint.ladder(windows, memoryPages: convergence.memoryPages, pageSize: pageSize),
             harvestWhatIf: gathered.harvestWhatIf,
+            statistics: StatisticTotal.all(try trace.statistics),
             fidelity: try gathered.fidelity(trace))
     }
 }

@@ -3,7 +3,7 @@ import Model
 /// In what order the entries of one ring stand (question O1).
 package struct RingOrder: Sendable, Equatable {
     /// What the evidence says.
-    package enum Verdict: String, Sendable {
+    package enum Verdict: String, Sendable, CaseIterable {
         /// Too few entries to say.
         case unknown
         /// Mean ascending run of at least 8 entries.

@@ -48,6 +48,8 @@ package struct TraceAnalysis: Sendable, Equatable {
     package var harvestWhatIf: [HarvestWhatIf]
     /// Rings of other sizes at the recorded interval; empty without rings.
     package var ringWhatIf: [RingWhatIf] { harvestWhatIf.first?.rings ?? [] }
+    /// What KVM counted during the recording, by name.
+    package var statistics: [StatisticTotal]
     /// How far to trust all of this (Q1).
     package var fidelity: Fidelity
 }

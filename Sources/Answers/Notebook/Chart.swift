@@ -21,13 +21,27 @@ enum Chart {
                 Dictionary(zip(data.columns, row.map(plain))) { first, _ in first }
             }
         ]
+        specification = harmless(specification) as? [String: Any] ?? [:]
         if specification["$schema"] == nil {
-            specification["$schema"] = "https://vega.github.io/schema/vega-lite/v5.json"
+            specification["$schema"] = "https://vega.github.io/schema/vega-lite/v6.json"
         }
         let json = try JSONSerialization.data(
             withJSONObject: specification, options: [.sortedKeys, .withoutEscapingSlashes])
         // No "<" may end the script element or begin a comment in it.
         return String(decoding: json, as: UTF8.self).replacing("<", with: "\\u003c")
+    }
+
+    /// The same with control characters and direction overrides of every text spelled out: a picture shows them, too.
+    private static func harmless(_ value: Any) -> Any {
+        switch value {
+        case let text as String:
+            text.split(separator: "\n", omittingEmptySubsequences: false).map { Sanitizer.line(String($0)) }
+                .joined(separator: "\n")
+        case let list as [Any]: list.map(harmless)
+        case let object as [String: Any]:
+            Dictionary(object.map { (Sanitizer.line($0), harmless($1)) }) { first, _ in first }
+        default: value
+        }
     }
 
     private static func plain(_ value: SQLValue) -> Any {
@@ -47,16 +61,9 @@ enum Shown {
         switch value {
         case .null: "–"
         case .integer(let number): String(number)
-        case .real(let number): real(number)
+        case .real(let number): TableFormatter.short(number)
         case .text(let text): text
-        case .blob(let bytes): bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        case .blob(let bytes): TableFormatter.hex(bytes)
         }
-    }
-
-    /// Six significant digits: no reader wants seventeen.
-    private static func real(_ number: Double) -> String {
-        guard number.isFinite, number != 0 else { return number.description }
-        return abs(number) >= 1e6 && abs(number) < 1e15
-            ? String(Int64(number.rounded())) : String(format: "%.6g", number)
     }
 }

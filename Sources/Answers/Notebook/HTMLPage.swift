@@ -76,11 +76,22 @@ struct HTMLPage: PageStyle {
         return """
             <script>\(bundle)</script>
             <script>
-            for (const element of document.querySelectorAll("script.vega-lite")) {
-              const place = document.getElementById(element.dataset.for);
-              vegaEmbed(place, JSON.parse(element.textContent), {actions: false, renderer: "svg"})
-                .catch((error) => { place.textContent = "The chart cannot be drawn: " + error.message; });
+            const dark = matchMedia("(prefers-color-scheme: dark)");
+            function draw() {
+              const ink = dark.matches ? "#c6d0dc" : "#445";
+              const line = dark.matches ? "#333c48" : "#dde";
+              const config = {background: null, title: {color: ink}, style: {"group-title": {fill: ink}},
+                axis: {labelColor: ink, titleColor: ink, gridColor: line, domainColor: line, tickColor: line},
+                legend: {labelColor: ink, titleColor: ink}, header: {labelColor: ink, titleColor: ink}, view: {stroke: null}};
+              for (const element of document.querySelectorAll("script.vega-lite")) {
+                const place = document.getElementById(element.dataset.for);
+                vegaEmbed(place, JSON.parse(element.textContent), {actions: false, renderer: "svg", config})
+                  .then(() => { place.dataset.ready = "true"; })
+                  .catch((error) => { place.textContent = "The chart cannot be drawn: " + error.message; });
+              }
             }
+            dark.addEventListener("change", draw);
+            draw();
             </script>
 
             """
@@ -132,10 +143,11 @@ struct HTMLPage: PageStyle {
         body{font:16px/1.5 system-ui,sans-serif;color:#1d2430;background:#fff;margin:0}
         main,footer{max-width:60rem;margin:auto;padding:1rem}
         footer{color:#667;font-size:.85rem;border-top:1px solid #dde}
-        .rows{overflow-x:auto}table{border-collapse:collapse;margin:.5rem 0;font-size:.9rem}
+        .rows,.chart{overflow-x:auto}.chart{width:100%}h1,h2,h3,p,li{overflow-wrap:break-word}table{border-collapse:collapse;margin:.5rem 0;font-size:.9rem}
         th,td{padding:.2rem .6rem;border-bottom:1px solid #dde;text-align:left}td.n{text-align:right;font-variant-numeric:tabular-nums}
         summary{color:#667;font-size:.85rem;cursor:pointer}pre{background:#f5f6f8;padding:.6rem;overflow-x:auto}
         .error{color:#a11;border-left:4px solid #a11;padding-left:.6rem}.note{color:#667;font-size:.9rem}
-        @media(prefers-color-scheme:dark){body{color:#dde;background:#14181f}pre{background:#1d232c}.error{color:#f88}}
+        @media(prefers-color-scheme:dark){body{color:#dde;background:#14181f}pre{background:#1d232c}.error{color:#f88}
+        footer,summary,.note{color:#9aa7b8}a{color:#8ab8f0}th,td,footer{border-color:#333c48}}
         """
 }

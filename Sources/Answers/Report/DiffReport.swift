@@ -6,14 +6,19 @@ package enum DiffReport {
     /// A gate and what became of it.
     package struct Judged: Sendable {
         /// The gate.
-        package var gate: Gate
+        package let gate: Gate
         /// What became of it.
-        package var outcome: Gate.Outcome
+        package let outcome: Gate.Outcome
+        /// The figure that it asks for.
+        let row: Comparison.Row?
 
-        /// Pairs a gate with its outcome.
-        package init(gate: Gate, outcome: Gate.Outcome) {
+        /// Judges `comparison`.
+        ///
+        /// - Throws: ``Gate/ParsingError`` when it has no figure of the gate's name.
+        package init(_ gate: Gate, in comparison: Comparison) throws(Gate.ParsingError) {
             self.gate = gate
-            self.outcome = outcome
+            outcome = try gate.judge(comparison)
+            row = comparison.rows.first { $0.name == gate.name }
         }
 
         /// Whether the comparison passes as far as this gate goes.
@@ -29,30 +34,47 @@ package enum DiffReport {
         }
     }
 
-    /// Every figure side by side, then the gates.
+    /// What the recordings do not have in common, every figure side by side, then the gates.
     package static func text(_ comparison: Comparison, gates: [Judged] = []) -> String {
+        var lines: [String] = []
+        if !comparison.conditions.isEmpty {
+            var section = Section("Recorded under different conditions")
+            for condition in comparison.conditions { section.field(title(condition), sides(condition)) }
+            lines = [section.text]
+        }
         var table = Columns(["figure", "before", "after", "change", "", "noise band"], right: [1, 2, 3, 4, 5])
-        for row in comparison.rows where row.before != nil || row.after != nil {
+        let rows = comparison.rows.filter { $0.before != nil || $0.after != nil }
+        for row in rows {
             table.add([
-                row.name, print(row.before, row.unit), print(row.after, row.unit), change(row),
+                Sanitizer.line(row.name), print(row.before, row.unit), print(row.after, row.unit), change(row),
                 relative(row) + (row.isNoise && row.change != 0 ? " (noise)" : ""), noise(row),
             ])
         }
-        var lines = table.lines
+        lines += rows.isEmpty ? ["  No figure changed."] : table.lines
         if !gates.isEmpty { lines.append("") }
         for judged in gates {
-            let row = comparison.rows.first { $0.name == judged.gate.name }
             lines.append(
                 "  gate \(Sanitizer.line(judged.gate.text)): \(judged.name)"
-                    + (row.map { " (\(print($0.before, $0.unit)) → \(print($0.after, $0.unit)))" } ?? ""))
+                    + (judged.row.map { " (\(print($0.before, $0.unit)) → \(print($0.after, $0.unit)))" } ?? ""))
         }
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// `{format_version, figures: [{name, unit, before, after, change, relative_change, noise}], gates: [{gate, outcome}]}`.
+    /// `{format_version, recordings, conditions, figures, gates}`: docs/json-output.md names every key.
     package static func json(_ comparison: Comparison, gates: [Judged] = []) -> JSON {
         .object([
             ("format_version", .integer(JSONReport.formatVersion)),
+            (
+                "conditions",
+                .array(
+                    comparison.conditions.map { condition in
+                        .object([
+                            ("name", .string(condition.name)), ("unit", .string(condition.unit?.rawValue)),
+                            ("before", .array(condition.before.map { JSON($0) })),
+                            ("after", .array(condition.after.map { JSON($0) })),
+                        ])
+                    })
+            ),
             (
                 "figures",
                 .array(
@@ -76,20 +98,51 @@ package enum DiffReport {
         ])
     }
 
-    /// One test case a gate, for CI systems that read JUnit's XML.
+    /// One test case a gate, for CI systems that read JUnit's XML; differing conditions are properties of the suite.
     package static func junit(_ comparison: Comparison, gates: [Judged]) -> String {
         let failures = gates.filter { !$0.passes }.count
         var output = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
         output += "<testsuite name=\"dirtyrec diff\" tests=\"\(gates.count)\" failures=\"\(failures)\">\n"
+        if !comparison.conditions.isEmpty {
+            output += "  <properties>\n"
+            for condition in comparison.conditions {
+                output += "    <property name=\"\(escape("differs: " + title(condition)))\" "
+                output += "value=\"\(escape(sides(condition)))\"/>\n"
+            }
+            output += "  </properties>\n"
+        }
         for judged in gates {
-            let row = comparison.rows.first { $0.name == judged.gate.name }
-            let figures = row.map { "\(print($0.before, $0.unit)) before, \(print($0.after, $0.unit)) after" } ?? ""
+            let figures =
+                judged.row.map { "\(print($0.before, $0.unit)) before, \(print($0.after, $0.unit)) after" } ?? ""
             output += "  <testcase classname=\"dirtyrec.diff\" name=\"\(escape(judged.gate.text))\""
             output +=
                 judged.passes
-                ? "/>\n" : ">\n    <failure message=\"\(escape(judged.name + ": " + figures))\"/>\n  </testcase>\n"
+                ? "/>\n"
+                : ">\n    <failure message=\"\(escape(judged.name + ": " + figures))\"/>\n"
+                    + "  </testcase>\n"
         }
         return output + "</testsuite>\n"
+    }
+
+    /// A condition in words: `ring entries`.
+    static func title(_ condition: Condition) -> String {
+        let words = condition.name.hasSuffix("_ns") ? String(condition.name.dropLast(3)) : condition.name
+        return words.replacing("vcpu_count", with: "vCPUs").replacing("memory_bytes", with: "memory")
+            .replacing("_", with: " ")
+    }
+
+    /// Both sides of a condition: `65,536 → 512`.
+    static func sides(_ condition: Condition) -> String {
+        func text(_ values: [SQLValue]) -> String {
+            values.map { value in
+                switch value {
+                case .integer(let number): print(Double(number), condition.unit ?? .count)
+                case .text(let text) where !text.isEmpty: Sanitizer.line(text)
+                default: "unknown"
+                }
+            }.joined(separator: ", ")
+        }
+        return text(condition.before) + " → " + text(condition.after)
     }
 
     /// After minus before; empty when nothing changed, or nobody can say.
@@ -116,12 +169,17 @@ package enum DiffReport {
         case .count, .pages:
             return value == value.rounded() && value.magnitude < 9e15
                 ? Units.count(Int64(value)) : Units.fixed(value, decimals: 2)
-        case .bytes: return Units.size(Int64(value))
-        case .nanoseconds: return Units.duration(Int64(value))
+        case .bytes: return Units.size(whole(value))
+        case .nanoseconds: return Units.duration(whole(value))
         case .perSecond: return Units.rate(value)
-        case .share: return Units.fixed(value * 100, decimals: 1) + " %"
+        case .bytesPerSecond: return Units.dataRate(value)
+        case .times: return Units.times(value)
+        case .share: return Units.percent(value)
         }
     }
+
+    /// The nearest whole number that there is.
+    private static func whole(_ value: Double) -> Int64 { Int64(exactly: value.rounded()) ?? (value < 0 ? .min : .max) }
 
     private static func escape(_ text: String) -> String {
         Sanitizer.line(text).unicodeScalars.reduce(into: "") { output, scalar in

@@ -11,20 +11,21 @@ struct Section {
     init(_ title: String) { self.title = title }
 
     /// A name and its value.
-    mutating func field(_ name: String, _ value: String) {
+    mutating func field(_ name: String, _ value: String, width: Int = 13) {
         fields.append((name, value))
-        lines.append("  " + name + String(repeating: " ", count: max(1, 15 - name.count)) + value)
+        lines.append("  " + name + String(repeating: " ", count: max(1, width + 2 - name.count)) + value)
     }
 
     mutating func table(_ columns: Columns) { lines += columns.lines }
 
     /// A sentence, broken at 118 columns.
-    mutating func note(_ sentence: String) {
-        var line = " "
+    mutating func note(_ sentence: String, indent: Int = 2) {
+        let margin = String(repeating: " ", count: indent - 1)
+        var line = margin
         for word in sentence.split(separator: " ") {
             if DisplayWidth.of(line) + DisplayWidth.of(String(word)) + 1 > 118 {
                 lines.append(line)
-                line = " "
+                line = margin
             }
             line += " " + word
         }

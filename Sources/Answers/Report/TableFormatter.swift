@@ -1,8 +1,10 @@
+import Foundation
 import Model
 
 /// How rows are written.
 package enum TableFormat: String, Sendable, CaseIterable {
-    /// Aligned columns for people; the only format in which control characters are escaped and NULL is `-`.
+    /// Aligned columns for people; the only format in which control characters are escaped, NULL is `-`, and numbers
+    /// that are not whole have six significant digits.
     case table
     /// RFC 4180: CRLF, quotes where needed. NULL is empty.
     case csv
@@ -117,7 +119,18 @@ package struct TableFormatter {
     // MARK: Values
 
     private static func shown(_ value: SQLValue) -> String {
-        value == .null ? "-" : Sanitizer.line(plain(value))
+        switch value {
+        case .null: "-"
+        case .real(let number): short(number)
+        default: Sanitizer.line(plain(value))
+        }
+    }
+
+    /// A number as people read it: six significant digits, whole from a million on. Other formats have all 17.
+    package static func short(_ number: Double) -> String {
+        guard number.isFinite else { return number.description }
+        return number.magnitude >= 1e6 && number.magnitude < 1e15
+            ? String(Int64(number.rounded())) : String(format: "%.6g", number)
     }
 
     private static func plain(_ value: SQLValue) -> String {
@@ -130,7 +143,8 @@ package struct TableFormatter {
         }
     }
 
-    static func hex(_ bytes: [UInt8]) -> String {
+    /// Bytes as hexadecimal digits.
+    package static func hex(_ bytes: [UInt8]) -> String {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 

@@ -31,7 +31,7 @@ package enum TextConvergence {
             "λ: dirty rate / bandwidth. The average-rate model diverges from 1 on; ≠ where the replay differs.")
         if report.losses > 0 {
             section.note(
-                "Entries were lost (\(Units.count(report.losses)) losses): a real migration may have more to send than this."
+                "Entries were lost (\(Units.counted(report.losses, "loss", "losses"))): a real migration may have more to send than this."
             )
         }
         section.note(

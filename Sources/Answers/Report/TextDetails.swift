@@ -1,3 +1,4 @@
+import Analysis
 import Model
 
 /// What a text report shows of a recording beyond the analysis of its entries: every write to a watched page, and what
@@ -6,7 +7,7 @@ package enum TextDetails {
     private static let shownWrites = 20
 
     /// Sections for what the recording has; empty when it has neither.
-    package static func render(writes: [WatchEvent], statistics: [KVMStatistic], pageSize: Int64) -> String {
+    package static func render(writes: [WatchEvent], statistics: [StatisticTotal], pageSize: Int64) -> String {
         var sections: [Section] = []
         if !writes.isEmpty { sections.append(watched(writes, UInt64(max(1, pageSize)))) }
         if !statistics.isEmpty { sections.append(counted(statistics)) }
@@ -25,7 +26,8 @@ package enum TextDetails {
         var first = Columns(["vCPU", "GPA", "old", "new", "RIP"], right: [0])
         for write in writes.prefix(shownWrites) {
             first.add([
-                String(write.vcpu), Text.hex(write.gpa), hex(write.oldValue), hex(write.newValue), Text.hex(write.rip),
+                String(write.vcpu), Text.hex(write.gpa), TableFormatter.hex(write.oldValue),
+                TableFormatter.hex(write.newValue), Text.hex(write.rip),
             ])
         }
         section.table(first)
@@ -35,24 +37,11 @@ package enum TextDetails {
         return section
     }
 
-    private static func hex(_ bytes: [UInt8]) -> String {
-        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    }
-
-    private static func counted(_ statistics: [KVMStatistic]) -> Section {
+    private static func counted(_ statistics: [StatisticTotal]) -> Section {
         var section = Section("KVM statistics: what harvesting cost the guest")
-        var sums: [String: (vm: Int64, vcpus: Int64)] = [:]
-        for statistic in statistics {
-            // Hostile values must not overflow.
-            if statistic.vcpu == nil {
-                sums[statistic.name, default: (0, 0)].vm &+= statistic.value
-            } else {
-                sums[statistic.name, default: (0, 0)].vcpus &+= statistic.value
-            }
-        }
         var table = Columns(["statistic", "VM", "all vCPUs"], right: [1, 2])
-        for (name, sum) in sums.sorted(by: { $0.key < $1.key }).prefix(64) {
-            table.add([Sanitizer.line(name), Units.count(sum.vm), Units.count(sum.vcpus)])
+        for total in statistics.prefix(64) {
+            table.add([Sanitizer.line(total.name), Units.count(total.vm), Units.count(total.vcpus)])
         }
         section.table(table)
         section.note("Increase over the recording; by iteration: SELECT * FROM kvm_stat")

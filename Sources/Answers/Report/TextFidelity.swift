@@ -17,7 +17,7 @@ enum TextFidelity {
         for loss in fidelity.losses {
             section.field(
                 "lost",
-                "\(loss.kind.rawValue) × \(Units.count(loss.count)): \(Units.count(loss.entries)) entries known"
+                "\(loss.kind.rawValue) × \(Units.count(loss.count)): \(Units.counted(loss.entries, "entry", "entries")) known"
                     + (loss.unknownExtent > 0 ? ", \(Units.count(loss.unknownExtent)) of unknown extent" : ""))
         }
         section.field("provisional", "\(Units.count(fidelity.provisional)) duplicates at full rings")

@@ -6,7 +6,8 @@ package enum TextReport {
     /// The whole report, ending with a newline.
     package static func render(_ analysis: TraceAnalysis) -> String {
         var sections = [
-            provenance(analysis), rate(analysis), foreignRates(analysis), workingSet(analysis), vcpus(analysis),
+            answers(analysis), provenance(analysis), rate(analysis), foreignRates(analysis), workingSet(analysis),
+            vcpus(analysis),
             duplicates(analysis),
             redirty(analysis), granularity(analysis), phases(analysis), order(analysis), hottest(analysis),
         ]
@@ -16,6 +17,18 @@ package enum TextReport {
     }
 
     // MARK: Sections
+
+    /// What the page begins with, too: each question with its answer, then a sentence.
+    private static func answers(_ analysis: TraceAnalysis) -> Section {
+        var section = Section("Answers")
+        let verdicts = Verdict.all(analysis)
+        let width = verdicts.map { DisplayWidth.of($0.question) }.max() ?? 0
+        for verdict in verdicts {
+            section.field(verdict.question, verdict.figure, width: width)
+            section.note(verdict.sentence, indent: 4)
+        }
+        return section
+    }
 
     static func provenance(_ analysis: TraceAnalysis) -> Section {
         let info = analysis.info
@@ -27,7 +40,7 @@ package enum TextReport {
             "\(info.vcpuCount) vCPU\(info.vcpuCount == 1 ? "" : "s"), \(Units.size(info.memoryBytes)), "
                 + "pages of \(Units.size(info.pageSize))")
         var source = "\(info.source.rawValue), \(info.mode.rawValue)"
-        if let ring = info.ringEntries { source += ", rings of \(Units.count(Int64(ring))) entries" }
+        if let ring = info.ringEntries { source += ", rings of \(Units.counted(Int64(ring), "entry", "entries"))" }
         if info.intervalNs > 0 { source += ", every \(Units.duration(info.intervalNs))" }
         section.field("source", source)
         let host = [info.host, info.kernel, info.kvmModule, info.cpu].filter { !$0.isEmpty }.map(Sanitizer.line)
@@ -42,8 +55,9 @@ package enum TextReport {
         let counts = analysis.counts
         section.field(
             "recorded",
-            "\(Units.count(counts.entries)) entries, \(Units.count(counts.distinctGFNs)) different pages, "
-                + "\(Units.count(counts.iterations)) iterations, \(Units.duration(counts.durationNs))")
+            "\(Units.counted(counts.entries, "entry", "entries")), \(Units.counted(counts.distinctGFNs, "different page", "different pages")), "
+                + "\(Units.counted(counts.iterations, "iteration", "iterations")), \(Units.duration(counts.durationNs))"
+        )
         section.field("ended", analysis.fidelity.wasCutOff ? "cut off" : info.endReason?.rawValue ?? "cut off")
         return section
     }
@@ -63,7 +77,7 @@ package enum TextReport {
         section.field(
             "per iteration",
             "min \(Units.count(per.min)), p50 \(Units.count(per.p50)), p95 \(Units.count(per.p95)), "
-                + "max \(Units.count(per.max)) unique pages")
+                + "max \(Units.counted(per.max, "unique page", "unique pages"))")
         return section
     }
 
@@ -207,7 +221,7 @@ package enum TextReport {
         for unit in analysis.granularity {
             table.add([
                 Units.size(unit.bytes), Units.count(unit.units), Units.size(unit.units * unit.bytes),
-                "× " + Units.fixed(unit.amplification, decimals: 2),
+                Units.times(unit.amplification),
             ])
         }
         section.table(table)
@@ -325,7 +339,8 @@ package enum TextReport {
             section.note(
                 "Harvested every " + coarser.map { "\($0.ticks)" }.joined(separator: ", ") + " ticks, "
                     + coarser.map { Units.count($0.entries) }.joined(separator: ", ")
-                    + " of \(Units.count(recorded.entries)) entries would be left: a dirty page is not logged again.")
+                    + " of \(Units.counted(recorded.entries, "entry", "entries")) would be left: a dirty page is not logged again."
+            )
         }
         section.note("From the recorded fill. What a shorter interval would show cannot be known.")
         return section

@@ -32,6 +32,8 @@ package protocol Trace {
     var verdicts: [OracleVerdict] { get throws }
     /// Every dirty rate that another tool measured, in order.
     var foreignRates: [ForeignRate] { get throws }
+    /// What KVM counted, by iteration, in order.
+    var statistics: [KVMStatistic] { get throws }
     /// Streams all harvests and iterations in order, in bounded memory.
     func replay(into visitor: inout some TraceVisitor) throws
 }
@@ -39,6 +41,8 @@ package protocol Trace {
 extension Trace {
     /// None, where nobody else measured.
     package var foreignRates: [ForeignRate] { get throws { [] } }
+    /// None, where KVM's counters were not read.
+    package var statistics: [KVMStatistic] { get throws { [] } }
 }
 
 /// A recording held in memory: for tests, imports and generators.
@@ -67,6 +71,9 @@ package struct MemoryTrace: Trace {
     package var verdicts: [OracleVerdict] { batches.flatMap(\.verdicts) }
     /// Every rate of another tool, in order.
     package var foreignRates: [ForeignRate] { batches.flatMap(\.foreignRates) }
+
+    /// Every increase that KVM counted, in order.
+    package var statistics: [KVMStatistic] { batches.flatMap(\.statistics) }
 
     /// Streams all harvests and iterations in order.
     package func replay(into visitor: inout some TraceVisitor) throws {

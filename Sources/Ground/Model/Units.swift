@@ -88,6 +88,13 @@ package enum Units {
         return fixed(share * 100, decimals: 1) + " %"
     }
 
+    /// A multiple: `× 1.03`, `× 66.15`, `× 262,144`; two decimals below 100, none from 1000 on.
+    package static func times(_ value: Double) -> String {
+        guard value.magnitude < 9e15, value.magnitude >= 100 else { return "× " + fixed(value, decimals: 2) }
+        return value.magnitude < 1000 && value != value.rounded()
+            ? "× " + fixed(value, decimals: 1) : "× " + count(Int64(value.rounded()))
+    }
+
     /// `value` with a fixed number of decimals (0...9), rounded half away from zero. Not for non-finite values.
     package static func fixed(_ value: Double, decimals: Int) -> String {
         guard value.isFinite else { return value.isNaN ? "unknown" : value < 0 ? "-infinite" : "infinite" }

@@ -136,7 +136,7 @@ package final class FleetExport: Sendable {
 }
 
 /// Which file a partition was made of: the same size and time of change mean the same recording.
-private struct Receipt: Codable, Equatable {
+struct Receipt: Codable, Equatable {
     static let name = "/export.json"
     /// Counts changes of what an export writes.
     private static let layout = 1
@@ -144,9 +144,12 @@ private struct Receipt: Codable, Equatable {
     let bytes: Int64
     let modifiedNs: Int64
     var hasPage: Bool
+    /// The file's name, for people; nil where an older export did not keep it.
+    var file: String?
 
     init(of path: String, hasPage: Bool) throws {
         self.hasPage = hasPage
+        file = URL(fileURLWithPath: path).lastPathComponent
         let values = try FileManager.default.attributesOfItem(
             atPath: URL(fileURLWithPath: path).resolvingSymlinksInPath().path)
         layout = Self.layout
@@ -159,6 +162,7 @@ private struct Receipt: Codable, Equatable {
     func serves(_ wanted: Receipt) -> Bool {
         var same = self
         same.hasPage = wanted.hasPage
+        same.file = wanted.file
         return same == wanted && (hasPage || !wanted.hasPage)
     }
 

@@ -68,6 +68,9 @@ package final class FleetFolder: Sendable {
         return FileManager.default.fileExists(atPath: "\(path)/\(page)") ? page : "recording=\(id)/"
     }
 
+    /// The name of the file that a recording was exported from; nil where the export did not keep it.
+    package func fileName(of id: String) -> String? { Self.isID(id) ? Receipt(in: partition(id))?.file : nil }
+
     /// Where the partition of a recording is, or will be.
     func partition(_ id: String) -> String { "\(path)/recording=\(id)" }
 

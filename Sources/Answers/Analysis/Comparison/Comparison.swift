@@ -26,6 +26,8 @@ package struct Comparison: Sendable, Equatable {
 
     /// Figures of either side, in the order of a report.
     package var rows: [Row]
+    /// Conditions in which the recordings are not alike: what a change may come from.
+    package var conditions: [Condition]
 
     /// Compares recordings `before` with recordings `after`. Several on one side are repetitions of the same experiment.
     package init(before: [TraceAnalysis], after: [TraceAnalysis]) {
@@ -45,6 +47,14 @@ package struct Comparison: Sendable, Equatable {
             rows.append(row)
         }
         self.rows = rows
+        conditions = Condition.differing(before: before.map(\.info), after: after.map(\.info))
+    }
+
+    /// Figures that differ, or that only one side knows.
+    package var changed: Comparison {
+        var result = self
+        result.rows = rows.filter { $0.before != $0.after }
+        return result
     }
 
     private static func value(_ name: String, _ figures: [Figure]) -> Double? {

@@ -14,6 +14,10 @@ package struct Figure: Sendable, Equatable {
         case nanoseconds = "ns"
         /// Events per second.
         case perSecond = "per_s"
+        /// Bytes per second.
+        case bytesPerSecond = "bytes_per_s"
+        /// A multiple of something.
+        case times
         /// A share, 0...1.
         case share
     }
@@ -32,7 +36,8 @@ extension TraceAnalysis {
     /// `wws.*` is the writable working set of the window on ticks whose length is nearest to 1 s; `wws[N].*` those of N
     /// ticks. Brackets appear with their high end.
     package var figures: [Figure] {
-        countFigures + workingSetFigures + pageFigures + convergenceFigures + costFigures
+        countFigures + workingSetFigures + pageFigures + ringFigures + orderFigures + convergenceFigures + costFigures
+            + statisticFigures
     }
 
     private var countFigures: [Figure] {
@@ -43,7 +48,7 @@ extension TraceAnalysis {
             Figure(name: "duration", value: Double(counts.durationNs), unit: .nanoseconds),
             Figure(name: "rate.entries", value: rate.entriesPerSecond, unit: .perSecond),
             Figure(name: "rate.pages", value: rate.pagesPerSecond, unit: .perSecond),
-            Figure(name: "rate.bytes", value: rate.bytesPerSecond, unit: .perSecond),
+            Figure(name: "rate.bytes", value: rate.bytesPerSecond, unit: .bytesPerSecond),
             Figure(name: "duplicates.distinct", value: Double(duplicates.distinct), unit: .count),
             Figure(name: "duplicates.cross_ring", value: Double(duplicates.crossRing), unit: .count),
             Figure(name: "duplicates.same_ring", value: Double(duplicates.sameRing), unit: .count),
@@ -71,8 +76,46 @@ extension TraceAnalysis {
             Figure(name: "sharing.pages", value: Double(sharing.pages), unit: .pages),
         ]
             + granularity.dropFirst().map {
-                Figure(name: "amplification[\(Units.exactSize($0.bytes))]", value: $0.amplification, unit: .count)
+                Figure(name: "amplification[\(Units.exactSize($0.bytes))]", value: $0.amplification, unit: .times)
             }
+    }
+
+    /// Full rings and what they cost; none without rings.
+    private var ringFigures: [Figure] {
+        let rings = rings.filter { $0.vcpu != nil }
+        guard !rings.isEmpty else { return [] }
+        let stalledNs = rings.reduce(0.0) { $0 + Double($1.stall.sum) }
+        let time = Double(counts.durationNs) * Double(rings.count)
+        return [
+            Figure(name: "rings.full_exits", value: rings.reduce(0.0) { $0 + Double($1.fullExits) }, unit: .count),
+            Figure(name: "rings.stall", value: stalledNs, unit: .nanoseconds),
+            Figure(name: "rings.stall_share", value: time > 0 ? stalledNs / time : nil, unit: .share),
+            Figure(name: "rings.stall_longest", value: rings.map { Double($0.stall.max) }.max(), unit: .nanoseconds),
+            Figure(name: "rings.fill.p50", value: rings.map { Double($0.fill.p50) }.max(), unit: .count),
+            Figure(name: "rings.fill.max", value: rings.map { Double($0.fill.max) }.max(), unit: .count),
+        ]
+    }
+
+    private var orderFigures: [Figure] {
+        let rings = order.rings.filter { $0.steps > 0 }
+        func mean(_ runs: KeyPath<RingOrder, Int64>) -> Double? {
+            let count = rings.reduce(0.0) { $0 + Double($1[keyPath: runs]) }
+            return count == 0 ? nil : rings.reduce(0.0) { $0 + Double($1.steps) + Double($1.harvests) } / count
+        }
+        return RingOrder.Verdict.allCases.map { verdict in
+            Figure(
+                name: "order.rings[\(verdict.rawValue)]", value: Double(rings.count { $0.verdict == verdict }),
+                unit: .count)
+        } + [
+            Figure(name: "order.ascending_run", value: mean(\.ascendingRuns), unit: .count),
+            Figure(name: "order.descending_run", value: mean(\.descendingRuns), unit: .count),
+            Figure(name: "order.cross_ring", value: order.crossRingConfidence, unit: .share),
+        ]
+    }
+
+    /// What KVM counted, the VM and all vCPUs together.
+    private var statisticFigures: [Figure] {
+        statistics.map { Figure(name: "kvm.\($0.name)", value: Double($0.vm) + Double($0.vcpus), unit: .count) }
     }
 
     private var convergenceFigures: [Figure] {

@@ -67,6 +67,12 @@ enum ConvergenceView {
         }
     }
 
+    /// A bracket in few words: the figure, at most its high end, or at least its low one.
+    private static func atMost(_ bracket: Bracket) -> String {
+        guard let high = bracket.high else { return "≥ " + Units.duration(bracket.low) }
+        return (bracket.low == high ? "" : "≤ ") + Units.duration(high)
+    }
+
     static func sentence(_ cell: ConvergenceCell) -> String {
         let outcome = cell.outcome
         var text = ""
@@ -101,7 +107,7 @@ enum ConvergenceView {
             if !heads.contains(head) { heads.append(head) }
             let view: [String: Any] = [
                 "place": place, "verdict": cell.outcome.verdict.rawValue, "word": word(cell.outcome.verdict),
-                "detail": cell.outcome.totalNs.map { Units.duration($0.high ?? $0.low) } ?? "",
+                "detail": cell.outcome.totalNs.map(atMost) ?? "",
                 "isChosen": cell.bandwidth == Verdict.bandwidth && cell.downtimeNs == Verdict.downtimeNs,
                 "title": "\(title(cell)): \(sentence(cell))",
             ]

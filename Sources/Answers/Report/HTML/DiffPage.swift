@@ -39,7 +39,7 @@ package struct DiffPage {
                     "side": side.name, "file": file, "note": PageContext.subtitle(side.report.analysis),
                     "alt": "Dirty map of \(file)", "picture": MapPicture(side.report.map).dataURL,
                     "facts": FidelityFacts.provenance(side.report.analysis).map {
-                        ["name": $0.0, "value": Sanitizer.line($0.1)]
+                        ["name": Sanitizer.line($0.0), "value": Sanitizer.line($0.1)]
                     },
                 ] as [String: Any]
             },

@@ -45,8 +45,8 @@ struct PageContext {
         let (info, counts) = (analysis.info, analysis.counts)
         var parts = [
             "\(info.vcpuCount) vCPU\(info.vcpuCount == 1 ? "" : "s")", Units.size(info.memoryBytes),
-            "\(Units.duration(counts.durationNs)) in \(Units.count(counts.iterations)) iterations",
-            "\(Units.count(counts.entries)) entries of \(Units.count(counts.distinctGFNs)) pages",
+            "\(Units.duration(counts.durationNs)) in \(Units.counted(counts.iterations, "iteration", "iterations"))",
+            "\(Units.counted(counts.entries, "entry", "entries")) of \(Units.counted(counts.distinctGFNs, "page", "pages"))",
             "\(info.source.rawValue), \(info.mode.rawValue)",
         ]
         if !info.host.isEmpty { parts.append("on " + Sanitizer.line(info.host)) }
@@ -54,7 +54,7 @@ struct PageContext {
     }
 
     private var mapAlt: String {
-        "Dirty map: \(Units.count(analysis.counts.distinctGFNs)) pages from top to bottom, "
+        "Dirty map: \(Units.counted(analysis.counts.distinctGFNs, "page", "pages")) from top to bottom, "
             + "\(Units.duration(analysis.counts.durationNs)) from left to right; the darker, the more entries."
     }
 
@@ -66,7 +66,7 @@ struct PageContext {
     }
 
     private func facts(_ facts: [(String, String)]) -> [[String: Any]] {
-        facts.map { ["name": $0.0, "value": Sanitizer.line($0.1)] }
+        facts.map { ["name": Sanitizer.line($0.0), "value": Sanitizer.line($0.1)] }
     }
 
     // MARK: Convergence

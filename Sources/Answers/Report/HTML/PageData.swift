@@ -24,6 +24,8 @@ package struct PageData: Sendable {
         case hex
         /// Events a second.
         case rate
+        /// Bytes a second, shown in a fitting unit.
+        case dataRate
     }
 
     /// One column.
@@ -96,7 +98,7 @@ extension PageData.Kind {
         case .nanoseconds: number == 0 ? "0" : Units.duration(number)
         case .bytes: Units.size(number)
         case .hex: Text.hex(UInt64(bitPattern: number))
-        case .decimal, .seconds, .share, .rate: format(Double(number))
+        case .decimal, .seconds, .share, .rate, .dataRate: format(Double(number))
         }
     }
 
@@ -106,6 +108,10 @@ extension PageData.Kind {
         case .seconds: Units.fixed(number, decimals: 3)
         case .share: Units.percent(number)
         case .rate: Units.rate(number)
+        case .dataRate: Units.dataRate(number)
+        case .count where number == number.rounded() && number.magnitude < 9e15: Units.count(Int64(number))
+        case .nanoseconds where number.magnitude < 9e15: Units.duration(Int64(number))
+        case .bytes where number.magnitude < 9e15: Units.size(Int64(number))
         default: Units.fixed(number, decimals: 1)
         }
     }

@@ -54,7 +54,7 @@ enum StaticCharts {
                 bars(
                     title,
                     points(data, "bytes", "amplification").map {
-                        (Units.size(Int64($0.x)), $0.y, "× " + Units.fixed($0.y, decimals: 2))
+                        (Units.size(Int64($0.x)), $0.y, Units.times($0.y))
                     }), []
             )
         case "ring_what_if":
@@ -118,7 +118,7 @@ enum StaticCharts {
         let most = pairs.map { $0[2] }.max() ?? 1
         let cell = 28.0
         let side = Double(vcpus.count) * cell + 40
-        var svg = StaticPlot.open(title, max(side, 240), side)
+        var svg = StaticPlot.open(title, max(side, 240), side, isFixed: true)
         for (place, vcpu) in vcpus.enumerated() {
             let at = 36 + Double(place) * cell + cell / 2
             svg += StaticPlot.text(at, 24, StaticPlot.n(vcpu), "middle")
@@ -129,7 +129,7 @@ enum StaticCharts {
             let color = String(Palette.heat(pair[2] / most), radix: 16)
             for (x, y) in [(one, other), (other, one)] {
                 svg +=
-                    "<rect x=\"\(StaticPlot.n(36 + Double(x) * cell))\" y=\"\(StaticPlot.n(36 + Double(y) * cell))\" width=\"26\" height=\"26\" fill=\"#\(String(repeating: "0", count: 6 - color.count) + color)\"><title>vCPU \(StaticPlot.n(pair[0])) and \(StaticPlot.n(pair[1])): \(Units.count(Int64(pair[2]))) pages</title></rect>"
+                    "<rect x=\"\(StaticPlot.n(36 + Double(x) * cell))\" y=\"\(StaticPlot.n(36 + Double(y) * cell))\" width=\"26\" height=\"26\" fill=\"#\(String(repeating: "0", count: 6 - color.count) + color)\"><title>vCPU \(StaticPlot.n(pair[0])) and \(StaticPlot.n(pair[1])): \(Units.counted(Int64(pair[2]), "page", "pages"))</title></rect>"
             }
         }
         return svg + "</svg>"

@@ -106,8 +106,10 @@ struct StaticPlot {
 
     // MARK: Parts
 
-    static func open(_ title: String, _ width: Double, _ height: Double) -> String {
-        "<svg role=\"img\" aria-label=\"\(HTML.escape(title))\" viewBox=\"0 0 \(n(width)) \(n(height))\" preserveAspectRatio=\"xMinYMin meet\">"
+    /// - Parameter isFixed: Whether the picture has a size of its own; others are as wide as their card.
+    static func open(_ title: String, _ width: Double, _ height: Double, isFixed: Bool = false) -> String {
+        "<svg role=\"img\" aria-label=\"\(HTML.escape(title))\" viewBox=\"0 0 \(n(width)) \(n(height))\" preserveAspectRatio=\"xMinYMin meet\""
+            + (isFixed ? " width=\"\(n(width))\" height=\"\(n(height))\">" : ">")
     }
 
     static func text(_ x: Double, _ y: Double, _ text: String, _ anchor: String) -> String {

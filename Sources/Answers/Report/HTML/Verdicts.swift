@@ -108,7 +108,7 @@ struct Verdict {
         var sentence = "No page was reported twice in an iteration: entries are unique pages."
         if let most = classes.max(by: { $0.0 < $1.0 }), most.0 > 0 {
             sentence =
-                "\(Units.count(counts.entries - counts.distinct)) of \(Units.count(counts.entries)) entries repeat a page of their iteration, "
+                "\(Units.count(counts.entries - counts.distinct)) of \(Units.counted(counts.entries, "entry", "entries")) repeat a page of their iteration, "
                 + "mostly because \(most.1) (\(Units.count(most.0)))."
         }
         return Verdict(
@@ -123,7 +123,7 @@ struct Verdict {
         var sentence = TextFidelity.completeness(analysis)
         sentence =
             sentence.hasPrefix("yes: no known loss")
-            ? "No known loss in \(Units.count(fidelity.iterations)) iterations"
+            ? "No known loss in \(Units.counted(fidelity.iterations, "iteration", "iterations"))"
             : "Not complete" + sentence.dropFirst(2)
         let missing = fidelity.oracles.reduce(Int64(0)) { $0 &+ $1.missing }
         sentence +=

@@ -22,12 +22,16 @@ const dirtyrec = (() => {
     if (n < 0.001) return "< 0.1 %";
     return n > 0.999 ? "> 99.9 %" : (n * 100).toFixed(1) + " %";
   }
+  // Control characters and direction overrides make text look like what it is not: they are spelled out, as elsewhere.
+  const harmful = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+  const line = (text) => String(text).replace(harmful, (character) => `\\u{${character.charCodeAt(0).toString(16)}}`);
+  const things = (n, one, many) => count(n) + " " + (n === 1 ? one : many);
   const kinds = {
-    text: String, count, hex, rate, share: percent, nanoseconds: duration, bytes: size,
-    decimal: (n) => n.toFixed(2), seconds: (n) => n.toFixed(3),
+    text: line, count, hex, rate, share: percent, nanoseconds: duration, bytes: size,
+    dataRate: (n) => scaled(n, 1024, ["B/s", "KiB/s", "MiB/s", "GiB/s", "TiB/s"]), decimal: (n) => n.toFixed(2), seconds: (n) => n.toFixed(3),
   };
   const figure = (value, kind) =>
-    value === null ? "–" : typeof value === "number" ? (kinds[kind] ?? String)(value) : String(value);
+    value === null ? "–" : typeof value === "number" ? (kinds[kind] ?? String)(value) : line(value);
 
   // One figure, or low..high, or at least low.
   function bracket(pair, print) {
@@ -56,7 +60,7 @@ const dirtyrec = (() => {
   }
 
   return {
-    data, selected, count, duration, size, hex, percent, figure, bracket,
+    data, selected, line, things, count, duration, size, hex, percent, figure, bracket,
     get selection() { return selection; },
     select(next) { selection = next; for (const listener of listeners) listener(next); },
     onSelect(listener) { listeners.push(listener); },

@@ -1,7 +1,7 @@
 "use strict";
 // The dirty map: every cell of the recording on one canvas.
 (() => {
-  const { data, count, hex } = dirtyrec;
+  const { data, count, things, hex } = dirtyrec;
   const map = data.map;
   const canvas = document.getElementById("map-canvas");
   const context = canvas.getContext("2d");
@@ -271,7 +271,7 @@
     const slot = slotOf(first);
     return `GFN ${hex(first)}${last > first ? "–" + hex(last) : ""}${slot ? ` (${slot[0]})` : ""} · `
       + `iteration ${count(tick)}${ticks > 1 ? "–" + count(tick + ticks - 1) : ""}, ${start.toFixed(3)}–${end.toFixed(3)} s · `
-      + `${count(totals[row * columns + column])} entries`
+      + things(totals[row * columns + column], "entry", "entries")
       + (who.length ? " · " + who.map((layer) => `${layer.name}: ${count(layer.counts[row * columns + column])}`).join(", ") : "");
   }
   function between(from, to) {
@@ -300,7 +300,7 @@
       const from = times[box.x0], to = times[Math.min(box.x1, columns) - 1];
       const low = gfns(box.y0)[0], high = gfns(Math.min(box.y1, rows) - 1)[1];
       readout.textContent = `Selected: ${from[2].toFixed(3)}–${to[3].toFixed(3)} s, iterations ${count(from[0])}–`
-        + `${count(to[0] + to[1] - 1)}, GFN ${hex(low)}–${hex(high)} · ${count(sum)} entries in ${count(cells)} cells`;
+        + `${count(to[0] + to[1] - 1)}, GFN ${hex(low)}–${hex(high)} · ${things(sum, "entry", "entries")} in ${things(cells, "cell", "cells")}`;
       dirtyrec.select({ start: from[2], end: to[3], firstTick: from[0], lastTick: to[0] + to[1] - 1, low, high });
     }
     refresh(false);

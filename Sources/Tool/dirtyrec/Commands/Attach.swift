@@ -82,7 +82,8 @@ struct Attach: ParsableCommand {
         do {
             let reason = try session.run(until: { stopping.isSet }) { batch in
                 try writer.commit(batch)
-                Terminal.live("\(Units.count(attachment.entries)) entries, iteration \(batch.iteration.id)")
+                Terminal.live(
+                    "\(Units.counted(attachment.entries, "entry", "entries")), iteration \(batch.iteration.id)")
             }
             Terminal.endLive()
             let zeros = zeroPages ? attachment.countZeroPages() : nil

@@ -12,7 +12,7 @@ struct Diff: ParsableCommand {
             fails.
 
             Examples:
-              dirtyrec diff before.db after.db
+              dirtyrec diff before.db after.db --changed
               dirtyrec diff before.db after.db --before again.db --fail-if 'wws.p95>+10%' --format junit
               dirtyrec diff before.db after.db --html diff.html --open
             """)
@@ -36,6 +36,9 @@ struct Diff: ParsableCommand {
     @Option(help: "text, json or junit.")
     var format = Format.text
 
+    @Flag(help: "Leave out figures that are the same on both sides; not with junit, which has gates only.")
+    var changed = false
+
     @Option(help: ArgumentHelp("Also write one self-contained HTML page to this file.", valueName: "page"))
     var html: String?
 
@@ -47,6 +50,9 @@ struct Diff: ParsableCommand {
 
     func validate() throws {
         guard html != nil || !open else { throw ValidationError("--open shows a page: give --html FILE as well.") }
+        guard format != .junit || !changed else {
+            throw ValidationError("--changed belongs to text and json: junit has gates only.")
+        }
     }
 
     func run() throws {
@@ -56,10 +62,11 @@ struct Diff: ParsableCommand {
         }
         let (old, new) = try (analyses([old] + before), analyses([new] + after))
         let comparison = Comparison(before: old, after: new)
-        let judged = try gates.map { DiffReport.Judged(gate: $0, outcome: try $0.judge(comparison)) }
+        let judged = try gates.map { try DiffReport.Judged($0, in: comparison) }
+        let shown = changed ? comparison.changed : comparison
         switch format {
-        case .text: printResult(DiffReport.text(comparison, gates: judged))
-        case .json: printResult(DiffReport.json(comparison, gates: judged).text(indented: true))
+        case .text: printResult(DiffReport.text(shown, gates: judged))
+        case .json: printResult(DiffReport.json(shown, gates: judged).text(indented: true))
         case .junit: printResult(DiffReport.junit(comparison, gates: judged))
         }
         if let html {

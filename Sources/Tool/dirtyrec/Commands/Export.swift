@@ -118,7 +118,7 @@ struct Export: ParsableCommand {
             done += 1
             if done % 100_000 == 0 {
                 try target.check()
-                Terminal.live("exported \(Units.count(done)) of \(Units.count(total)) entries")
+                Terminal.live("exported \(Units.count(done)) of \(Units.counted(total, "entry", "entries"))")
             }
         }
         table?.finish()

@@ -85,11 +85,22 @@ struct FleetCommand: ParsableCommand {
         let output = BufferedOutput()
         defer { output.flush() }
         var table: TableFormatter?
+        var place: Int?
         try chosen.answer(questions, in: folder) { number, columns in
             table?.finish()
             if number > 0, format == .table { output.write("\n") }
+            // Who reads a table knows files, not ids; other formats are the query's columns and nothing else.
+            place = format == .table ? columns.firstIndex(of: "recording").map { $0 + 1 } : nil
+            var columns = columns
+            if let place { columns.insert("file", at: place) }
             table = TableFormatter(format, columns: columns, write: output.write)
         } row: { row in
+            var row = row
+            if let place {
+                var name: String?
+                if case .text(let id) = row[place - 1] { name = folder.fileName(of: id) }
+                row.insert(name.map { .text($0) } ?? .null, at: place)
+            }
             table?.add(row)
         }
         table?.finish()

@@ -29,6 +29,8 @@ struct FleetOverview {
         }
         let page = FleetPage(
             folder: folder.path, tables: Array(tables.dropLast()), labels: labels(tables.last?.rows ?? []),
+            files: Dictionary(
+                uniqueKeysWithValues: folder.recordings.compactMap { id in folder.fileName(of: id).map { (id, $0) } }),
             addresses: addresses(from: path))
         try Page.write(try page.render(), to: path, open: false)
     }

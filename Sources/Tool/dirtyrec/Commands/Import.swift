@@ -70,7 +70,7 @@ struct Import: ParsableCommand {
                 rates = []
                 try writer.commit(batch)
                 if durability.logCommits { Terminal.say("committed \(writer.committedIterations)") }
-                Terminal.live("\(Units.count(writer.committedEntries)) entries")
+                Terminal.live("\(Units.counted(writer.committedEntries, "entry", "entries"))")
             }
             Terminal.endLive()
         } catch {

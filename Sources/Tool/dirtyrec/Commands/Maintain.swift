@@ -18,7 +18,7 @@ struct Verify: ParsableCommand {
 
     func run() throws {
         let findings = try Verifier.verify(path: file) { entries in
-            Terminal.live("verified \(Units.count(entries)) entries")
+            Terminal.live("verified \(Units.counted(entries, "entry", "entries"))")
         }
         Terminal.endLive()
         for finding in findings { printResult(finding.description) }
@@ -28,11 +28,12 @@ struct Verify: ParsableCommand {
         guard findings.isEmpty else { throw Failure.answerIsNo }
         let recording = try RecordingFile(path: file)
         let counts = try recording.counts
-        let rows = counts.rows == 0 && counts.entries > 0 ? "no plain rows" : "\(Units.count(counts.rows)) rows"
+        let rows =
+            counts.rows == 0 && counts.entries > 0 ? "no plain rows" : "\(Units.counted(counts.rows, "row", "rows"))"
         printResult(
             """
-            \(file) is in order: \(Units.count(counts.iterations)) iterations, \(Units.count(counts.harvests)) harvests, \
-            \(Units.count(counts.entries)) entries in segments, \(rows)\(recording.isSummarized ? ", summaries agree" : ", no summaries").
+            \(file) is in order: \(Units.counted(counts.iterations, "iteration", "iterations")), \(Units.counted(counts.harvests, "harvest", "harvests")), \
+            \(Units.counted(counts.entries, "entry", "entries")) in segments, \(rows)\(recording.isSummarized ? ", summaries agree" : ", no summaries").
             """)
     }
 }
@@ -57,7 +58,7 @@ struct Recover: ParsableCommand {
         Terminal.endLive()
         printResult(
             """
-            \(file) is complete: \(Units.count(outcome.iterations)) iterations, \(Units.count(outcome.entries)) entries\
+            \(file) is complete: \(Units.counted(outcome.iterations, "iteration", "iterations")), \(Units.counted(outcome.entries, "entry", "entries"))\
             \(outcome.wasCutOff ? "; it had been cut off" : "")\(outcome.migratedFrom.map { "; brought up from schema version \($0)" } ?? "").
             """)
     }
@@ -88,7 +89,8 @@ struct Rows: ParsableCommand {
         try Recovery.expandRows(path: file, indexed: index != nil, rebuild: rebuild, progress: showProgress)
         Terminal.endLive()
         let counts = try RecordingFile(path: file).counts
-        printResult("\(file) has \(Units.count(counts.rows)) rows\(index == nil ? "" : " and an index on gfn").")
+        printResult(
+            "\(file) has \(Units.counted(counts.rows, "row", "rows"))\(index == nil ? "" : " and an index on gfn").")
     }
 }
 

@@ -80,7 +80,9 @@ struct NotebookCommand: ParsableCommand {
                 throw ValidationError("Cannot write \(output): its folder must exist and be writable.")
             }
             guard result.failures == 0 else {
-                Terminal.say("\(result.failures) cells or values failed; \(output) says which.")
+                Terminal.say(
+                    "\(Units.counted(Int64(result.failures), "cell or value", "cells or values")) failed; \(output) says which."
+                )
                 throw ExitCode(Failure.no)
             }
         } catch let error as Notebook.Failure { throw ValidationError(error.description) }
@@ -100,14 +102,14 @@ struct NotebookCommand: ParsableCommand {
                     "\(path) has no plain rows, so \(Self.schema(place)).dirty is empty; make them with: dirtyrec rows")
             }
             return """
-                \(name): \(Units.count(counts.entries)) entries in \(Units.count(counts.iterations)) iterations, \
+                \(name): \(Units.counted(counts.entries, "entry", "entries")) in \(Units.counted(counts.iterations, "iteration", "iterations")), \
                 recorded by \(recording.info.tool) on \(recording.info.host), id \(recording.info.id)
                 """
         }
     }
 
     private static func show(_ progress: Notebook.Progress) {
-        let outcome = progress.error ?? "\(Units.count(progress.rows)) rows"
+        let outcome = progress.error ?? "\(Units.counted(progress.rows, "row", "rows"))"
         let ns =
             progress.duration.components.seconds * 1_000_000_000 + progress.duration.components.attoseconds
             / 1_000_000_000

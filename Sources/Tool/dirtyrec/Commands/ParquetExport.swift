@@ -41,7 +41,7 @@ struct ParquetExport {
         if let lack = outcome.lack { throw lack }
         printResult(
             """
-            Exported \(Units.count(Int64(outcome.exported))) recordings with \(Units.count(outcome.entries)) entries into \
+            Exported \(Units.counted(Int64(outcome.exported), "recording", "recordings")) with \(Units.counted(outcome.entries, "entry", "entries")) into \
             \(into); \(Units.count(Int64(outcome.unchanged))) were there already, \(Units.count(Int64(outcome.failed))) failed.
             """)
         if outcome.failed > 0 { throw Failure.answerIsNo }
@@ -72,7 +72,8 @@ struct ParquetExport {
                 Terminal.say("dirtyrec: skipped: \(Failure.sentence(of: error))")
             }
             let done = progress.exported + progress.unchanged + progress.failed
-            Terminal.live("exported \(done) of \(files.count) recordings, \(Units.count(progress.entries)) entries")
+            Terminal.live(
+                "exported \(done) of \(files.count) recordings, \(Units.counted(progress.entries, "entry", "entries"))")
         }
     }
 }

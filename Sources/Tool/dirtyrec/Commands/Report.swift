@@ -56,7 +56,7 @@ struct ReportCommand: ParsableCommand {
         if json { return printResult(JSONReport.render(analysis).text(indented: true)) }
         printResult(TextReport.render(analysis))
         let details = TextDetails.render(
-            writes: try recording.watchEvents, statistics: try recording.statistics, pageSize: recording.info.pageSize)
+            writes: try recording.watchEvents, statistics: analysis.statistics, pageSize: recording.info.pageSize)
         if !details.isEmpty { printResult(details) }
     }
 

@@ -70,14 +70,14 @@ struct Synth: ParsableCommand {
             path: output, info: info, slots: recording.slots, options: .init(replace: force))
         while let batch = recording.next() {
             try writer.commit(batch)
-            Terminal.live("\(Units.count(writer.committedEntries)) entries")
+            Terminal.live("\(Units.counted(writer.committedEntries, "entry", "entries"))")
         }
         try writer.finish(reason: .duration, endNs: recording.endNs, rows: rows)
         Terminal.endLive()
         Terminal.say(
             """
             Made \(Units.count(writer.committedIterations)) synthetic iterations with \
-            \(Units.count(writer.committedEntries)) entries: \(output).
+            \(Units.counted(writer.committedEntries, "entry", "entries")): \(output).
             """)
     }
 }
