@@ -52,7 +52,7 @@ import Testing
         ),
         (["converge", "F/text.db", "--bandwidth", "1Gbit/s,0B/s"], 2, "'0B/s' is not above 0."),
         (["converge", "F/text.db", "--policy", "vmware"], 2, "'vmware' is no policy; known are"),
-        (["record", "-o", "/proc/a.db"], 2, "Cannot create /proc/a.db: that folder takes no files."),
+        (["record", "-o", "/proc/a.db"], 5, "Cannot create /proc/a.db: that folder takes no files."),
         (["diff", "F/text.db", "F/text.db", "--fail-if", "wws.p95 is big"], 2, "A gate"),
         (["synth", "-o", "F/a.db", "--workload", "dma"], 2, "which has no model"),
         (["synth", "-o", "F/a.db", "--workload", "zipf:step=5"], 2, "leave it out"),
@@ -192,7 +192,7 @@ struct `Recording from the command line` {
     @Test func `a folder that does not exist is named, with the command that makes it`() throws {
         try withFolder { folder in
             let result = try Tool.run(["record", "-o", folder + "/no/a.db", "--iterations", "2"] + Self.quick)
-            #expect(result.status == 2)
+            #expect(result.status == 5)
             #expect(
                 result.stderr
                     == "dirtyrec: The folder \(folder)/no does not exist. Create it with: mkdir -p \(folder)/no\n")
@@ -290,7 +290,7 @@ struct `Recording from the command line` {
             let file = disk + "/a.db"
             let result = try Tool.run(
                 ["record", "-o", file, "--duration", "60s", "--interval", "20ms", "--workload", "random:size=64MiB"])
-            #expect(result.status == 1)
+            #expect(result.status == 5)
             #expect(
                 result.stderr.contains("the disk is full") && result.stderr.contains("safe in the file"),
                 "\(result.stderr)")

@@ -1,4 +1,5 @@
 import Model
+import Platform
 import Report
 
 /// How cells and the page around them are written.

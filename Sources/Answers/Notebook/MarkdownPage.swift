@@ -1,4 +1,5 @@
 import Model
+import Platform
 import Report
 
 /// The notebook as Markdown again, with tables under its cells.

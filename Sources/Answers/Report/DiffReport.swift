@@ -1,5 +1,6 @@
 import Analysis
 import Model
+import Platform
 
 /// A comparison of recordings as text, JSON or JUnit.
 package enum DiffReport {

@@ -1,4 +1,5 @@
 import Model
+import Platform
 
 /// A JSON value whose objects keep the order in which they were written, so that output is stable.
 package indirect enum JSON: Sendable, Equatable {
@@ -96,28 +97,5 @@ package indirect enum JSON: Sendable, Equatable {
             }
         }
         output += "\""
-    }
-}
-
-/// Makes strings from a recording harmless to show: a guest chooses its own name, and may choose escape sequences.
-package enum Sanitizer {
-    /// `text` on one line, every control character, line separator and direction override as `\u{…}`.
-    package static func line(_ text: String) -> String {
-        var output = ""
-        for scalar in text.unicodeScalars {
-            if isHarmful(scalar) {
-                output += "\\u{" + String(scalar.value, radix: 16) + "}"
-            } else {
-                output.unicodeScalars.append(scalar)
-            }
-        }
-        return output
-    }
-
-    static func isHarmful(_ scalar: Unicode.Scalar) -> Bool {
-        switch scalar.value {
-        case 0..<0x20, 0x7f..<0xa0, 0x61c, 0x200b...0x200f, 0x2028...0x202e, 0x2060...0x2069, 0xfeff: true
-        default: false
-        }
     }
 }

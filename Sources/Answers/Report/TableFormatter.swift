@@ -1,5 +1,6 @@
 import Foundation
 import Model
+import Platform
 
 /// How rows are written.
 package enum TableFormat: String, Sendable, CaseIterable {

@@ -1,5 +1,6 @@
 import Analysis
 import Model
+import Platform
 
 /// What a text report shows of a recording beyond the analysis of its entries: every write to a watched page, and what
 /// KVM counted.

@@ -1,5 +1,6 @@
 import Analysis
 import Model
+import Platform
 
 /// The fidelity card: how far to trust a report. It ends every text report.
 enum TextFidelity {

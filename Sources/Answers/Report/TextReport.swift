@@ -1,5 +1,6 @@
 import Analysis
 import Model
+import Platform
 
 /// What `dirtyrec report FILE` prints: one section a question, at most about 120 columns.
 package enum TextReport {

@@ -1,17 +1,5 @@
 import Foundation
 
-/// Nanoseconds on CLOCK_MONOTONIC, the clock of every time in a recording.
-package func monotonicNow() -> Int64 { nanoseconds(of: CLOCK_MONOTONIC) }
-
-/// CLOCK_REALTIME minus CLOCK_MONOTONIC now, in nanoseconds.
-package func wallClockOffset() -> Int64 { nanoseconds(of: CLOCK_REALTIME) - monotonicNow() }
-
-private func nanoseconds(of clock: clockid_t) -> Int64 {
-    var time = timespec()
-    unsafe clock_gettime(clock, &time)
-    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-}
-
 /// A value with a lock and a condition: threads change it one at a time and wait until it is as they need it.
 /// Waits are on CLOCK_MONOTONIC, so that a step of the wall clock neither hurries nor delays a harvest.
 @safe

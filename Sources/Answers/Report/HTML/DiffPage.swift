@@ -1,5 +1,6 @@
 import Analysis
 import Model
+import Platform
 
 /// A comparison as one HTML file: what changed, both dirty maps, and the curves of one recording over those of the other.
 package struct DiffPage {

@@ -1,4 +1,5 @@
 import Model
+import Platform
 
 /// One self-contained HTML page about many recordings: tables only, no script.
 package struct FleetPage {

@@ -1,5 +1,6 @@
 import Analysis
 import Model
+import Platform
 import Schemas
 
 /// One self-contained HTML file that shows what a recording says.

@@ -1,6 +1,7 @@
 import Analysis
 import Foundation
 import Model
+import Platform
 
 /// A dirty map as the page carries it: packed counts for the canvas, and a picture for readers without scripts.
 struct MapPicture {

@@ -1,5 +1,6 @@
 import Analysis
 import Model
+import Platform
 
 /// What the templates show, in the words of the templates.
 struct PageContext {

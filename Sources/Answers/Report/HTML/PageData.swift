@@ -1,5 +1,6 @@
 import Analysis
 import Model
+import Platform
 import Schemas
 
 /// Rows that a chart, a table and a statement share: the page shows them, and ``sql`` gives the same ones.

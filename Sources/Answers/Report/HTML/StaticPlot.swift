@@ -1,5 +1,6 @@
 import Foundation
 import Model
+import Platform
 
 /// A picture that needs no script: lines, steps, stacked areas or bars over one horizontal axis, as SVG.
 struct StaticPlot {

@@ -1,5 +1,6 @@
 import Analysis
 import Model
+import Platform
 
 /// One answer on the first screen: a question, a figure, a sentence, and where to read on.
 struct Verdict {

@@ -71,7 +71,7 @@ struct Attach: ParsableCommand {
         Termination.watch { count in
             stopping.set()
             // A second signal does not wait for a VMM or a disk that hangs.
-            if count > 1 { Foundation.exit(Failure.no) }
+            if count > 1 { Termination.exit(Failure.no) }
         }
         let target = try Target(pid: pid)
         let attachment = try Attachment(target, intervalNs: interval?.ns ?? 100_000_000)

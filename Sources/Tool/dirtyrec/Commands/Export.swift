@@ -1,6 +1,4 @@
 import ArgumentParser
-import Foundation
-import KVM
 import Model
 import Platform
 import Report
@@ -74,37 +72,13 @@ struct Export: ParsableCommand {
         }
         guard let file = files.first, let output else { return }
         let recording = try RecordingFile(path: file)
-        let isStandard = output == "-"
-        if !isStandard, !force, FileManager.default.fileExists(atPath: output) {
-            throw ValidationError("\(output) exists already. Choose another name, or replace it with --force.")
-        }
-        guard
-            isStandard
-                || URL(fileURLWithPath: output).resolvingSymlinksInPath()
-                    != URL(fileURLWithPath: file)
-                    .resolvingSymlinksInPath()
-        else { throw ValidationError("The output would replace the recording: choose another name.") }
-        // A file appears under its name only when it is complete.
-        let partial = output + ".partial"
-        if !isStandard {
-            guard FileManager.default.createFile(atPath: partial, contents: nil) else {
-                throw ValidationError("Cannot write \(output): its folder must exist and be writable.")
-            }
-        }
-        do {
-            let handle = isStandard ? FileHandle.standardOutput : FileHandle(forWritingAtPath: partial)
-            let target = BufferedOutput(handle ?? .nullDevice)
-            try write(recording, file, to: target)
-            target.flush()
-            try target.check()
-            if !isStandard { try Self.move(partial, to: output) }
-        } catch {
-            if !isStandard { try? FileManager.default.removeItem(atPath: partial) }
-            throw error
-        }
+        try FileName.keep([file], from: output)
+        let target = try Output.open(output, existing: force ? .replaced : .kept)
+        try write(recording, file, to: target)
+        try target.finish()
     }
 
-    private func write(_ recording: RecordingFile, _ file: String, to target: BufferedOutput) throws {
+    private func write(_ recording: RecordingFile, _ file: String, to target: Output) throws {
         if format == .perfetto { return try ChromeTrace.render(recording, write: target.write) }
         let total = try recording.counts.entries
         let session = try QuerySession(path: file)
@@ -115,19 +89,13 @@ struct Export: ParsableCommand {
             table = TableFormatter(format == .csv ? .csv : .jsonl, columns: columns, write: target.write)
         } row: { row in
             table?.add(row)
+            try target.check()
             done += 1
             if done % 100_000 == 0 {
-                try target.check()
                 Terminal.live("exported \(Units.count(done)) of \(Units.counted(total, "entry", "entries"))")
             }
         }
         table?.finish()
         Terminal.endLive()
-    }
-
-    private static func move(_ partial: String, to path: String) throws {
-        guard unsafe rename(partial, path) == 0 else {
-            throw ValidationError("Cannot write \(path): it must be a file in a writable folder.")
-        }
     }
 }

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Fleet
-import Foundation
 import Model
+import Platform
 import Report
 import Store
 
@@ -82,8 +82,7 @@ struct FleetCommand: ParsableCommand {
     private var chosen: FleetEngine { engine == .duckdb ? .duckdb : .spark(master: master ?? "local[*]") }
 
     private func answer(_ questions: [FleetEngine.Question], in folder: FleetFolder) throws {
-        let output = BufferedOutput()
-        defer { output.flush() }
+        let output = Output.standard
         var table: TableFormatter?
         var place: Int?
         try chosen.answer(questions, in: folder) { number, columns in
@@ -102,8 +101,8 @@ struct FleetCommand: ParsableCommand {
                 row.insert(name.map { .text($0) } ?? .null, at: place)
             }
             table?.add(row)
+            try output.check()
         }
         table?.finish()
-        try output.check()
     }
 }

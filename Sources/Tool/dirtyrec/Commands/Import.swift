@@ -53,9 +53,7 @@ struct Import: ParsableCommand {
     @OptionGroup var durability: SyncOptions
 
     func run() throws {
-        for input in [file, qemuRate].compactMap(\.self) where input != "-" && isSame(input, output) {
-            throw ValidationError("The output would replace \(input): choose another name.")
-        }
+        try FileName.keep([file, qemuRate].compactMap(\.self), from: output)
         let source = try open()
         var info = source.info
         info.id = RecordingInfo.newID()
@@ -96,10 +94,6 @@ struct Import: ParsableCommand {
             \(Units.counted(writer.committedEntries, "entry", "entries")) into \(output).
             """)
         Terminal.say("Next: dirtyrec report \(ShellWords.join([output]))")
-    }
-
-    private func isSame(_ one: String, _ other: String) -> Bool {
-        URL(fileURLWithPath: one).resolvingSymlinksInPath() == URL(fileURLWithPath: other).resolvingSymlinksInPath()
     }
 
     private func open() throws -> any ImportSource {

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import KVM
 import Model
 import Notebook
 import Platform
@@ -26,7 +25,7 @@ struct NotebookCommand: ParsableCommand {
     @Argument(help: "Recordings.")
     var recordings: [String]
 
-    @Option(name: .shortAndLong, help: "File to write: .html or .md.")
+    @Option(name: .shortAndLong, help: "File to write, .html or .md; - is standard output.")
     var output: String
 
     @Option(
@@ -37,32 +36,40 @@ struct NotebookCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The longest time for each cell (default: 1min).", valueName: "time"))
     var timeout: Nanoseconds?
 
-    private var isHTML: Bool { output.hasSuffix(".html") }
+    @Option(help: "html or markdown (default: what the output's name says; markdown for -).")
+    var format: Format?
+
+    /// How the page is written.
+    enum Format: String, ExpressibleByArgument, CaseIterable { case html, markdown }
+
+    private var written: Format? {
+        if let format { return format }
+        if output.hasSuffix(".html") { return .html }
+        return output.hasSuffix(".md") || output == "-" ? .markdown : nil
+    }
 
     func validate() throws {
-        guard isHTML || output.hasSuffix(".md") else {
-            throw ValidationError("The output \(output) must end in .html or .md.")
+        guard written != nil else {
+            throw ValidationError("The output '\(output)' must end in .html or .md, or give --format.")
         }
         guard recordings.count <= QuerySession.mostAttached else {
             throw ValidationError("Give at most \(QuerySession.mostAttached) recordings.")
         }
-        let target = URL(fileURLWithPath: output).resolvingSymlinksInPath()
-        for input in [notebook] + recordings where URL(fileURLWithPath: input).resolvingSymlinksInPath() == target {
-            throw ValidationError("The output would replace \(input): choose another name.")
-        }
+        try FileName.keep([notebook] + recordings, from: output)
     }
 
     func run() throws {
         guard let text = try? String(contentsOfFile: notebook, encoding: .utf8) else {
             throw ValidationError("Cannot read \(notebook): it must be a readable file of UTF-8 text.")
         }
+        let target = try Output.open(output, existing: .replacedUnlessDatabase)
         let session = try QuerySession(path: recordings[0])
         if recordings.count > 1 {
             for (place, path) in recordings.enumerated() { try session.attach(path, as: Self.schema(place)) }
         }
         Termination.watch { count in
             session.interrupt()
-            if count > 1 { Foundation.exit(Failure.no) }
+            if count > 1 { Termination.exit(Failure.no) }
         }
         let limitNs = timeout?.ns ?? Self.defaultLimitNs
         let watchdog = CellWatchdog(notebook, limitNs: limitNs)
@@ -71,17 +78,16 @@ struct NotebookCommand: ParsableCommand {
             let result = try Notebook(text).run(
                 session, settings: Dictionary(settings.map { ($0.name, $0.text) }) { $1 },
                 timeout: .nanoseconds(limitNs), recordings: try descriptions(),
-                as: isHTML ? .html(vega: Vega.bundle) : .markdown,
+                as: written == .html ? .html(vega: VegaBundle.find()) : .markdown,
                 progress: {
                     watchdog.restart()
                     Self.show($0)
                 })
-            do { try result.text.write(toFile: output, atomically: true, encoding: .utf8) } catch {
-                throw ValidationError("Cannot write \(output): its folder must exist and be writable.")
-            }
+            target.write(result.text)
+            try target.finish()
             guard result.failures == 0 else {
                 Terminal.say(
-                    "\(Units.counted(Int64(result.failures), "cell or value", "cells or values")) failed; \(output) says which."
+                    "\(Units.counted(Int64(result.failures), "cell or value", "cells or values")) failed; \(target.name) says which."
                 )
                 throw ExitCode(Failure.no)
             }
@@ -134,18 +140,4 @@ private final class CellWatchdog {
     }
 
     func stop() { current.stop() }
-}
-
-/// The bundle that draws charts; `scripts/vega` installs it.
-enum Vega {
-    /// Its text, from the cache or from beside the installed program; nil when it is in neither.
-    static var bundle: String? {
-        let environment = ProcessInfo.processInfo.environment
-        let cache =
-            environment["DIRTYREC_CACHE"] ?? (environment["XDG_CACHE_HOME"] ?? (environment["HOME"] ?? "") + "/.cache")
-            + "/dirtyrec"
-        let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-        let share = program.deletingLastPathComponent().deletingLastPathComponent().path + "/share/dirtyrec"
-        return [cache, share].lazy.compactMap { try? String(contentsOfFile: $0 + "/vega.js", encoding: .utf8) }.first
-    }
 }

@@ -156,7 +156,7 @@ struct Record: ParsableCommand {
                 Terminal.say(
                     "dirtyrec: stopped at once; \(path) holds every committed iteration, finish it with: dirtyrec recover \(path)"
                 )
-                Foundation.exit(Failure.no)
+                Termination.exit(Failure.no)
             }
         }
         let live = LiveLine(recorder: recorder)

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import KVM
 import Model
 import Platform
 import Report
@@ -80,8 +79,8 @@ struct SQL: ParsableCommand {
 
     func run() throws {
         let format = csv ? .csv : json ? .json : self.format ?? .table
-        if reference { return FileHandle.standardOutput.write(Data(SQLReference.markdown.utf8)) }
-        if datasette { return FileHandle.standardOutput.write(Data(DatasetteMetadata.yaml.utf8)) }
+        if reference { return Output.standard.write(SQLReference.markdown) }
+        if datasette { return Output.standard.write(DatasetteMetadata.yaml) }
         if list { return Catalog.list(format) }
         let named = try query.map { try Self.named($0, settings) }
         let session = try QuerySession(path: file ?? "")
@@ -99,7 +98,7 @@ struct SQL: ParsableCommand {
     private func interruptibly(_ session: QuerySession, _ body: () throws -> Void) throws {
         Termination.watch { count in
             session.interrupt()
-            if count > 1 { Foundation.exit(Failure.no) }
+            if count > 1 { Termination.exit(Failure.no) }
         }
         try body()
     }

@@ -1,5 +1,5 @@
-import Foundation
 import Model
+import Platform
 import Recorder
 import Report
 
@@ -49,9 +49,8 @@ struct SourceComparison {
             if !outcome.losses.isEmpty || outcome.verdicts.contains(where: { $0.missing > 0 }) { isBad = true }
             columns.append(totals)
         }
-        var table = TableFormatter(.table, columns: ["figure"] + sources.map(\.rawValue)) {
-            FileHandle.standardOutput.write(Data($0.utf8))
-        }
+        var table = TableFormatter(
+            .table, columns: ["figure"] + sources.map(\.rawValue), write: Output.standard.write)
         for figure in Self.figures { table.add([.text(figure.name)] + columns.map { .text(figure.value($0)) }) }
         table.finish()
         if isBad { throw Failure.answerIsNo }

@@ -1,41 +1,39 @@
-import ArgumentParser
-import Foundation
+import Platform
 import Synchronization
 
-/// Takes what a guest writes to its console: raw into a file, or made harmless on stderr.
+/// Takes what a guest writes to its console, and hands it on line by line: a system call a byte would slow the guest
+/// down. A file gets every byte; a terminal, and standard error in any case, gets harmless text.
 final class ConsoleOutput: Sendable {
     private struct State {
         var waiting: [UInt8] = []
         var hasFailed = false
     }
-    private let handle: FileHandle
-    private let path: String?
+    /// Bytes that wait at most for the end of their line.
+    private static let longestLine = 256
+
+    private let output: Output
+    private let isHarmless: Bool
     private let state = Mutex(State())
 
-    /// Writes to a new file at `path`, or to stderr.
+    /// Writes to what `path` names, or to standard error.
+    ///
+    /// - Throws: ``OutputError``.
     init(path: String?) throws {
-        self.path = path
-        guard let path else {
-            handle = .standardError
-            return
-        }
-        guard FileManager.default.createFile(atPath: path, contents: nil),
-            let handle = FileHandle(forWritingAtPath: path)
-        else {
-            throw ValidationError("--console \(path) cannot be written; check its folder and permissions.")
-        }
-        self.handle = handle
+        output = try path.map { try Output.open($0, existing: .overwritten) } ?? .messages
+        isHarmless = path == nil || output.isTerminal
     }
 
     /// Writes what is left of an unfinished line.
     func finish() { state.withLock { flush(&$0) } }
 
-    /// Adds bytes. A line at a time is written: a system call a byte would slow the guest down.
+    /// Adds bytes.
     func write(_ bytes: [UInt8]) {
         state.withLock { state in
             for byte in bytes {
-                if path == nil { state.waiting += Self.harmless(byte) } else { state.waiting.append(byte) }
-                if byte == 0xa || state.waiting.count >= 256 { flush(&state) }
+                // A character is not cut in two.
+                if state.waiting.count >= Self.longestLine, byte & 0xc0 != 0x80 { flush(&state) }
+                state.waiting.append(byte)
+                if byte == 0xa { flush(&state) }
             }
         }
     }
@@ -43,20 +41,16 @@ final class ConsoleOutput: Sendable {
     private func flush(_ state: inout State) {
         defer { state.waiting.removeAll(keepingCapacity: true) }
         guard !state.hasFailed else { return }
-        do { try handle.write(contentsOf: state.waiting) } catch {
+        if isHarmless {
+            output.write(bytes: Sanitizer.lines(String(decoding: state.waiting, as: UTF8.self)).utf8)
+        } else {
+            output.write(bytes: state.waiting)
+        }
+        output.flush()
+        do throws(OutputError) { try output.check() } catch {
             // The recording is worth more than the console: say it once and go on.
             state.hasFailed = true
-            if let path {
-                Terminal.say("dirtyrec: \(path) cannot be written any more, the rest of the console is lost.")
-            }
-        }
-    }
-
-    /// A guest must not drive the user's terminal: control characters other than tab and line ends show as ^X.
-    private static func harmless(_ byte: UInt8) -> [UInt8] {
-        switch byte {
-        case 0x9, 0xa, 0xd, 0x20..<0x7f, 0x80...: [byte]
-        default: [0x5e, byte ^ 0x40]
+            Terminal.say("dirtyrec: \(error.description) The rest of the console is lost, the recording goes on.")
         }
     }
 }

@@ -1,5 +1,6 @@
 import CLineEdit
 import Foundation
+import Platform
 import Store
 import Synchronization
 
@@ -62,7 +63,8 @@ import Synchronization
         var insert = String(SQLCompletion.commonPrefix(candidates).dropFirst(word.count))
         if candidates.count == 1 { insert += " " }
         if insert.isEmpty, candidates.count > 1 {
-            FileHandle.standardOutput.write(Data(("\n" + candidates.joined(separator: "  ") + "\n").utf8))
+            Output.standard.write("\n" + candidates.joined(separator: "  ") + "\n")
+            Output.standard.flush()
             unsafe printed?.pointee = 1
         }
         unsafe free(insertion)

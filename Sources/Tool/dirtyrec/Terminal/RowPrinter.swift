@@ -1,5 +1,5 @@
-import Foundation
 import Model
+import Platform
 import Report
 import Store
 
@@ -10,13 +10,9 @@ struct RowPrinter {
     var timeout: Nanoseconds?
 
     func run(_ sql: String, parameters: [String: SQLValue] = [:]) throws {
-        let output = BufferedOutput()
-        // What came before an error is shown before it.
+        let output = Output.standard
         let watchdog = Watchdog(session.file.path, limitNs: timeout?.ns)
-        defer {
-            watchdog.stop()
-            output.flush()
-        }
+        defer { watchdog.stop() }
         var table: TableFormatter?
         var isFirst = true
         try session.run(sql, parameters: parameters, timeout: timeout.map { .nanoseconds($0.ns) }) { columns in
@@ -26,6 +22,7 @@ struct RowPrinter {
             table = TableFormatter(format, columns: columns, write: output.write)
         } row: {
             table?.add($0)
+            try output.check()
         }
         table?.finish()
     }
@@ -66,11 +63,9 @@ enum Catalog {
     }
 
     private static func print(_ columns: [String], _ rows: [[String]], _ format: TableFormat) {
-        let output = BufferedOutput()
-        var table = TableFormatter(format, columns: columns, write: output.write)
+        var table = TableFormatter(format, columns: columns, write: Output.standard.write)
         for row in rows { table.add(row.map { .text($0) }) }
         table.finish()
-        output.flush()
     }
 
     private static func firstSentence(_ text: String) -> String {

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import KVM
 import Model
 import Platform
 import Report
@@ -36,11 +35,14 @@ struct SQLShell {
             // At the prompt Ctrl-C is a key, so this signal came from elsewhere and means the program.
             guard isRunning.value.load(ordering: .relaxed), isInteractive || count == 1 else {
                 editor?.close()
-                Foundation.exit(Failure.no)
+                Termination.exit(Failure.no)
             }
             session.interrupt()
         }
-        if isInteractive { printResult("Recording \(session.file.path). Type .help for help, .quit to leave.") }
+        if isInteractive {
+            printResult("Recording \(session.file.path). Type .help for help, .quit to leave.")
+            Output.standard.flush()
+        }
         try readStatements(editor, isInteractive: isInteractive)
         editor?.close()
     }
@@ -68,6 +70,8 @@ struct SQLShell {
             try tolerating(isInteractive) { shell in
                 if isCommand { try shell.command(text) } else { try shell.query(text) }
             }
+            Output.standard.flush()
+            try Output.standard.check()
         }
         // Nothing was asked: say what can be.
         if !hasInput { Catalog.list(printer.format) }
@@ -77,9 +81,8 @@ struct SQLShell {
 
     private mutating func tolerating(_ tolerates: Bool, _ body: (inout Self) throws -> Void) throws {
         do { try body(&self) } catch {
-            guard tolerates else { throw error }
-            let hint = (error as? RecordingError)?.hint
-            Terminal.say([Sanitizer.line("\(error)"), hint].compactMap { $0 }.joined(separator: " "))
+            guard tolerates, !(error is OutputError) else { throw error }
+            Terminal.say(Failure.sentence(of: error))
         }
     }
 

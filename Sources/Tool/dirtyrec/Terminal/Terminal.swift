@@ -1,23 +1,29 @@
-import Foundation
+import Platform
 
-/// stderr: messages always, a live line only where somebody sees it.
+/// Standard error: messages always, a live line only where somebody sees it.
 enum Terminal {
-    /// Whether stderr is a terminal.
-    static var isInteractive: Bool { isatty(2) == 1 }
+    /// Whether standard error is a terminal.
+    static var isInteractive: Bool { Output.messages.isTerminal }
 
-    /// Prints a line.
-    static func say(_ text: String) { write(text + "\n") }
+    /// Prints a line, or several, behind all results so far.
+    static func say(_ text: String) {
+        Output.standard.flush()
+        write(Sanitizer.lines(text) + "\n")
+    }
 
-    /// Replaces the live line; does nothing where stderr is no terminal.
+    /// Replaces the live line; does nothing where standard error is no terminal.
     static func live(_ text: String) {
-        if isInteractive { write("\r\u{1b}[K" + text) }
+        if isInteractive { write("\r\u{1b}[K" + Sanitizer.line(text)) }
     }
 
     /// Removes the live line.
     static func endLive() { live("") }
 
-    private static func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+    private static func write(_ text: String) {
+        Output.messages.write(bytes: text.utf8)
+        Output.messages.flush()
+    }
 }
 
-/// stdout: results only.
-func printResult(_ text: String) { FileHandle.standardOutput.write(Data((text + "\n").utf8)) }
+/// Adds lines to the results, harmless wherever they go.
+func printResult(_ text: String) { Output.standard.write(Sanitizer.lines(text) + "\n") }

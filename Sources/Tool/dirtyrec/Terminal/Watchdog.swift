@@ -1,9 +1,6 @@
 import Foundation
-import KVM
-import Model
 import Platform
 import Store
-import Synchronization
 
 /// Ends the program when a query outlives its time limit by more than a second.
 ///

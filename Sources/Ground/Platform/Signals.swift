@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// The calling thread's signal mask.
 package enum SignalMask {
@@ -17,29 +18,77 @@ package enum SignalMask {
     }
 }
 
-/// SIGINT and SIGTERM, as events of one thread instead of interruptions of any.
+/// SIGINT, SIGTERM and SIGHUP, as events of one thread instead of interruptions of any.
 package enum Termination {
-    /// Blocks both signals for the calling thread and all that it starts from now on, and calls `body` on a thread of
-    /// its own at each one, with how many there have been.
+    private struct State {
+        var isWatching = false
+        var count = 0
+        var body: (@Sendable (Int) -> Void)?
+    }
+    private static let state = Mutex(State())
+
+    /// Calls `body` from now on at each of these signals, with how many there have been since; it takes the place of the
+    /// one before. The signals are blocked for the calling thread and all that it starts.
     package static func watch(_ body: @escaping @Sendable (_ count: Int) -> Void) {
+        state.withLock { ($0.body, $0.count) = (body, 0) }
+        begin()
+    }
+
+    /// Sees to it that a signal does not end the program before ``Leftovers`` are removed.
+    static func begin() {
+        guard state.withLock({ state in !exchange(&state.isWatching, true) }) else { return }
         var mask = sigset_t()
         unsafe sigemptyset(&mask)
         unsafe sigaddset(&mask, SIGINT)
         unsafe sigaddset(&mask, SIGTERM)
+        // nohup means it.
+        if !isIgnored(SIGHUP) { unsafe sigaddset(&mask, SIGHUP) }
         unsafe pthread_sigmask(SIG_BLOCK, &mask, nil)
         let awaited = mask
         let thread = Thread {
-            var count = 0
             while true {
                 var mask = awaited
                 var signal: CInt = 0
                 guard unsafe sigwait(&mask, &signal) == 0 else { continue }
-                count += 1
-                body(count)
+                let (body, count) = state.withLock { state in
+                    state.count += 1
+                    return (state.body, state.count)
+                }
+                if let body { body(count) } else { end(by: signal) }
             }
         }
         thread.name = "signals"
         thread.start()
+    }
+
+    /// Ends the program at once, from any thread, without ``Leftovers``.
+    package static func exit(_ status: CInt) -> Never {
+        Leftovers.removeAll()
+        Foundation.exit(status)
+    }
+
+    /// Ends the program by a signal, as if nobody had caught it: whoever started it sees by which.
+    package static func end(by signal: CInt) -> Never {
+        Leftovers.removeAll()
+        _ = Foundation.signal(signal, SIG_DFL)
+        var mask = sigset_t()
+        unsafe sigemptyset(&mask)
+        unsafe sigaddset(&mask, signal)
+        unsafe pthread_sigmask(SIG_UNBLOCK, &mask, nil)
+        raise(signal)
+        // The first process of a container does not die of its own signals.
+        Foundation.exit(128 + signal)
+    }
+
+    private static func isIgnored(_ signal: CInt) -> Bool {
+        var action = sigaction()
+        guard unsafe sigaction(signal, nil, &action) == 0 else { return false }
+        return unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
+    }
+
+    private static func exchange(_ flag: inout Bool, _ value: Bool) -> Bool {
+        defer { flag = value }
+        return flag
     }
 }
 

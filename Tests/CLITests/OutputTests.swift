@@ -1,0 +1,128 @@
+import Foundation
+import Testing
+
+/// The core of scripts/test-outputs, which tries everything.
+@Suite struct `Outputs` {
+    /// Runs a line of shell with `$D` as dirtyrec, in `folder`.
+    private func shell(_ line: String, in folder: String) throws -> Tool.Result {
+        try Tool.run(["bash", "-c", "cd '\(folder)'; D='\(Tool.path)'; \(line)"], program: "/usr/bin/env")
+    }
+
+    private func withRecording(_ body: (String) throws -> Void) throws {
+        try withFolder { folder in
+            try Tool.succeed([
+                "synth", "-o", folder + "/a.db", "--workload", "zipf:size=8MiB,rate=50k/s", "--duration", "1s",
+            ])
+            try body(folder)
+        }
+    }
+
+    static let results = [
+        "--help", "--version", "report a.db", "report a.db --json", "converge a.db", "diff a.db a.db", "verify a.db",
+        "sql --list", "sql a.db --csv 'SELECT * FROM dirty'", "export a.db --format csv -o -",
+    ]
+
+    @Test(arguments: results)
+    func `what cannot be written is a sentence and exit status 5`(command: String) throws {
+        try withRecording { folder in
+            for target in [">/dev/full", ">&-"] {
+                let result = try shell("$D \(command) \(target)", in: folder)
+                #expect(result.status == 5, "\(command) \(target): \(result.stderr)")
+                #expect(result.stderr.hasPrefix("dirtyrec: Standard output cannot be written"), "\(result.stderr)")
+                #expect(result.stderr.split(separator: "\n").count == 1, "\(result.stderr)")
+            }
+        }
+    }
+
+    @Test(arguments: results)
+    func `a reader that left ends the command quietly, as SIGPIPE does`(command: String) throws {
+        try withRecording { folder in
+            // The pipe's reader is gone before anything is written; the second time SIGPIPE is ignored, as by CI systems.
+            for ignored in ["", "trap '' PIPE; "] {
+                let result = try shell(
+                    "\(ignored) mkfifo p 2>/dev/null; exec 3<>p 4>p 3>&-; $D \(command) >&4; echo $? >status",
+                    in: folder)
+                #expect(result.stderr == "", "\(command)")
+                #expect(try String(contentsOfFile: folder + "/status", encoding: .utf8) == "141\n", "\(command)")
+            }
+        }
+    }
+
+    @Test func `messages that cannot be written are no failure`() throws {
+        try withFolder { folder in
+            for target in ["2>/dev/full", "2>&-"] {
+                let result = try shell(
+                    "$D synth -o a.db --force --duration 100ms \(target) && $D verify a.db", in: folder)
+                #expect(result.status == 0, "\(target)")
+                #expect(result.stdout.contains("is in order"))
+            }
+        }
+    }
+
+    static let named = [
+        "report a.db --html", "diff a.db a.db --html", "export a.db --force --format csv -o",
+        "notebook n.md a.db --format html -o",
+    ]
+
+    @Test(.enabled(if: geteuid() == 0, "needs root to make devices"), arguments: named)
+    func `a device is written to, never replaced`(command: String) throws {
+        try withRecording { folder in
+            let result = try shell(
+                """
+                printf '# n\\n' >n.md; mknod null c 1 3; mknod full c 1 7; mknod disk b 7 0
+                $D \(command) null; echo $?; $D \(command) full; echo $?; $D \(command) disk; echo $?
+                [[ -c null && -c full && -b disk ]]
+                """, in: folder)
+            #expect(result.status == 0, "a node was replaced")
+            #expect(result.stderr.contains("full cannot be written: No space left on device"), "\(result.stderr)")
+        }
+    }
+
+    @Test(arguments: named)
+    func `a pipe is written to, and without a reader nobody waits for ever`(command: String) throws {
+        try withRecording { folder in
+            let alone = try shell("printf '# n\\n' >n.md; mkfifo p; timeout 60 $D \(command) p", in: folder)
+            #expect(alone.status == 5)
+            #expect(alone.stderr.contains("p is a pipe that nobody reads"), "\(alone.stderr)")
+            let read = try shell(
+                "(wc -c <p >count) & sleep 0.2; timeout 60 $D \(command) p; s=$?; wait; [[ -p p ]] && exit $s",
+                in: folder)
+            #expect(read.status == 0, "\(read.stderr)")
+            let count = try String(contentsOfFile: folder + "/count", encoding: .utf8)
+            #expect((Int(count.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0) > 0)
+        }
+    }
+
+    @Test(arguments: named)
+    func `a link's target is replaced, and keeps its mode`(command: String) throws {
+        try withRecording { folder in
+            let result = try shell(
+                "printf '# n\\n' >n.md; echo old >target; chmod 600 target; ln -s target link; $D \(command) link; stat -c %a target; readlink link",
+                in: folder)
+            #expect(result.stdout.hasSuffix("600\ntarget\n"), "\(result.stdout) \(result.stderr)")
+            #expect(try String(contentsOfFile: folder + "/target", encoding: .utf8) != "old\n")
+        }
+    }
+
+    @Test(arguments: named.filter { !$0.hasPrefix("diff") })
+    func `a dash is standard output, and an empty name is none`(command: String) throws {
+        try withRecording { folder in
+            let dash = try shell("printf '# n\\n' >n.md; $D \(command) -", in: folder)
+            #expect(dash.status == 0 && !dash.stdout.isEmpty, "\(dash.stderr)")
+            let empty = try shell("$D \(command) ''", in: folder)
+            #expect(empty.status == 2 && empty.stderr.hasPrefix("dirtyrec: The output has no name"), "\(empty.stderr)")
+            #expect(!FileManager.default.fileExists(atPath: folder + "/-"))
+        }
+    }
+
+    @Test func `nothing half-made is left, and the old file stays`() throws {
+        try withRecording { folder in
+            let result = try shell(
+                "ulimit -f 4; echo old >b.csv; $D export a.db --format csv -o b.csv --force", in: folder)
+            #expect(result.status == 5)
+            #expect(result.stderr.contains("b.csv cannot be written: File too large"), "\(result.stderr)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == ["a.db", "b.csv"])
+            #expect(try String(contentsOfFile: folder + "/b.csv", encoding: .utf8) == "old\n")
+        }
+    }
+}

@@ -1,0 +1,64 @@
+import Foundation
+import Testing
+
+/// What the compiler does not say about the sources.
+@Suite struct `The house` {
+    private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+
+    /// Swift files below a folder of the repository, with their text.
+    private static func sources(_ folder: String) throws -> [(path: String, text: String)] {
+        let base = root.appendingPathComponent(folder).path
+        let names = FileManager.default.enumerator(atPath: base)?.compactMap { $0 as? String } ?? []
+        return try names.filter { $0.hasSuffix(".swift") }.sorted().map {
+            ("\(folder)/\($0)", try String(contentsOfFile: "\(base)/\($0)", encoding: .utf8))
+        }
+    }
+
+    /// Floors from the ground up; those of one number stand side by side and know nothing of each other.
+    private static let floors = ["Ground": 0, "Store": 1, "Capture": 2, "Answers": 2, "Tool": 3]
+
+    @Test func `a floor imports only downwards`() throws {
+        var home: [String: String] = [:]
+        for floor in Self.floors.keys {
+            let rooms = try FileManager.default.contentsOfDirectory(
+                atPath: Self.root.appendingPathComponent("Sources/\(floor)").path)
+            for room in rooms { home[room] = floor }
+        }
+        #expect(home["Platform"] == "Ground" && home["Recorder"] == "Capture")
+        for (floor, height) in Self.floors {
+            let files = try Self.sources("Sources/\(floor)")
+            #expect(!files.isEmpty)
+            for file in files {
+                for line in file.text.split(separator: "\n") {
+                    let words = line.split(separator: " ")
+                    guard let place = words.firstIndex(of: "import"), place <= 1, place + 1 < words.count,
+                        let other = home[String(words[place + 1])]
+                    else { continue }
+                    #expect(
+                        other == floor || Self.floors[other, default: 0] < height,
+                        "\(file.path) imports \(words[place + 1]) of \(other)")
+                }
+            }
+        }
+    }
+
+    /// Standard output and standard error have one door, `Output`: what goes around it traps, or is lost in silence, where it cannot be written.
+    @Test(arguments: [
+        #"(^|[^.\w"])print\("#, #"\btry!"#, #"standardOutput\.write"#, #"standardError\.write"#, #"\bfputs\("#,
+        #"\bputs\("#,
+        #"\bprintf\("#, #"debugPrint\("#,
+    ])
+    func `nothing is written beside the one way out`(pattern: String) throws {
+        let beside = try Regex(pattern)
+        for file in try Self.sources("Sources") {
+            // Some types have functions of their own that are called print.
+            let own = ["func print(", "_ print: "].contains(where: file.text.contains)
+            for (number, line) in file.text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+                let code = line.firstRange(of: "//").map { line[..<$0.lowerBound] } ?? line
+                if own, pattern.contains("print\\(") { continue }
+                #expect(!code.contains(beside), "\(file.path):\(number + 1): \(line)")
+            }
+        }
+    }
+}
