@@ -32,15 +32,24 @@ package struct TableFormatter {
 
     private let format: TableFormat
     private let columns: [String]
+    private let neutralizes: Bool
     private let write: (String) -> Void
     private var waiting: [[SQLValue]] = []
     private var widths: [Int]?
     private var rightAligned: [Bool] = []
     private var rows = 0
 
-    /// Begins a table. `write` receives the output piece by piece, newlines included.
-    package init(_ format: TableFormat, columns: [String], write: @escaping (String) -> Void) {
+    /// Begins a table.
+    ///
+    /// - Parameters:
+    ///   - neutralizes: Whether text in `csv` and `tsv` that a spreadsheet would run as a formula gets a `'` in front.
+    ///   - write: Receives the output piece by piece, newlines included.
+    package init(
+        _ format: TableFormat, columns: [String], neutralizes: Bool = false, write: @escaping (String) -> Void
+    ) {
         self.format = format
+        self.neutralizes = neutralizes
+        let columns = neutralizes ? columns.map(Self.neutralized) : columns
         self.columns = columns
         self.write = write
         switch format {
@@ -66,8 +75,8 @@ package struct TableFormatter {
             } else {
                 writeAligned(row)
             }
-        case .csv: write(row.map { Self.csv(Self.plain($0)) }.joined(separator: ",") + "\r\n")
-        case .tsv: write(row.map { Self.tsv(Self.plain($0)) }.joined(separator: "\t") + "\n")
+        case .csv: write(row.map { Self.csv(cell($0)) }.joined(separator: ",") + "\r\n")
+        case .tsv: write(row.map { Self.tsv(cell($0)) }.joined(separator: "\t") + "\n")
         case .json: write((rows == 0 ? "[\n" : ",\n") + object(row).text())
         case .jsonl: write(object(row).text() + "\n")
         case .markdown: write("| " + row.map { Self.markdown(Self.plain($0)) }.joined(separator: " | ") + " |\n")
@@ -145,6 +154,17 @@ package struct TableFormatter {
     }
 
     /// Bytes as hexadecimal digits.
+    private func cell(_ value: SQLValue) -> String {
+        guard neutralizes, case .text(let text) = value else { return Self.plain(value) }
+        return Self.neutralized(text)
+    }
+
+    /// What spreadsheets take for a formula begins so; behind a `'` it is text.
+    private static func neutralized(_ text: String) -> String {
+        guard let first = text.unicodeScalars.first, "=+-@\t\r\n".unicodeScalars.contains(first) else { return text }
+        return "'" + text
+    }
+
     package static func hex(_ bytes: [UInt8]) -> String {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }

@@ -96,16 +96,24 @@ package struct Workload: Sendable, Equatable {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         guard let kind = Kind(rawValue: String(parts[0])) else {
             let known = Kind.allCases.map(\.rawValue).joined(separator: ", ")
-            throw GuestError("There is no workload '\(parts[0])'; known are \(known).")
+            throw GuestError(
+                "There is no workload '\(parts[0])'; known are \(known)."
+                    + Suggestion.sentence(for: String(parts[0]), among: Kind.allCases.map(\.rawValue)))
         }
         self.kind = kind
         specification = text
         isShared = kind == .shared
+        var given: Set<String> = []
         for assignment in parts.count > 1 ? parts[1].split(separator: ",") : [] {
             let pair = assignment.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             guard pair.count == 2, Self.commonKeys.contains(pair[0]) || kind.ownKeys.contains(pair[0]) else {
                 let known = (kind.ownKeys + Self.commonKeys).joined(separator: ", ")
-                throw GuestError("Workload '\(kind.rawValue)' has no parameter '\(pair[0])'; known are \(known).")
+                throw GuestError(
+                    "Workload '\(kind.rawValue)' has no parameter '\(pair[0])'; known are \(known)."
+                        + Suggestion.sentence(for: pair[0], among: kind.ownKeys + Self.commonKeys))
+            }
+            guard given.insert(pair[0]).inserted else {
+                throw GuestError("Workload parameter \(pair[0]) is given twice: leave one out.")
             }
             try set(pair[0], to: pair[1])
         }

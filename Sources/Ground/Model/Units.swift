@@ -157,7 +157,15 @@ package enum Units {
     ]
     private static let bandwidthUnits =
         (prefixes + binaryPrefixes).map { Unit(name: $0.0 + "B/s", numerator: $0.1) }
-        + (prefixes + binaryPrefixes).map { Unit(name: $0.0 + "bit/s", numerator: $0.1, denominator: 8) }
+        + (prefixes + binaryPrefixes).flatMap { prefix, factor in
+            // As tc(8) and qemu's users write them: 10gbit, 10Gbit.
+            Set([prefix, prefix.lowercased(), prefix.prefix(1).uppercased() + prefix.dropFirst()]).flatMap {
+                [
+                    Unit(name: $0 + "bit/s", numerator: factor, denominator: 8),
+                    Unit(name: $0 + "bit", numerator: factor, denominator: 8),
+                ]
+            }
+        }
     private static let rateUnits = prefixes.map { Unit(name: $0.0 + "/s", numerator: $0.1) }
 
     private static func parse(

@@ -59,7 +59,8 @@ package struct NamedQuery: Sendable, Equatable {
     package static func fleet(named name: String) throws -> NamedQuery {
         if let query = fleet.first(where: { $0.name == name }) { return query }
         throw Failure(
-            description: "There is no fleet query '\(name)'; known are \(fleet.map(\.name).joined(separator: ", ")).")
+            description: "There is no fleet query '\(name)'; known are \(fleet.map(\.name).joined(separator: ", "))."
+                + Suggestion.sentence(for: name, among: fleet.map(\.name)))
     }
 
     /// The query called `name`.
@@ -69,10 +70,11 @@ package struct NamedQuery: Sendable, Equatable {
         if let query = all.first(where: { $0.name == name }) { return query }
         let area = name.prefix { $0 != "/" } + "/"
         let near = all.filter { $0.name.hasPrefix(area) }.map(\.name)
+        let suggestion = Suggestion.sentence(for: name, among: all.map(\.name))
         throw Failure(
-            description: near.isEmpty
-                ? "There is no query '\(name)'; list them with: dirtyrec sql --list"
-                : "There is no query '\(name)'; this area has \(near.joined(separator: ", ")).")
+            description: (near.isEmpty
+                ? "There is no query '\(name)'; list them with: dirtyrec sql --list."
+                : "There is no query '\(name)'; this area has \(near.joined(separator: ", ")).") + suggestion)
     }
 
     init(name: String, sql: String) {
@@ -94,7 +96,8 @@ package struct NamedQuery: Sendable, Equatable {
             let known = parameters.map(\.name).joined(separator: ", ")
             throw Failure(
                 description: "\(self.name) has no parameter '\(name)'; "
-                    + (known.isEmpty ? "it has none." : "it has \(known)."))
+                    + (known.isEmpty ? "it has none." : "it has \(known).")
+                    + Suggestion.sentence(for: name, among: parameters.map(\.name)))
         }
         var values: [String: SQLValue] = [:]
         for parameter in parameters {

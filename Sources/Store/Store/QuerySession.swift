@@ -85,8 +85,20 @@ package final class QuerySession: Sendable {
         case .SQLITE_INTERRUPT: RecordingError(file.path, watch.timedOut ? .timeout : .interrupted)
         case .SQLITE_AUTH, .SQLITE_READONLY: RecordingError(file.path, .query("only statements that read are allowed"))
         case .SQLITE_CORRUPT, .SQLITE_NOTADB: RecordingError.reading(file.path, error)
-        default: RecordingError(file.path, .query(error.message ?? "\(error.resultCode)"))
+        default: RecordingError(file.path, .query(Self.suggesting(error.message ?? "\(error.resultCode)")))
         }
+    }
+
+    /// A message of SQLite, and what a name that it does not know may have been meant to be.
+    private static func suggesting(_ message: String) -> String {
+        let columns = SchemaCatalog.objects.flatMap { $0.columns.map(\.name) }
+        for (beginning, known) in [
+            ("no such table: ", SchemaCatalog.objects.map(\.name)), ("no such column: ", columns),
+        ] where message.hasPrefix(beginning) {
+            let name = String(message.dropFirst(beginning.count).split(separator: ".").last ?? "")
+            if let nearest = Suggestion.nearest(to: name, among: known) { return message + "; did you mean \(nearest)?" }
+        }
+        return message
     }
 
     /// Puts decoded segments in the place of plain rows.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Model
 import Platform
 
 /// Records which memory pages a KVM guest dirties, and answers questions about it.
@@ -32,9 +33,24 @@ struct Dirtyrec: ParsableCommand {
             Doctor.self,
         ])
 
+    /// What can be typed behind `dirtyrec`.
+    static let commandNames = configuration.subcommands.map { $0.configuration.commandName ?? $0._commandName } + ["help"]
+
+    /// The parser would take a mistyped command for an argument too many.
+    private static func checkCommand() throws {
+        let words = CommandLine.arguments.dropFirst()
+        guard let word = words.first == "help" ? words.dropFirst().first : words.first, !word.hasPrefix("-"),
+            !commandNames.contains(word)
+        else { return }
+        let suggestion = Suggestion.sentence(for: word, among: commandNames)
+        throw ValidationError(
+            "There is no command '\(word)'." + (suggestion.isEmpty ? " See: dirtyrec --help" : suggestion))
+    }
+
     static func main() {
         Output.prepare()
         do {
+            try checkCommand()
             var command = try parseAsRoot()
             try command.run()
             try Output.standard.finish()

@@ -1,3 +1,5 @@
+import Model
+
 /// A condition under which a comparison fails, such as `wws.p95>+10%`.
 ///
 /// `NAME OP LIMIT`: OP is `>`, `>=`, `<` or `<=`. A limit with a sign is a change, `+10%` relative and `+100` absolute;
@@ -61,7 +63,9 @@ package struct Gate: Sendable, Equatable {
         guard let row = comparison.rows.first(where: { $0.name == name }) else {
             let close = comparison.rows.map(\.name).filter { $0.hasPrefix(name.prefix { $0 != "." && $0 != "[" }) }
             let names = (close.isEmpty ? comparison.rows.map(\.name) : close).prefix(12).joined(separator: ", ")
-            throw ParsingError(description: "There is no figure of the gate's name; known are for example \(names).")
+            throw ParsingError(
+                description: "There is no figure '\(name)'; known are for example \(names)."
+                    + Suggestion.sentence(for: name, among: comparison.rows.map(\.name)))
         }
         guard let value = isChange ? (isPercent ? row.relativeChange : row.change) : row.after else { return .unknown }
         let holds =

@@ -35,13 +35,13 @@ struct Attach: ParsableCommand {
     @Flag(name: .long, help: "Replace an existing file once an iteration was recorded.")
     var force = false
 
-    @Option(help: ArgumentHelp("End after this time (default: at Ctrl-C, or with the guest).", valueName: "time"))
+    @Option(help: ArgumentHelp("End after this time (default: at Ctrl-C, or with the guest).", valueName: "time"), transform: Nanoseconds.init(parsing:))
     var duration: Nanoseconds?
 
     @Option(
         help: ArgumentHelp(
             "Shortest iteration: one ends with the VMM's first re-protection after this time (default: 100ms).",
-            valueName: "time"))
+            valueName: "time"), transform: Nanoseconds.init(parsing:))
     var interval: Nanoseconds?
 
     @Flag(

@@ -32,7 +32,7 @@ struct FleetCommand: ParsableCommand {
 
     @Option(
         name: .customLong("set"),
-        help: ArgumentHelp("Value of a parameter, as NAME=VALUE; may be repeated.", valueName: "name=value"))
+        help: ArgumentHelp("Value of a parameter, as NAME=VALUE; may be repeated.", valueName: "name=value"), transform: Setting.init(parsing:))
     var settings: [Setting] = []
 
     @Option(help: "duckdb or spark.")
@@ -41,8 +41,11 @@ struct FleetCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Spark's master, such as spark://host:7077 (default: local[*]).", valueName: "url"))
     var master: String?
 
-    @Option(help: "table, csv, tsv, json, jsonl or markdown.")
-    var format = TableFormat.table
+    @Option(help: "table, csv, tsv, json, jsonl or markdown (default: table).")
+    var format: TableFormat?
+
+    @Flag(help: "With csv or tsv: put ' before text that a spreadsheet would run as a formula (=, +, -, @).")
+    var spreadsheet = false
 
     @Option(help: ArgumentHelp("Write an overview of all recordings to this file.", valueName: "page"))
     var html: String?
@@ -55,14 +58,22 @@ struct FleetCommand: ParsableCommand {
         guard list || !query.isEmpty || html != nil else {
             throw ValidationError("Give --query NAME or --html PAGE; see the names with: dirtyrec fleet --list")
         }
+        guard !list || (query.isEmpty && html == nil) else {
+            throw ValidationError("--list lists the queries: leave --query and --html out.")
+        }
+        guard html == nil || format == nil else { throw ValidationError("--format belongs to --query.") }
+        guard !spreadsheet || format == .csv || format == .tsv else {
+            throw ValidationError("--spreadsheet belongs to --format csv or tsv.")
+        }
         guard html == nil || query.isEmpty else { throw ValidationError("Give either --query or --html.") }
         guard master == nil || engine == .spark else { throw ValidationError("--master belongs to --engine spark.") }
         guard settings.isEmpty || !query.isEmpty else { throw ValidationError("--set belongs to --query.") }
     }
 
     func run() throws {
-        if list { return Catalog.listFleet(format) }
+        if list { return Catalog.listFleet(format ?? .table) }
         let questions: [FleetEngine.Question]
+        _ = try Setting.byName(settings)
         do {
             let queries = try query.map(NamedQuery.fleet(named:))
             questions = try queries.map { query in
@@ -83,6 +94,7 @@ struct FleetCommand: ParsableCommand {
 
     private func answer(_ questions: [FleetEngine.Question], in folder: FleetFolder) throws {
         let output = Output.standard
+        let format = format ?? .table
         var table: TableFormatter?
         var place: Int?
         try chosen.answer(questions, in: folder) { number, columns in
@@ -92,7 +104,7 @@ struct FleetCommand: ParsableCommand {
             place = format == .table ? columns.firstIndex(of: "recording").map { $0 + 1 } : nil
             var columns = columns
             if let place { columns.insert("file", at: place) }
-            table = TableFormatter(format, columns: columns, write: output.write)
+            table = TableFormatter(format, columns: columns, neutralizes: spreadsheet, write: output.write)
         } row: { row in
             var row = row
             if let place {

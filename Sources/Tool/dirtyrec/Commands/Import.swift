@@ -39,7 +39,7 @@ struct Import: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             "Of a trace: shortest iteration; one ends with the VMM's first re-protection after this time (default: 100ms).",
-            valueName: "time"))
+            valueName: "time"), transform: Nanoseconds.init(parsing:))
     var interval: Nanoseconds?
 
     @Option(help: ArgumentHelp("QEMU's answer to query-dirty-rate as JSON, kept beside our rates.", valueName: "file"))

@@ -54,7 +54,12 @@ struct Recover: ParsableCommand {
     var rows = true
 
     func run() throws {
-        let outcome = try Recovery.recover(path: file, rows: rows, progress: showProgress)
+        let outcome: Recovery.Outcome
+        do { outcome = try Recovery.recover(path: file, rows: rows, progress: showProgress) } catch let error
+            as RecordingError where error.problem == .notCutOff
+        {
+            return printResult(error.description)
+        }
         Terminal.endLive()
         printResult(
             """

@@ -30,10 +30,10 @@ struct NotebookCommand: ParsableCommand {
 
     @Option(
         name: .customLong("set"),
-        help: ArgumentHelp("Value of a parameter, as NAME=VALUE; may be repeated.", valueName: "name=value"))
+        help: ArgumentHelp("Value of a parameter, as NAME=VALUE; may be repeated.", valueName: "name=value"), transform: Setting.init(parsing:))
     var settings: [Setting] = []
 
-    @Option(help: ArgumentHelp("The longest time for each cell (default: 1min).", valueName: "time"))
+    @Option(help: ArgumentHelp("The longest time for each cell (default: 1min).", valueName: "time"), transform: Nanoseconds.init(parsing:))
     var timeout: Nanoseconds?
 
     @Option(help: "html or markdown (default: what the output's name says; markdown for -).")
@@ -76,7 +76,7 @@ struct NotebookCommand: ParsableCommand {
         defer { watchdog.stop() }
         do {
             let result = try Notebook(text).run(
-                session, settings: Dictionary(settings.map { ($0.name, $0.text) }) { $1 },
+                session, settings: Setting.byName(settings).mapValues(\.text),
                 timeout: .nanoseconds(limitNs), recordings: try descriptions(),
                 as: written == .html ? .html(vega: VegaBundle.find()) : .markdown,
                 progress: {

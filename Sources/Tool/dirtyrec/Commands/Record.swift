@@ -42,10 +42,10 @@ struct Record: ParsableCommand {
     )
     var mode = HarvestMode.live
 
-    @Option(help: ArgumentHelp("Time from one iteration to the next (default: 100ms).", valueName: "time"))
+    @Option(help: ArgumentHelp("Time from one iteration to the next (default: 100ms).", valueName: "time"), transform: Nanoseconds.init(parsing:))
     var interval: Nanoseconds?
 
-    @Option(help: ArgumentHelp("End after this time.", valueName: "time"))
+    @Option(help: ArgumentHelp("End after this time.", valueName: "time"), transform: Nanoseconds.init(parsing:))
     var duration: Nanoseconds?
 
     @Option(help: ArgumentHelp("End after so many iterations; the final harvest makes one more.", valueName: "n"))

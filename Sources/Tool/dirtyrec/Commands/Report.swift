@@ -26,7 +26,7 @@ struct ReportCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Windows of the writable working set, separated by commas (default: on ticks).", valueName: "times"))
+            "Windows of the writable working set, separated by commas (default: on ticks).", valueName: "times"), transform: DurationList.init(parsing:))
     var tau: DurationList?
 
     @Option(help: ArgumentHelp("Pages in each list of pages (default: 16, with --html 64).", valueName: "n"))
@@ -103,24 +103,24 @@ struct Converge: ParsableCommand {
     @Argument(help: "The recording.")
     var file: String
 
-    @Option(help: ArgumentHelp("Bandwidths, separated by commas (default: 1, 10 and 25 Gbit/s).", valueName: "list"))
+    @Option(help: ArgumentHelp("Bandwidths, separated by commas (default: 1, 10 and 25 Gbit/s).", valueName: "list"), transform: BandwidthList.init(parsing:))
     var bandwidth: BandwidthList?
 
-    @Option(help: ArgumentHelp("Downtime limits, separated by commas (default: 50ms,300ms,1s).", valueName: "list"))
+    @Option(help: ArgumentHelp("Downtime limits, separated by commas (default: 50ms,300ms,1s).", valueName: "list"), transform: DurationList.init(parsing:))
     var downtime: DurationList?
 
-    @Option(help: ArgumentHelp("qemu, cloud-hypervisor or xen; several separated by commas.", valueName: "list"))
+    @Option(help: ArgumentHelp("qemu, cloud-hypervisor or xen; several separated by commas.", valueName: "list"), transform: PolicyList.init(parsing:))
     var policy: PolicyList?
 
     @Option(
         help: ArgumentHelp(
-            "When the migration begins: first, all (every boundary), or a time after the start.", valueName: "when"))
+            "When the migration begins: first, all (every boundary), or a time after the start.", valueName: "when"), transform: MigrationStart.init(parsing:))
     var start: MigrationStart?
 
     @Option(help: "Beyond the recording's end: none, loop or steady.")
     var extend = ConvergenceOptions.Extension.none
 
-    @Option(help: ArgumentHelp("Time of each bitmap synchronisation.", valueName: "time"))
+    @Option(help: ArgumentHelp("Time of each bitmap synchronisation.", valueName: "time"), transform: Nanoseconds.init(parsing:))
     var sync: Nanoseconds?
 
     @Option(
@@ -129,13 +129,13 @@ struct Converge: ParsableCommand {
             valueName: "pages"))
     var zeroPages: Int64?
 
-    @Option(help: ArgumentHelp("Time that QEMU takes to look at such a page (default: none).", valueName: "time"))
+    @Option(help: ArgumentHelp("Time that QEMU takes to look at such a page (default: none).", valueName: "time"), transform: Nanoseconds.init(parsing:))
     var zeroPageTime: Nanoseconds?
 
     @Option(
         help: ArgumentHelp(
             "What the connection carries during the pause, when QEMU lifts its limit (default: the bandwidth).",
-            valueName: "bandwidth"))
+            valueName: "bandwidth"), transform: Bandwidth.init(parsing:))
     var link: Bandwidth?
 
     @Flag(help: "Print JSON (docs/json-output.md).")

@@ -38,7 +38,7 @@ struct SQL: ParsableCommand {
 
     @Option(
         name: .customLong("set"),
-        help: ArgumentHelp("Value of a parameter, as NAME=VALUE; may be repeated.", valueName: "name=value"))
+        help: ArgumentHelp("Value of a parameter, as NAME=VALUE; may be repeated.", valueName: "name=value"), transform: Setting.init(parsing:))
     var settings: [Setting] = []
 
     @Flag(help: "List views, tables and named queries.")
@@ -59,7 +59,10 @@ struct SQL: ParsableCommand {
     @Flag(help: "Same as --format json.")
     var json = false
 
-    @Option(help: ArgumentHelp("The longest time for the whole query.", valueName: "time"))
+    @Flag(help: "With --csv or tsv: put ' before text that a spreadsheet would run as a formula (=, +, -, @).")
+    var spreadsheet = false
+
+    @Option(help: ArgumentHelp("The longest time for the whole query.", valueName: "time"), transform: Nanoseconds.init(parsing:))
     var timeout: Nanoseconds?
 
     func validate() throws {
@@ -71,6 +74,12 @@ struct SQL: ParsableCommand {
         }
         guard file != nil || list || reference || datasette else {
             throw ValidationError("Name a recording, or list what can be asked with: dirtyrec sql --list")
+        }
+        guard !list || (sql ?? script ?? query) == nil else {
+            throw ValidationError("--list lists what can be asked: leave the query out.")
+        }
+        guard !spreadsheet || csv || format == .csv || format == .tsv else {
+            throw ValidationError("--spreadsheet belongs to --csv or --format tsv.")
         }
         guard settings.isEmpty || sql != nil || script != nil || query != nil else {
             throw ValidationError("--set belongs to a query: give one, or --query.")
@@ -84,14 +93,32 @@ struct SQL: ParsableCommand {
         if list { return Catalog.list(format) }
         let named = try query.map { try Self.named($0, settings) }
         let session = try QuerySession(path: file ?? "")
-        let printer = RowPrinter(session: session, format: format, timeout: timeout)
-        if let named { return try interruptibly(session) { try printer.run(named.sql, parameters: named.values) } }
+        let printer = RowPrinter(session: session, format: format, neutralizes: spreadsheet, timeout: timeout)
+        if let named {
+            return try interruptibly(session) {
+                let rows = try printer.run(named.sql, parameters: named.values)
+                if rows == 0 { explainEmptiness(of: session.file) }
+            }
+        }
         if let sql = try statements() {
-            let values = Dictionary(settings.map { ($0.name, $0.guessed) }) { $1 }
-            return try interruptibly(session) { try printer.run(sql, parameters: values) }
+            let values = try Setting.byName(settings)
+            for name in values.keys.sorted() where ![":", "@", "$"].contains(where: { sql.contains($0 + name) }) {
+                throw ValidationError("The query has no parameter :\(name), which --set gives a value.")
+            }
+            return try interruptibly(session) { _ = try printer.run(sql, parameters: values.mapValues(\.guessed)) }
         }
         var shell = SQLShell(printer)
         try shell.run()
+    }
+
+    /// Queries that read summaries have none before the recording's end.
+    private func explainEmptiness(of file: RecordingFile) {
+        guard !file.isSummarized else { return }
+        let reason =
+            file.state == .recording
+            ? "The recording has not ended yet: summaries, which this query may need, come at its end."
+            : "Summaries, which this query may need, are missing; make them with: dirtyrec recover \(ShellWords.join([file.path]))"
+        Terminal.say("No rows. \(reason)")
     }
 
     /// Runs `body`; a signal stops the query, a second one the program.
@@ -107,7 +134,7 @@ struct SQL: ParsableCommand {
     static func named(_ name: String, _ settings: [Setting]) throws -> (sql: String, values: [String: SQLValue]) {
         do {
             let query = try NamedQuery.named(name)
-            return (query.sql, try query.values(Dictionary(settings.map { ($0.name, $0.text) }) { $1 }))
+            return (query.sql, try query.values(Setting.byName(settings).mapValues(\.text)))
         } catch let error as NamedQuery.Failure { throw ValidationError(error.description) }
     }
 
@@ -119,24 +146,5 @@ struct SQL: ParsableCommand {
         }
         guard sql == "-" else { return sql }
         return String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self)
-    }
-}
-
-/// `NAME=VALUE`.
-struct Setting: ExpressibleByArgument {
-    let name: String
-    let text: String
-
-    init?(argument: String) {
-        guard let equals = argument.firstIndex(of: "="), equals != argument.startIndex else { return nil }
-        name = String(argument[..<equals])
-        text = String(argument[argument.index(after: equals)...])
-    }
-
-    /// The value where nothing says its type: a number if it looks like one.
-    var guessed: SQLValue {
-        if let number = Int64(text) { return .integer(number) }
-        if let number = Double(text), number.isFinite { return .real(number) }
-        return .text(text)
     }
 }

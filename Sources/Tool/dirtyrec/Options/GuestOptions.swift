@@ -31,7 +31,7 @@ struct GuestOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Guest memory, such as 256MiB (default: what the workload takes; 256MiB for a kernel or image).",
-            valueName: "size"))
+            valueName: "size"), transform: ByteSize.init(parsing:))
     var memory: ByteSize?
 
     func validate() throws {

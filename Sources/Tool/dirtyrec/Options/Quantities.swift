@@ -2,122 +2,91 @@ import Analysis
 import ArgumentParser
 import Model
 import Report
-import Synchronization
 
-/// Why the last argument was refused: the parser asks for a value or nothing, and cannot pass a reason on.
-enum Refusal {
-    fileprivate struct Reason: Error, CustomStringConvertible { let description: String }
+/// Why a word of the command line is refused: one sentence.
+struct Refusal: Error, CustomStringConvertible {
+    let description: String
 
-    private static let last = Mutex<String?>(nil)
-    /// The reason, as one sentence.
-    static var reason: String? { last.withLock { $0 } }
-
-    /// What `parse` makes of an argument; nil, and a reason, when it throws.
-    fileprivate static func noting<Value>(_ parse: () throws -> Value) -> Value? {
-        do { return try parse() } catch {
-            last.withLock { $0 = "\(error)" }
-            return nil
-        }
-    }
+    init(_ description: String) { self.description = description }
 
     /// `value`, which must be above 0.
-    fileprivate static func positive(_ value: Int64, _ text: String) throws -> Int64 {
-        guard value > 0 else { throw Refusal.Reason(description: "'\(text)' is not above 0.") }
+    static func unlessPositive(_ value: Int64, _ text: String) throws -> Int64 {
+        guard value > 0 else { throw Refusal("'\(text)' is not above 0.") }
         return value
     }
 }
 
-/// A size on the command line, such as `64MiB`.
-struct ByteSize: ExpressibleByArgument {
+/// A size, such as `64MiB`.
+struct ByteSize {
     let bytes: Int64
-    init?(argument: String) {
-        guard let bytes = Refusal.noting({ try Units.parseSize(argument) }) else { return nil }
-        self.bytes = bytes
-    }
+    init(parsing text: String) throws { bytes = try Units.parseSize(text) }
 }
 
-/// A duration on the command line, such as `250ms`.
-struct Nanoseconds: ExpressibleByArgument {
+/// A duration, such as `250ms`.
+struct Nanoseconds {
     let ns: Int64
-    init?(argument: String) {
-        guard let ns = Refusal.noting({ try Units.parseDuration(argument) }) else { return nil }
-        self.ns = ns
-    }
+    init(parsing text: String) throws { ns = try Units.parseDuration(text) }
 }
 
 /// Durations above 0 separated by commas.
-struct DurationList: ExpressibleByArgument {
+struct DurationList {
     let ns: [Int64]
-    init?(argument: String) {
-        guard let ns = list(argument, { try Refusal.positive(Units.parseDuration($0), $0) }) else { return nil }
-        self.ns = ns
+    init(parsing text: String) throws {
+        ns = try list(text) { try Refusal.unlessPositive(Units.parseDuration($0), $0) }
     }
 }
 
 /// A bandwidth above 0.
-struct Bandwidth: ExpressibleByArgument {
+struct Bandwidth {
     let bytesPerSecond: Int64
-    init?(argument: String) {
-        guard
-            let value = Refusal.noting({ try Refusal.positive(Units.parseBandwidth(argument), argument) })
-        else { return nil }
-        bytesPerSecond = value
+    init(parsing text: String) throws {
+        bytesPerSecond = try Refusal.unlessPositive(Units.parseBandwidth(text), text)
     }
 }
 
 /// Bandwidths above 0 separated by commas.
-struct BandwidthList: ExpressibleByArgument {
+struct BandwidthList {
     let bytesPerSecond: [Int64]
-    init?(argument: String) {
-        guard let values = list(argument, { try Refusal.positive(Units.parseBandwidth($0), $0) }) else { return nil }
-        bytesPerSecond = values
-    }
+    init(parsing text: String) throws { bytesPerSecond = try list(text) { try Bandwidth(parsing: $0).bytesPerSecond } }
 }
 
 /// Policies separated by commas.
-struct PolicyList: ExpressibleByArgument {
+struct PolicyList {
     let policies: [MigrationPolicy]
-    init?(argument: String) {
-        let known = MigrationPolicy.allCases.map(\.rawValue).joined(separator: ", ")
-        guard
-            let policies = list(
-                argument,
-                { name in
-                    guard let policy = MigrationPolicy(rawValue: name) else {
-                        throw Refusal.Reason(description: "'\(name)' is no policy; known are \(known).")
-                    }
-                    return policy
-                })
-        else { return nil }
+    init(parsing text: String) throws {
+        let known = MigrationPolicy.allCases.map(\.rawValue)
+        let policies = try list(text) { name in
+            guard let policy = MigrationPolicy(rawValue: name) else {
+                throw Refusal(
+                    "'\(name)' is no policy; known are \(known.joined(separator: ", "))."
+                        + Suggestion.sentence(for: name, among: known))
+            }
+            return policy
+        }
         // Each once, in the order given.
         self.policies = policies.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
     }
 }
 
 /// When a simulated migration begins.
-struct MigrationStart: ExpressibleByArgument {
+struct MigrationStart {
     let value: ConvergenceOptions.Start
-    init?(argument: String) {
-        switch argument {
+    init(parsing text: String) throws {
+        switch text {
         case "first": value = .first
         case "all": value = .all
-        default:
-            guard let ns = Refusal.noting({ try Units.parseDuration(argument) }) else { return nil }
-            value = .at(ns)
+        default: value = .at(try Units.parseDuration(text))
         }
     }
 }
 
-/// The parts between commas, or nil when one is not understood or the list is longer than any grid needs.
-private func list<Value>(_ text: String, _ parse: (String) throws -> Value) -> [Value]? {
+/// The parts between commas; a list longer than any grid needs is refused.
+private func list<Value>(_ text: String, _ parse: (String) throws -> Value) throws -> [Value] {
     let parts = text.split(separator: ",", omittingEmptySubsequences: false)
-    return Refusal.noting {
-        guard parts.count <= 64 else { throw Refusal.Reason(description: "A list has at most 64 values.") }
-        return try parts.map { try parse(String($0)) }
-    }
+    guard parts.count <= 64 else { throw Refusal("A list has at most 64 values.") }
+    return try parts.map { try parse(String($0)) }
 }
 
-extension Source: ExpressibleByArgument {}
 extension HarvestMode: ExpressibleByArgument {}
 extension ConvergenceOptions.Extension: ExpressibleByArgument {}
 extension TableFormat: ExpressibleByArgument {}

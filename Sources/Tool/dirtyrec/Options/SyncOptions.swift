@@ -6,35 +6,35 @@ import Store
 struct SyncOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "What a power cut may cost at most: a time, always (nothing: every iteration is synced) or never (sync at the end).",
-            valueName: "time|always|never"))
-    var sync = SyncPolicy.standard
+            "What a power cut may cost at most: a time, always (nothing: every iteration is synced) or never (sync at the end). (default: \(SyncPolicy.standard.text))",
+            valueName: "time|always|never"),
+        transform: SyncPolicy.init(parsing:))
+    var sync: SyncPolicy?
 
     @Flag(help: ArgumentHelp("Say on stderr what is committed, and what is safe.", visibility: .hidden))
     var logCommits = false
 
     /// How the writer is to create the file.
     func writing(replace: Bool) -> RecordingWriter.Options {
-        var options = RecordingWriter.Options(replace: replace, sync: sync)
+        var options = RecordingWriter.Options(replace: replace, sync: sync ?? .standard)
         if logCommits { options.onSync = { Terminal.say("safe \($0)") } }
         return options
     }
 }
 
-extension SyncPolicy: ExpressibleByArgument {
+extension SyncPolicy {
     /// A duration above 0, `always` or `never`.
-    package init?(argument: String) {
-        switch argument {
+    init(parsing text: String) throws {
+        switch text {
         case "always": self = .always
         case "never": self = .never
         default:
-            guard let interval = Nanoseconds(argument: argument), interval.ns > 0 else { return nil }
-            self = .every(interval.ns)
+            self = .every(try Refusal.unlessPositive(Units.parseDuration(text), text))
         }
     }
 
     /// As the user would write it.
-    package var defaultValueDescription: String {
+    var text: String {
         switch self {
         case .every(let ns): Units.duration(ns)
         case .always: "always"

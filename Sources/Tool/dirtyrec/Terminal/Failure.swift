@@ -33,17 +33,17 @@ enum Failure {
         case let error as GuestError: end(error.isBrokenInput ? input : usage, error.description)
         case let error as Gate.ParsingError: end(usage, error.description)
         case let error as RecordingError: end(status(of: error.problem), sentence(of: error))
+        case let error as Refusal: end(usage, error.description)
+        case is Interruption: end(no, "Interrupted: what was made before is kept.")
         case let error as ExitCode: end(error.rawValue)
         default:
-            let isUsage = Dirtyrec.exitCode(for: error) == .validationFailure
-            guard isUsage else {
+            switch Dirtyrec.exitCode(for: error) {
+            case .success:
                 Output.standard.write(Dirtyrec.fullMessage(for: error) + "\n")
-                end(Dirtyrec.exitCode(for: error).rawValue)
+                end(0)
+            case .validationFailure: end(usage, sentence(ofParser: Dirtyrec.message(for: error)))
+            case let code: end(code.rawValue, Dirtyrec.message(for: error))
             }
-            var lines = Dirtyrec.fullMessage(for: error).split(separator: "\n", maxSplits: 1).map(String.init)
-            if let reason = Refusal.reason { lines[0] += ": \(reason)" }
-            Terminal.say(lines.joined(separator: "\n"))
-            Termination.exit(usage)
         }
     }
 
@@ -51,6 +51,17 @@ enum Failure {
     static func sentence(of error: any Error) -> String {
         guard let error = error as? RecordingError else { return "\(error)" }
         return [error.description, error.hint].compactMap { $0 }.joined(separator: " ")
+    }
+
+    /// What the argument parser says, on one line, and where to read more.
+    private static func sentence(ofParser message: String) -> String {
+        let list = message.replacing("one of the following:\n  - ", with: "one of ").replacing("\n  - ", with: ", ")
+        var sentence = list.replacing("\n   or: ", with: "; or: ")
+        if let last = sentence.last, !".?!:".contains(last) { sentence += "." }
+        let isItsOwn = ["Unknown option", "Unexpected argument", "Missing "].contains(where: sentence.hasPrefix)
+        guard isItsOwn, !sentence.hasSuffix("?") else { return sentence }
+        let command = CommandLine.arguments.dropFirst().first.flatMap { Dirtyrec.commandNames.contains($0) ? $0 : nil }
+        return sentence + " See: \(["dirtyrec", command, "--help"].compactMap(\.self).joined(separator: " "))"
     }
 
     private static func status(of problem: RecordingError.Problem) -> Int32 {
@@ -73,7 +84,7 @@ enum Failure {
 
     private static func end(_ status: Int32, _ message: String) -> Never {
         Terminal.endLive()
-        Terminal.say("dirtyrec: \(message)")
+        Terminal.say("dirtyrec: \(Sanitizer.line(message))")
         Termination.exit(status)
     }
 

@@ -7,24 +7,31 @@ import Store
 struct RowPrinter {
     let session: QuerySession
     var format: TableFormat
+    /// Whether text that a spreadsheet would run is made harmless.
+    var neutralizes = false
     var timeout: Nanoseconds?
 
-    func run(_ sql: String, parameters: [String: SQLValue] = [:]) throws {
+    /// - Returns: How many rows there were.
+    @discardableResult
+    func run(_ sql: String, parameters: [String: SQLValue] = [:]) throws -> Int {
         let output = Output.standard
         let watchdog = Watchdog(session.file.path, limitNs: timeout?.ns)
         defer { watchdog.stop() }
         var table: TableFormatter?
         var isFirst = true
+        var rows = 0
         try session.run(sql, parameters: parameters, timeout: timeout.map { .nanoseconds($0.ns) }) { columns in
             table?.finish()
             if !isFirst, format == .table { output.write("\n") }
             isFirst = false
-            table = TableFormatter(format, columns: columns, write: output.write)
+            table = TableFormatter(format, columns: columns, neutralizes: neutralizes, write: output.write)
         } row: {
+            rows += 1
             table?.add($0)
             try output.check()
         }
         table?.finish()
+        return rows
     }
 }
 

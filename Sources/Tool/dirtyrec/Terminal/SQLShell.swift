@@ -101,11 +101,15 @@ struct SQLShell {
         case ".schema":
             guard let argument else { return Catalog.list(printer.format) }
             guard Catalog.describe(argument, printer.format) else {
-                throw ValidationError("There is no view, table or named query '\(argument)'; list them with .tables")
+                let known = SchemaCatalog.objects.map(\.name) + NamedQuery.all.map(\.name)
+                throw ValidationError(
+                    "There is no view, table or named query '\(argument)'; list them with .tables."
+                        + Suggestion.sentence(for: argument, among: known))
             }
         case ".query":
-            let settings = words.dropFirst(2).compactMap(Setting.init(argument:))
-            guard let argument, settings.count == words.count - 2 else {
+            guard let argument, case let settings = words.dropFirst(2).compactMap({ try? Setting(parsing: $0) }),
+                settings.count == words.count - 2
+            else {
                 throw ValidationError("Write: .query AREA/NAME PARAMETER=VALUE…")
             }
             let named = try SQL.named(argument, settings)
@@ -118,13 +122,11 @@ struct SQLShell {
             if argument == nil { printResult(format.rawValue) }
         case ".timeout":
             if argument == "none" { return printer.timeout = nil }
-            guard let time = argument.map(Nanoseconds.init(argument:)) ?? printer.timeout else {
-                if argument == nil { return printResult("none") }
-                throw ValidationError("Write: .timeout 5s, or .timeout none")
-            }
-            printer.timeout = time
-            if argument == nil { printResult(Units.duration(time.ns)) }
-        default: throw ValidationError("There is no command \(words[0]); see .help")
+            if let argument { return printer.timeout = try Nanoseconds(parsing: argument) }
+            printResult(printer.timeout.map { Units.duration($0.ns) } ?? "none")
+        default:
+            throw ValidationError(
+                "There is no command \(words[0]); see .help." + Suggestion.sentence(for: words[0], among: Self.commands))
         }
     }
 
