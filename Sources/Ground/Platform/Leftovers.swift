@@ -24,10 +24,10 @@ package enum Leftovers {
     /// It is complete, or has been removed.
     package static func forget(_ number: Int) { state.withLock { _ = $0.removals.removeValue(forKey: number) } }
 
-    /// Removes everything; nothing can be added while it does.
+    /// Removes everything, the youngest first; nothing can be added while it does.
     package static func removeAll() {
         state.withLock { state in
-            for removal in state.removals.values { removal() }
+            for (_, removal) in state.removals.sorted(by: { $0.key > $1.key }) { removal() }
             state.removals = [:]
         }
     }

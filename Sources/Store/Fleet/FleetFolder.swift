@@ -13,6 +13,7 @@ package final class FleetFolder: Sendable {
     package let path: String
     /// The lock of the one export that works here; -1 when the folder is only read.
     private let descriptor: CInt
+    private let leftover: Int?
 
     /// Opens a folder for queries.
     ///
@@ -20,6 +21,7 @@ package final class FleetFolder: Sendable {
     package init(reading path: String) throws {
         self.path = try Self.absolute(path)
         descriptor = -1
+        leftover = nil
         guard !recordings.isEmpty else {
             throw FleetError(
                 "\(path) holds no exported recording; make one with: dirtyrec export --parquet \(path) FILE")
@@ -37,7 +39,9 @@ package final class FleetFolder: Sendable {
         // Only who has the lock becomes a folder: `deinit` cleans up, and must not clean up after somebody else.
         descriptor = try Self.lock(folder, named: path)
         self.path = folder
+        let staging = folder + "/.staging"
         try? FileManager.default.removeItem(atPath: staging)
+        leftover = Leftovers.add { try? FileManager.default.removeItem(atPath: staging) }
     }
 
     private static func lock(_ folder: String, named path: String) throws -> CInt {
@@ -53,6 +57,7 @@ package final class FleetFolder: Sendable {
     deinit {
         guard descriptor >= 0 else { return }
         try? FileManager.default.removeItem(atPath: staging)
+        if let leftover { Leftovers.forget(leftover) }
         close(descriptor)
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Platform
 
 /// The Python program that speaks to DuckDB and Spark, embedded: one process for each request.
 enum FleetHelper {
@@ -29,8 +30,11 @@ enum FleetHelper {
         do { try process.run() } catch {
             throw FleetError("Cannot run \(python): set DIRTYREC_PYTHON to a Python 3 with DuckDB.", isHostLack: true)
         }
+        let helper = process.processIdentifier
+        let leftover = Leftovers.add { end(helper) }
+        defer { Leftovers.forget(leftover) }
         do { try lines(of: output.fileHandleForReading, line) } catch {
-            process.terminate()
+            end(helper)
             process.waitUntilExit()
             throw error
         }
@@ -51,6 +55,15 @@ enum FleetHelper {
             + "/dirtyrec"
         let own = cache + "/fleet/bin/python"
         return FileManager.default.isExecutableFile(atPath: own) ? own : "python3"
+    }
+
+    /// Lets a helper remove what it spilled, for a second.
+    private static func end(_ helper: pid_t) {
+        for _ in 0..<20 {
+            guard kill(helper, SIGTERM) == 0 else { return }
+            usleep(50_000)
+        }
+        kill(helper, SIGKILL)
     }
 
     private static func lines(of handle: FileHandle, _ line: (Data) throws -> Void) throws {

@@ -191,7 +191,8 @@ def first_line(error):
     return str(error).strip().split("\n")[0] or type(error).__name__
 
 
-# Whoever asked may lose interest: what was spilled is removed on the way out.
+# Whoever asked may lose interest: what was spilled is removed on the way out. It may have started us with signals blocked.
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 request = json.load(sys.stdin)
 try:

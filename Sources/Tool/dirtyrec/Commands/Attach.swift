@@ -29,11 +29,7 @@ struct Attach: ParsableCommand {
     @Option(help: ArgumentHelp("QEMU's QMP socket.", valueName: "socket"))
     var qmp: String?
 
-    @Option(name: .shortAndLong, help: "File to create.")
-    var output: String
-
-    @Flag(name: .long, help: "Replace an existing file once an iteration was recorded.")
-    var force = false
+    @OptionGroup var recording: RecordingOptions
 
     @Option(help: ArgumentHelp("End after this time (default: at Ctrl-C, or with the guest).", valueName: "time"), transform: Nanoseconds.init(parsing:))
     var duration: Nanoseconds?
@@ -51,13 +47,6 @@ struct Attach: ParsableCommand {
             """)
     var zeroPages = false
 
-    @Flag(
-        inversion: .prefixedNo,
-        help: "Store plain rows at the end (dirty_entry); without them `dirtyrec rows` makes them later.")
-    var rows = true
-
-    @OptionGroup var durability: SyncOptions
-
     func validate() throws {
         if pid == nil, qmp == nil { throw ValidationError("Name the VMM: --pid PID or --qmp SOCKET.") }
         if let duration, duration.ns <= 0 { throw ValidationError("--duration must be longer than 0.") }
@@ -67,52 +56,28 @@ struct Attach: ParsableCommand {
         let monitor = try qmp.map { try QMP(socket: $0) }
         let meter = monitor.map(DirtyRateMeter.init)
         guard let pid = pid ?? monitor?.peer else { throw AttachError("QEMU's process is unknown; add --pid PID.") }
-        let stopping = StopFlag()
-        Termination.watch { count in
-            stopping.set()
-            // A second signal does not wait for a VMM or a disk that hangs.
-            if count > 1 { Termination.exit(Failure.no) }
-        }
         let target = try Target(pid: pid)
         let attachment = try Attachment(target, intervalNs: interval?.ns ?? 100_000_000)
         var info = describe(target, attachment)
         info.memoryBytes = meter?.memoryBytes ?? 0
-        let writer = try RecordingWriter(path: output, info: info, options: durability.writing(replace: force))
+        let intake = try Intake(recording, info)
         let session = AttachSession(attachment: attachment, meter: meter, durationNs: duration?.ns)
-        do {
-            let reason = try session.run(until: { stopping.isSet }) { batch in
-                try writer.commit(batch)
-                Terminal.live(
-                    "\(Units.counted(attachment.entries, "entry", "entries")), iteration \(batch.iteration.id)")
-            }
+        try intake.run(endNs: { attachment.endNs }) {
+            let reason = try session.run(until: { intake.mustStop }, into: intake.commit)
             Terminal.endLive()
             let zeros = zeroPages ? attachment.countZeroPages() : nil
             if zeroPages, zeros == nil {
                 Terminal.say("Zero pages could not be counted: where the guest's memory lies is unknown.")
             }
-            let isWhole = try writer.finish(
-                reason: reason, endNs: attachment.endNs, rows: rows,
-                labels: zeros.map { ["zero_pages": "\($0)"] } ?? [:])
-            if !isWhole { Terminal.say(Record.leftOut(output)) }
-        } catch {
-            Terminal.endLive()
-            writer.discard()
-            if error is AttachError, writer.committedIterations > 0 {
-                try writer.finish(reason: .error, endNs: attachment.endNs, rows: rows)
-                let kept = Units.counted(writer.committedIterations, "iteration", "iterations")
-                Terminal.say("\(output) holds the \(kept) before the error.")
-            }
-            throw error
+            return (reason, zeros.map { ["zero_pages": "\($0)"] } ?? [:])
         }
-        try conclude(attachment, session.losses, writer.committedIterations)
+        try conclude(attachment, session.losses, intake.writer.committedIterations)
     }
 
     private func describe(_ target: Target, _ attachment: Attachment) -> RecordingInfo {
         let host = Host()
         var info = RecordingInfo()
         info.id = RecordingInfo.newID()
-        info.tool = Dirtyrec.version
-        info.commandLine = ShellWords.join(CommandLine.arguments)
         info.guestKind = "attached"
         info.guest = "\(target.command) (process \(target.pid))"
         host.describe(&info)
@@ -133,7 +98,7 @@ struct Attach: ParsableCommand {
             """
             Recorded \(Units.counted(iterations, "iteration", "iterations")) with \
             \(Units.counted(attachment.entries, "entry", "entries")) into \
-            \(output); \(Units.count(attachment.fullExits)) exits because a ring was full.
+            \(recording.output); \(Units.count(attachment.fullExits)) exits because a ring was full.
             """)
         if attachment.entries == 0 {
             Terminal.say(
@@ -152,14 +117,7 @@ struct Attach: ParsableCommand {
         }
         for loss in losses.prefix(10) { Terminal.say("LOSS (\(loss.kind.rawValue)): \(loss.detail)") }
         if losses.count > 10 { Terminal.say("… and \(losses.count - 10) more losses; all are in the file.") }
-        Terminal.say("Next: dirtyrec report \(ShellWords.join([output]))")
+        Terminal.say("Next: dirtyrec report \(ShellWords.join([recording.output]))")
         if !losses.isEmpty { throw ExitCode(Failure.no) }
     }
-}
-
-/// Whether somebody asked to stop.
-final class StopFlag: Sendable {
-    private let flag = Atomic(false)
-    var isSet: Bool { flag.load(ordering: .relaxed) }
-    func set() { flag.store(true, ordering: .relaxed) }
 }

@@ -50,6 +50,7 @@ struct Diff: ParsableCommand {
 
     func validate() throws {
         guard html != nil || !open else { throw ValidationError("--open shows a page: give --html FILE as well.") }
+        guard html != "-" else { throw ValidationError("The text goes to standard output: give --html a file.") }
         guard format != .junit || !changed else {
             throw ValidationError("--changed belongs to text and json: junit has gates only.")
         }

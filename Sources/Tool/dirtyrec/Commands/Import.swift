@@ -22,11 +22,7 @@ struct Import: ParsableCommand {
     @Argument(help: "File to read; - is standard input.")
     var file: String
 
-    @Option(name: .shortAndLong, help: "File to create.")
-    var output: String
-
-    @Flag(name: .long, help: "Replace an existing file once the first iteration was read.")
-    var force = false
+    @OptionGroup var recording: RecordingOptions
 
     @Option(help: "What the file is.")
     var format: ImportFormat?
@@ -45,55 +41,30 @@ struct Import: ParsableCommand {
     @Option(help: ArgumentHelp("QEMU's answer to query-dirty-rate as JSON, kept beside our rates.", valueName: "file"))
     var qemuRate: String?
 
-    @Flag(
-        inversion: .prefixedNo,
-        help: "Store plain rows at the end (dirty_entry); without them `dirtyrec rows` makes them later.")
-    var rows = true
-
-    @OptionGroup var durability: SyncOptions
-
     func run() throws {
-        try FileName.keep([file, qemuRate].compactMap(\.self), from: output)
+        try FileName.keep([file, qemuRate].compactMap(\.self), from: recording.output)
         let source = try open()
         var info = source.info
         info.id = RecordingInfo.newID()
-        info.tool = Dirtyrec.version
-        info.commandLine = ShellWords.join(CommandLine.arguments)
-        let writer = try RecordingWriter(
-            path: output, info: info, slots: source.slots, options: durability.writing(replace: force))
-        do {
+        let intake = try Intake(recording, info, source.slots)
+        try intake.run(endNs: { source.endNs }) {
             var rates = try qemuRate.map { try QEMUDirtyRate.read($0, since: source.info.startNs) } ?? []
             while var batch = try source.next() {
+                if intake.mustStop { throw Interruption() }
                 batch.foreignRates += rates
                 rates = []
-                try writer.commit(batch)
-                if durability.logCommits { Terminal.say("committed \(writer.committedIterations)") }
-                Terminal.live("\(Units.counted(writer.committedEntries, "entry", "entries"))")
+                try intake.commit(batch)
             }
-            Terminal.endLive()
-        } catch {
-            Terminal.endLive()
-            writer.discard()
-            // What came before the broken place is worth keeping.
-            if writer.committedIterations > 0 {
-                try writer.finish(reason: .error, endNs: source.endNs, rows: rows)
-                let kept = Units.counted(writer.committedIterations, "iteration", "iterations")
-                Terminal.say("\(output) holds the \(kept) before the error.")
-            }
-            throw error
+            return (source.endReason, [:])
         }
-        guard writer.committedIterations > 0 else {
-            writer.discard()
-            throw ImportError(file, "holds no harvest; nothing was written.")
-        }
-        let isWhole = try writer.finish(reason: source.endReason, endNs: source.endNs, rows: rows)
-        if !isWhole { Terminal.say(Record.leftOut(output)) }
+        let writer = intake.writer
+        guard writer.committedIterations > 0 else { throw ImportError(file, "holds no harvest; nothing was written.") }
         Terminal.say(
             """
             Imported \(Units.counted(writer.committedIterations, "iteration", "iterations")) with \
-            \(Units.counted(writer.committedEntries, "entry", "entries")) into \(output).
+            \(Units.counted(writer.committedEntries, "entry", "entries")) into \(recording.output).
             """)
-        Terminal.say("Next: dirtyrec report \(ShellWords.join([output]))")
+        Terminal.say("Next: dirtyrec report \(ShellWords.join([recording.output]))")
     }
 
     private func open() throws -> any ImportSource {
@@ -101,7 +72,11 @@ struct Import: ParsableCommand {
         guard !wanted.contains(nil) else {
             throw ValidationError("--threads \(threads ?? "") is not a list of thread ids.")
         }
-        return try (format ?? ImportFormat.guess(file)).open(
+        let format = format ?? ImportFormat.guess(file)
+        guard format != .text || (threads == nil && interval == nil) else {
+            throw ValidationError("--threads and --interval are for traces, and \(file) is dirtyrec's own text.")
+        }
+        return try format.open(
             file, threads: Set(wanted.compactMap(\.self)), intervalNs: interval?.ns ?? 100_000_000)
     }
 }

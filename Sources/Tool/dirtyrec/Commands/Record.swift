@@ -24,17 +24,13 @@ struct Record: ParsableCommand {
               dirtyrec record -o boot.db --kernel vmlinuz --initrd initrd.gz --vcpus 2 --memory 512MiB
             """)
 
-    @Option(name: .shortAndLong, help: "File to create.")
-    var output: String
-
-    @Flag(name: .long, help: "Replace an existing file once the guest runs.")
-    var force = false
+    @OptionGroup var recording: RecordingOptions
 
     @OptionGroup(title: "Guest")
     var guest: GuestOptions
 
-    @Option(help: "Where entries come from: dirty-ring, dirty-log (GET) or clear-log (GET + CLEAR).")
-    var source = Source.dirtyRing
+    @Option(help: "Where entries come from: dirty-ring (the default), dirty-log (GET) or clear-log (GET + CLEAR).")
+    var source: RecordSource?
 
     @Option(
         help:
@@ -85,14 +81,7 @@ struct Record: ParsableCommand {
     @Flag(help: "Judge every pause by oracles: the workload's known answer, and a copy of guest memory.")
     var verify = false
 
-    @Flag(
-        inversion: .prefixedNo,
-        help: "Store plain rows at the end (dirty_entry); without them `dirtyrec rows` makes them later.")
-    var rows = true
-
     @OptionGroup var labels: LabelOptions
-
-    @OptionGroup var durability: SyncOptions
 
     @Option(
         help: ArgumentHelp(
@@ -103,11 +92,30 @@ struct Record: ParsableCommand {
     /// Yardsticks for what recording costs the guest.
     enum Measure: String, ExpressibleByArgument, CaseIterable { case discard, unlogged }
 
+    func validate() throws {
+        let sources = compareSources ? RecordSource.allCases : [source ?? .dirtyRing]
+        guard !compareSources || source == nil else {
+            throw ValidationError("--compare-sources runs all three sources: leave --source out.")
+        }
+        guard !compareSources || (guest.console == nil && !initiallySet) else {
+            throw ValidationError("--console and --initially-set are for one source, and --compare-sources runs three.")
+        }
+        guard ringSize == nil || sources.contains(.dirtyRing) else {
+            throw ValidationError("--ring-size is for --source dirty-ring: a bitmap has no ring.")
+        }
+        guard clearChunk == nil || sources.contains(.clearLog) else {
+            throw ValidationError("--clear-chunk is for --source clear-log: no other source clears in chunks.")
+        }
+        guard !slow || guest.kernel != nil || guest.image != nil else {
+            throw ValidationError("--slow is for --kernel or --image: built-in workloads run in user mode.")
+        }
+    }
+
     func plan() throws -> RecordPlan {
         var plan = RecordPlan()
         if let watch { plan.watch = try WatchRange.parse(watch) }
         plan.slotEvents = try slotEvent.map(SlotEvent.init(parsing:))
-        plan.source = source
+        plan.source = (source ?? .dirtyRing).source
         plan.mode = mode
         if let interval { plan.intervalNs = interval.ns }
         plan.durationNs = duration?.ns
@@ -127,7 +135,7 @@ struct Record: ParsableCommand {
             return
         }
         if measure != nil { return try measureProgress() }
-        let (outcome, totals) = try record(plan(), into: output)
+        let (outcome, totals) = try record(plan(), into: recording.output)
         try conclude(outcome, totals)
     }
 
@@ -147,6 +155,9 @@ struct Record: ParsableCommand {
     /// Runs the guest once and finishes its file.
     func record(_ plan: RecordPlan, into path: String) throws -> (RecorderOutcome, FileSink.Totals) {
         let (guest, console) = try self.guest.makeGuest()
+        guard interval == nil || (guest as? BuiltinGuest)?.workload.step == nil else {
+            throw ValidationError("With step= an iteration ends when its operations are done: leave --interval out.")
+        }
         let recorder = try Recorder(plan: plan, guest: guest)
         Termination.watch { count in
             if count == 1 {
@@ -165,10 +176,8 @@ struct Record: ParsableCommand {
         do {
             outcome = try recorder.run { info, slots in
                 let file = try FileSink(
-                    RecordingWriter(
-                        path: path, info: described(info, guest), slots: slots,
-                        options: durability.writing(replace: force)),
-                    logsCommits: durability.logCommits)
+                    recording.writer(described(info, guest), slots, at: path),
+                    logsCommits: recording.durability.logCommits)
                 sink.withLock { $0 = file }
                 if !self.guest.usesTerminal { live.start(counting: file) }
                 return file
@@ -183,19 +192,12 @@ struct Record: ParsableCommand {
         console?.finish()
         guard let file = sink.withLock({ $0 }) else { preconditionFailure("a recording that ran has a sink") }
         if let failure = outcome.storeFailure { throw failure }
-        if try !file.finish(outcome, rows: rows) { Terminal.say(Self.leftOut(path)) }
+        if try !file.finish(outcome, rows: recording.rows) { Terminal.say(RecordingOptions.leftOut(path)) }
         return (outcome, file.totals)
-    }
-
-    /// What to say when somebody who reads the file has kept rows and summaries out of it.
-    static func leftOut(_ path: String) -> String {
-        "Another program reads \(path), so rows and summaries were left out; make them with: dirtyrec recover \(ShellWords.join([path]))"
     }
 
     private func described(_ info: RecordingInfo, _ guest: any Guest) -> RecordingInfo {
         var info = info
-        info.tool = Dirtyrec.version
-        info.commandLine = ShellWords.join(CommandLine.arguments)
         info.guest = guest.label
         info.seed = (guest as? BuiltinGuest)?.workload.seed
         info.labels = labels.values
@@ -204,12 +206,12 @@ struct Record: ParsableCommand {
 
     /// Says what was recorded and what to type next.
     private func conclude(_ outcome: RecorderOutcome, _ totals: FileSink.Totals) throws {
-        let size = (try? FileManager.default.attributesOfItem(atPath: output)[.size] as? Int64) ?? 0
+        let size = (try? FileManager.default.attributesOfItem(atPath: recording.output)[.size] as? Int64) ?? 0
         Terminal.say(
             """
             Recorded \(Units.counted(totals.iterations, "iteration", "iterations")) with \
             \(Units.counted(totals.counts.entries, "entry", "entries")) of \
-            \(Units.counted(totals.pages, "page", "pages")) into \(output) (\(Units.size(size))); ended by \(outcome.reason.rawValue).
+            \(Units.counted(totals.pages, "page", "pages")) into \(recording.output) (\(Units.size(size))); ended by \(outcome.reason.rawValue).
             """)
         if outcome.ringFull > 0 {
             Terminal.say("\(Units.count(outcome.ringFull)) exits because a ring was full; vCPUs stood still meanwhile.")
@@ -232,7 +234,22 @@ struct Record: ParsableCommand {
                 """)
             if verdicts.contains(where: { $0.missing > 0 }) { isBad = true }
         }
-        Terminal.say("Next: dirtyrec report \(ShellWords.join([output]))")
+        Terminal.say("Next: dirtyrec report \(ShellWords.join([recording.output]))")
         if isBad { throw Failure.answerIsNo }
+    }
+}
+
+/// Where `record` takes entries from.
+enum RecordSource: String, ExpressibleByArgument, CaseIterable {
+    case dirtyRing = "dirty-ring"
+    case dirtyLog = "dirty-log"
+    case clearLog = "clear-log"
+
+    var source: Source {
+        switch self {
+        case .dirtyRing: .dirtyRing
+        case .dirtyLog: .dirtyLog
+        case .clearLog: .clearLog
+        }
     }
 }

@@ -141,6 +141,13 @@ struct Converge: ParsableCommand {
     @Flag(help: "Print JSON (docs/json-output.md).")
     var json = false
 
+    func validate() throws {
+        guard policy == nil || policy?.policies.contains(.qemu) == true
+            || (zeroPages == nil && zeroPageTime == nil && link == nil)
+        else { throw ValidationError("--zero-pages, --zero-page-time and --link are for --policy qemu.") }
+        if let zeroPages, zeroPages < 0 { throw ValidationError("--zero-pages \(zeroPages) is below 0.") }
+    }
+
     func run() throws {
         let recording = try RecordingFile(path: file)
         var options = ConvergenceOptions()

@@ -17,11 +17,7 @@ struct Synth: ParsableCommand {
               dirtyrec synth -o one.db --vcpus 4 --workload zipf:size=256MiB,rate=100k/s,seed=7 --duration 10s
             """)
 
-    @Option(name: .shortAndLong, help: "File to create.")
-    var output: String
-
-    @Flag(name: .long, help: "Replace an existing file.")
-    var force = false
+    @OptionGroup var recording: RecordingOptions
 
     @Option(help: ArgumentHelp("Built-in workload, as NAME:key=value,….", valueName: "spec"))
     var workload = "zipf"
@@ -36,11 +32,6 @@ struct Synth: ParsableCommand {
     var interval: Nanoseconds?
 
     @OptionGroup var labels: LabelOptions
-
-    @Flag(
-        inversion: .prefixedNo,
-        help: "Store plain rows at the end (dirty_entry); without them `dirtyrec rows` makes them later.")
-    var rows = true
 
     func validate() throws {
         guard (1...4096).contains(vcpus) else {
@@ -60,24 +51,26 @@ struct Synth: ParsableCommand {
     private static let longestNs: Int64 = 604_800_000_000_000
 
     func run() throws {
-        var recording = try SyntheticRecording(
+        var guest = try SyntheticRecording(
             workload: Workload(parsing: workload), vcpus: vcpus, labels: labels.values,
             durationNs: duration?.ns ?? 10_000_000_000, intervalNs: interval?.ns ?? 100_000_000)
-        var info = recording.info
-        info.tool = Dirtyrec.version
-        info.commandLine = ShellWords.join(CommandLine.arguments)
-        let writer = try RecordingWriter(
-            path: output, info: info, slots: recording.slots, options: .init(replace: force))
-        while let batch = recording.next() {
-            try writer.commit(batch)
-            Terminal.live("\(Units.counted(writer.committedEntries, "entry", "entries"))")
+        let intake = try Intake(recording, guest.info, guest.slots)
+        // After Ctrl-C it ends with the last iteration.
+        var endNs = guest.endNs
+        try intake.run(endNs: { endNs }) {
+            while let batch = guest.next() {
+                if intake.mustStop { throw Interruption() }
+                try intake.commit(batch)
+                endNs = batch.iteration.endNs
+            }
+            endNs = guest.endNs
+            return (.duration, [:])
         }
-        try writer.finish(reason: .duration, endNs: recording.endNs, rows: rows)
-        Terminal.endLive()
+        let writer = intake.writer
         Terminal.say(
             """
             Made \(Units.count(writer.committedIterations)) synthetic iterations with \
-            \(Units.counted(writer.committedEntries, "entry", "entries")): \(output).
+            \(Units.counted(writer.committedEntries, "entry", "entries")): \(recording.output).
             """)
     }
 }

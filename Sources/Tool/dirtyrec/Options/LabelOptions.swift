@@ -9,6 +9,7 @@ struct LabelOptions: ParsableArguments {
         for label in label where label.split(separator: "=", maxSplits: 1).count != 2 {
             throw ValidationError("--label \(label) is not usable: write key=value.")
         }
+        guard values.count == label.count else { throw ValidationError("A label is given twice: leave one out.") }
     }
 
     /// Values by key.

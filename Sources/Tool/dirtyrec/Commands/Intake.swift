@@ -1,0 +1,72 @@
+import Model
+import Platform
+import Store
+import Synchronization
+
+/// Somebody pressed Ctrl-C; what was made before is kept.
+struct Interruption: Error {}
+
+/// A recording that is made of entries at hand: one iteration is stored after the other, and what came before an error
+/// or Ctrl-C is kept.
+final class Intake {
+    let writer: RecordingWriter
+    private let options: RecordingOptions
+    private let signals = StopFlag()
+
+    /// Begins the file.
+    init(_ options: RecordingOptions, _ info: RecordingInfo, _ slots: [MemorySlot] = []) throws {
+        self.options = options
+        writer = try options.writer(info, slots)
+        Termination.watch { [signals] count in
+            signals.set()
+            // A second signal does not wait for a VMM or a disk that hangs.
+            if count > 1 { Termination.exit(Failure.no) }
+        }
+    }
+
+    /// Whether somebody asked to stop.
+    var mustStop: Bool { signals.isSet }
+
+    /// Stores an iteration, and shows how far it is.
+    func commit(_ batch: IterationBatch) throws {
+        try writer.commit(batch)
+        if options.durability.logCommits { Terminal.say("committed \(writer.committedIterations)") }
+        Terminal.live("\(Units.counted(writer.committedEntries, "entry", "entries")), iteration \(batch.iteration.id)")
+    }
+
+    /// Runs `body`, which commits everything, and ends the file.
+    ///
+    /// - Parameters:
+    ///   - endNs: The end so far.
+    ///   - body: Returns why it ended, and labels to add.
+    /// - Throws: what `body` throws, after the file was ended.
+    func run(endNs: () -> Int64, _ body: () throws -> (EndReason, labels: [String: String])) throws {
+        do {
+            let (reason, labels) = try body()
+            try finish(reason, endNs(), labels)
+        } catch {
+            Terminal.endLive()
+            writer.discard()
+            if !(error is RecordingError), writer.committedIterations > 0 {
+                try finish(error is Interruption ? .signal : .error, endNs(), [:])
+                let kept = Units.counted(writer.committedIterations, "iteration", "iterations")
+                Terminal.say("\(options.output) holds the \(kept) before \(error is Interruption ? "Ctrl-C" : "the error").")
+            }
+            throw error
+        }
+    }
+
+    private func finish(_ reason: EndReason, _ endNs: Int64, _ labels: [String: String]) throws {
+        Terminal.endLive()
+        guard writer.committedIterations > 0 else { return writer.discard() }
+        let isWhole = try writer.finish(reason: reason, endNs: endNs, rows: options.rows, labels: labels)
+        if !isWhole { Terminal.say(RecordingOptions.leftOut(options.output)) }
+    }
+}
+
+/// Whether somebody asked to stop.
+final class StopFlag: Sendable {
+    private let flag = Atomic(false)
+    var isSet: Bool { flag.load(ordering: .relaxed) }
+    func set() { flag.store(true, ordering: .relaxed) }
+}

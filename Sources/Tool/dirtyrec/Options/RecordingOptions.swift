@@ -1,0 +1,50 @@
+import ArgumentParser
+import Model
+import Platform
+import Store
+
+/// Where a recording goes, and how it is written.
+struct RecordingOptions: ParsableArguments {
+    @Option(name: .shortAndLong, help: "File to create.")
+    var output: String
+
+    @Flag(name: .long, help: "Replace an existing file once an iteration of the new one is on the disk.")
+    var force = false
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Store plain rows at the end (dirty_entry); without them `dirtyrec rows` makes them later.")
+    var rows = true
+
+    @OptionGroup var durability: SyncOptions
+
+    func validate() throws {
+        guard output != "-" else {
+            throw ValidationError(
+                "A recording cannot go to standard output: it is a file that is written in place. Give it a name.")
+        }
+    }
+
+    /// Begins the file at ``output``, or at another place.
+    ///
+    /// - Throws: `OutputError`, `RecordingError`.
+    func writer(_ info: RecordingInfo, _ slots: [MemorySlot] = [], at path: String? = nil) throws -> RecordingWriter {
+        let path = path ?? output
+        switch try FilePlace(path).content {
+        case .nothing, .file: break
+        case .pipe, .characterDevice:
+            throw OutputError(
+                .name, "\(path) is a pipe or a device, and a recording is a file that is written in place: "
+                    + "choose another name.")
+        }
+        var info = info
+        info.tool = Dirtyrec.version
+        info.commandLine = ShellWords.join(CommandLine.arguments)
+        return try RecordingWriter(path: path, info: info, slots: slots, options: durability.writing(replace: force))
+    }
+
+    /// What to say when somebody who reads the file has kept rows and summaries out of it.
+    static func leftOut(_ path: String) -> String {
+        "Another program reads \(path), so rows and summaries were left out; make them with: dirtyrec recover \(ShellWords.join([path]))"
+    }
+}
