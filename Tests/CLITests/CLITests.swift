@@ -39,7 +39,43 @@ import Testing
         (["record", "-o", "F/a.db", "--vcpus", "0"], 2, "--vcpus 0 is not usable"),
         (["record", "-o", "F/a.db", "--watch", "zzz"], 2, "--watch zzz is not usable"),
         (["record", "-o", "F/a.db", "--slot-event", "1s:explode"], 2, "--slot-event 1s:explode is not usable"),
-        (["record"], 2, "Missing expected argument '--output <output>'"),
+        (["record"], 2, "dirtyrec: Missing expected argument '--output <output>'. See: dirtyrec record --help"),
+        (["reprot", "F/text.db"], 2, "dirtyrec: There is no command 'reprot'. Did you mean 'report'?"),
+        (["help", "recrod"], 2, "dirtyrec: There is no command 'recrod'. Did you mean 'record'?"),
+        (["report", "F/text.db", "--tpo", "5"], 2, "dirtyrec: Unknown option '--tpo'. Did you mean '--top'?"),
+        (
+            ["export", "F/text.db", "--format", "parket", "-o", "-"], 2,
+            "Please provide one of 'csv', 'jsonl' or 'perfetto'."
+        ),
+        (["sql", "F/text.db", "--query", "duplicates/top_shard"], 2, "Did you mean 'duplicates/top_shared'?"),
+        (["fleet", "F", "--query", "overveiw"], 2, "Did you mean 'overview'?"),
+        (["record", "-o", "F/a.db", "--workload", "zpif"], 2, "Did you mean 'zipf'?"),
+        (["converge", "F/text.db", "--policy", "qmeu"], 2, "Did you mean 'qemu'?"),
+        (["record", "-o", "-"], 2, "A recording cannot go to standard output"),
+        (["record", "-o", ""], 2, "The output has no name"),
+        (["synth", "-o", ""], 2, "The output has no name"),
+        (
+            ["record", "-o", "F/a.db", "--source", "dirty-log", "--ring-size", "512"], 2,
+            "--ring-size is for --source dirty-ring"
+        ),
+        (["record", "-o", "F/a.db", "--clear-chunk", "128"], 2, "--clear-chunk is for --source clear-log"),
+        (["record", "-o", "F/a.db", "--compare-sources", "--source", "dirty-log"], 2, "leave --source out"),
+        (["record", "-o", "F/a.db", "--slow"], 2, "--slow is for --kernel or --image"),
+        (
+            ["record", "-o", "F/a.db", "--source", "tracefs"], 2,
+            "Please provide one of 'dirty-ring', 'dirty-log' or 'clear-log'."
+        ),
+        (["record", "-o", "F/a.db", "--workload", "zipf:size=8MiB,size=16MiB"], 2, "size is given twice"),
+        (["synth", "-o", "F/a.db", "--label", "a=1", "--label", "a=2"], 2, "A label is given twice"),
+        (
+            ["sql", "F/text.db", "--query", "duplicates/top_shared", "--set", "limit=1", "--set", "limit=2"], 2,
+            "two values"
+        ),
+        (["sql", "--list", "--query", "duplicates/top_shared"], 2, "leave the query out"),
+        (["fleet", "F", "--html", "F/p.html", "--format", "csv"], 2, "--format belongs to --query."),
+        (["converge", "F/text.db", "--policy", "xen", "--zero-pages", "5"], 2, "are for --policy qemu"),
+        (["diff", "F/text.db", "F/text.db", "--html", "-"], 2, "give --html a file"),
+        (["report", "F/\u{1b}[31m\u{9b}x\u{202e}.db"], 2, "\\u{1b}[31m\\u{9b}x\\u{202e}.db does not exist."),
         (["report", "F/missing.db"], 2, "F/missing.db does not exist."),
         (["report", "F/text.db"], 4, "F/text.db is not an SQLite database."),
         (["report", "F/other.db"], 4, "F/other.db is an SQLite database, but not a recording of dirtyrec."),
@@ -80,6 +116,7 @@ import Testing
             #expect(result.status == status, "\(result.stderr)")
             #expect(result.stderr.contains(sentence.replacing("F", with: folder)), "\(result.stderr)")
             #expect(result.stdout == "")
+            #expect(result.stderr.split(separator: "\n").count == 1, "\(result.stderr)")
             #expect(try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == before)
         }
     }
@@ -249,6 +286,7 @@ struct `Recording from the command line` {
             ])
             #expect(counts == "many\r\n1\r\n")
             #expect(try Tool.succeed(["recover", file]).contains("it had been cut off"))
+            #expect(try Tool.succeed(["recover", file]).contains("there is nothing to recover"))
             #expect(try Tool.succeed(["verify", file]).contains("is in order"))
             #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["a.db"])
         }

@@ -115,6 +115,60 @@ import Testing
         }
     }
 
+    @Test func `an unknown table or figure is answered with the one that was meant`() throws {
+        try withRecording { folder in
+            let table = try shell("$D sql a.db 'SELECT * FROM dirtyy'", in: folder)
+            #expect(table.status == 2 && table.stderr.contains("did you mean dirty?"), "\(table.stderr)")
+            let figure = try shell("$D diff a.db a.db --fail-if 'wws.p59>+10%'", in: folder)
+            #expect(figure.status == 2 && figure.stderr.contains("Did you mean 'wws.p95'?"), "\(figure.stderr)")
+            let unused = try shell("$D sql a.db 'SELECT 1' --set limti=5", in: folder)
+            #expect(unused.status == 2 && unused.stderr.contains("no parameter :limti"), "\(unused.stderr)")
+        }
+    }
+
+    @Test func `what a spreadsheet would run can be neutralized`() throws {
+        try withRecording { folder in
+            let query = #"SELECT '=1+1' AS a, '@x' AS b, -5 AS c, 'plain' AS d"#
+            let raw = try shell("$D sql a.db --csv \"\(query)\"", in: folder)
+            #expect(raw.stdout == "a,b,c,d\r\n=1+1,@x,-5,plain\r\n")
+            let harmless = try shell("$D sql a.db --csv --spreadsheet \"\(query)\"", in: folder)
+            #expect(harmless.stdout == "a,b,c,d\r\n'=1+1,'@x,-5,plain\r\n")
+        }
+    }
+
+    /// What a terminal would obey: C0, C1, bidi and bytes that are no UTF-8.
+    @Test(
+        .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/script"), "needs script(1)"),
+        arguments: [
+            #"$D report "$E.db""#, #"$D sql a.db "$E""#, #"$D sql a.db "SELECT 1 AS \"$E\"" --csv"#,
+            #"$D sql a.db --csv "SELECT '$E'""#, #"$D sql a.db --json "SELECT '$E'""#, #"$D "$E""#,
+            #"$D report a.db "--$E""#,
+            #"$D record -o x.db --workload "$E""#, #"printf '%s\n' "$E" >t.txt; $D import t.txt -o t.db"#,
+            #"printf 'dirtyrec-text 1\n%s\n' "$E" >t.txt; $D import t.txt -o t.db"#,
+            #"printf '```sql name=%s\nSELECT %s\n```\n' "$E" "$E" >n.md; $D notebook n.md a.db -o n.html"#,
+            #"$D sql a.db --query "$E""#, #"$D diff a.db a.db --fail-if "$E>1""#,
+            #"$D synth -o y.db --label "k=$E"; $D report y.db; $D report y.db --json"#,
+        ])
+    func `control characters reach no terminal`(line: String) throws {
+        try withRecording { folder in
+            let evil = "E=$(printf 'x\\033]0;t\\007\\033[31m\\302\\233\\342\\200\\256\\377\\r y')"
+            try Data("D='\(Tool.path)'\n\(evil)\n\(line)\n".utf8).write(to: URL(fileURLWithPath: folder + "/run.sh"))
+            _ = try shell("script -qec 'bash run.sh' seen >/dev/null </dev/null", in: folder)
+            let seen = try Data(contentsOf: URL(fileURLWithPath: folder + "/seen"))
+            // What script itself writes around, and the live line's own sequence.
+            let text = String(decoding: seen, as: UTF8.self).replacing("\r\u{1b}[K", with: "")
+            let harmful = text.replacing("\r\n", with: "\n").unicodeScalars.filter {
+                switch $0.value {
+                case 9, 10: false
+                case 0..<32, 127..<160, 0x202a...0x202e, 0x2066...0x2069: true
+                default: false
+                }
+            }
+            #expect(harmful.isEmpty, "\(text.debugDescription)")
+            #expect(!seen.contains(0xff))
+        }
+    }
+
     @Test func `nothing half-made is left, and the old file stays`() throws {
         try withRecording { folder in
             let result = try shell(

@@ -20,6 +20,7 @@ import Testing
 
     @Test(arguments: [
         ("10Gbit/s", 1_250_000_000), ("1.25GB/s", 1_250_000_000), ("100MiB/s", 104_857_600), ("8bit/s", 1),
+        ("10gbit", 1_250_000_000), ("10Gbit", 1_250_000_000), ("100mbit/s", 12_500_000), ("1Gibit", 134_217_728),
     ])
     func `bandwidths are parsed exactly`(text: String, bytesPerSecond: Int64) throws {
         #expect(try Units.parseBandwidth(text) == bytesPerSecond)

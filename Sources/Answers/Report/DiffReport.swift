@@ -182,15 +182,5 @@ package enum DiffReport {
     /// The nearest whole number that there is.
     private static func whole(_ value: Double) -> Int64 { Int64(exactly: value.rounded()) ?? (value < 0 ? .min : .max) }
 
-    private static func escape(_ text: String) -> String {
-        Sanitizer.line(text).unicodeScalars.reduce(into: "") { output, scalar in
-            switch scalar {
-            case "&": output += "&amp;"
-            case "<": output += "&lt;"
-            case ">": output += "&gt;"
-            case "\"": output += "&quot;"
-            default: output.unicodeScalars.append(scalar)
-            }
-        }
-    }
+    private static func escape(_ text: String) -> String { Markup.escape(Sanitizer.line(text)) }
 }

@@ -22,7 +22,9 @@ package enum Units {
 
     /// Bytes per second of a bandwidth such as `10Gbit/s`, `1.25GB/s` or `100MiB/s`.
     package static func parseBandwidth(_ text: String) throws(ParsingError) -> Int64 {
-        try parse(text, kind: "bandwidth", example: "10Gbit/s, 1.25GB/s or 100MiB/s", units: bandwidthUnits)
+        try parse(
+            text, kind: "bandwidth", example: "10Gbit/s, 1.25GB/s or 100MiB/s",
+            units: bandwidthUnits + bandwidthAliases)
     }
 
     /// Events per second of a rate such as `50k/s`, `2M/s` or `300/s`.
@@ -157,15 +159,13 @@ package enum Units {
     ]
     private static let bandwidthUnits =
         (prefixes + binaryPrefixes).map { Unit(name: $0.0 + "B/s", numerator: $0.1) }
-        + (prefixes + binaryPrefixes).flatMap { prefix, factor in
-            // As tc(8) and qemu's users write them: 10gbit, 10Gbit.
-            Set([prefix, prefix.lowercased(), prefix.prefix(1).uppercased() + prefix.dropFirst()]).flatMap {
-                [
-                    Unit(name: $0 + "bit/s", numerator: factor, denominator: 8),
-                    Unit(name: $0 + "bit", numerator: factor, denominator: 8),
-                ]
-            }
+        + (prefixes + binaryPrefixes).map { Unit(name: $0.0 + "bit/s", numerator: $0.1, denominator: 8) }
+    /// As tc(8) and many tables write them: `10gbit`, `10Gbit`.
+    private static let bandwidthAliases = (prefixes + binaryPrefixes).flatMap { prefix, factor in
+        [prefix, prefix.lowercased(), prefix.prefix(1).uppercased() + prefix.dropFirst()].flatMap { prefix in
+            ["bit", "bit/s"].map { Unit(name: prefix + $0, numerator: factor, denominator: 8) }
         }
+    }
     private static let rateUnits = prefixes.map { Unit(name: $0.0 + "/s", numerator: $0.1) }
 
     private static func parse(

@@ -96,7 +96,9 @@ package final class QuerySession: Sendable {
             ("no such table: ", SchemaCatalog.objects.map(\.name)), ("no such column: ", columns),
         ] where message.hasPrefix(beginning) {
             let name = String(message.dropFirst(beginning.count).split(separator: ".").last ?? "")
-            if let nearest = Suggestion.nearest(to: name, among: known) { return message + "; did you mean \(nearest)?" }
+            if let nearest = Suggestion.nearest(to: name, among: known) {
+                return message + "; did you mean \(nearest)?"
+            }
         }
         return message
     }

@@ -34,7 +34,8 @@ struct Dirtyrec: ParsableCommand {
         ])
 
     /// What can be typed behind `dirtyrec`.
-    static let commandNames = configuration.subcommands.map { $0.configuration.commandName ?? $0._commandName } + ["help"]
+    static let commandNames =
+        configuration.subcommands.map { $0.configuration.commandName ?? $0._commandName } + ["help"]
 
     /// The parser would take a mistyped command for an argument too many.
     private static func checkCommand() throws {

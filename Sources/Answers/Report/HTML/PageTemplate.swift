@@ -1,4 +1,6 @@
+import Foundation
 import Mustache
+import Platform
 
 /// What every page has: one file with its style, its scripts and a policy that allows nothing else.
 enum PageTemplate {
@@ -10,7 +12,7 @@ enum PageTemplate {
     static func render(_ template: [UInt8], _ context: [String: Any], scripts: [String]) throws -> String {
         let style = text(PackageResources.report_css)
         let scripts = scripts.map(harmless)
-        var context = context
+        var context = context.mapValues(withoutControls)
         context["csp"] = policy(style: style, scripts: scripts)
         context["style"] = style
         context["scripts"] = scripts
@@ -23,12 +25,22 @@ enum PageTemplate {
         return library.render(context, withTemplate: "page") ?? ""
     }
 
+    /// What a recording says never reaches a page as a control character, wherever it stands.
+    private static func withoutControls(_ value: Any) -> Any {
+        switch value {
+        case let text as String: Sanitizer.lines(text)
+        case let list as [Any]: list.map(withoutControls)
+        case let object as [String: Any]: object.mapValues(withoutControls)
+        default: value
+        }
+    }
+
     /// A file of the program.
     static func text(_ resource: [UInt8]) -> String { String(decoding: resource, as: UTF8.self) }
 
     /// Only what is in the file: no request, no other script, no other style.
     private static func policy(style: String, scripts: [String]) -> String {
-        func hash(_ text: String) -> String { "'sha256-\(Base64.encode(SHA256.digest(text.utf8)))'" }
+        func hash(_ text: String) -> String { "'sha256-\(Data(SHA256.digest(text.utf8)).base64EncodedString())'" }
         let allowed = scripts.isEmpty ? "'none'" : scripts.map(hash).joined(separator: " ")
         return "default-src 'none'; script-src \(allowed); "
             + "style-src \(hash(style)); img-src data:; base-uri 'none'; form-action 'none'"

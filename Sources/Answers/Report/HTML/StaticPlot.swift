@@ -168,20 +168,7 @@ struct StaticPlot {
 /// What HTML text and attributes need.
 enum HTML {
     /// `text` with everything that HTML gives a meaning to taken out of it.
-    static func escape(_ text: String) -> String {
-        var output = ""
-        for scalar in Sanitizer.line(text).unicodeScalars {
-            switch scalar {
-            case "&": output += "&amp;"
-            case "<": output += "&lt;"
-            case ">": output += "&gt;"
-            case "\"": output += "&quot;"
-            case "'": output += "&#39;"
-            default: output.unicodeScalars.append(scalar)
-            }
-        }
-        return output
-    }
+    static func escape(_ text: String) -> String { Markup.escape(Sanitizer.line(text)) }
 
     /// JSON inside a script element: nothing in it can end the element or begin a comment.
     static func embed(_ json: JSON) -> String {

@@ -31,7 +31,9 @@ struct Attach: ParsableCommand {
 
     @OptionGroup var recording: RecordingOptions
 
-    @Option(help: ArgumentHelp("End after this time (default: at Ctrl-C, or with the guest).", valueName: "time"), transform: Nanoseconds.init(parsing:))
+    @Option(
+        help: ArgumentHelp("End after this time (default: at Ctrl-C, or with the guest).", valueName: "time"),
+        transform: Nanoseconds.init(parsing:))
     var duration: Nanoseconds?
 
     @Option(
@@ -53,6 +55,7 @@ struct Attach: ParsableCommand {
     }
 
     func run() throws {
+        let signals = StopFlag.ofSignals()
         let monitor = try qmp.map { try QMP(socket: $0) }
         let meter = monitor.map(DirtyRateMeter.init)
         guard let pid = pid ?? monitor?.peer else { throw AttachError("QEMU's process is unknown; add --pid PID.") }
@@ -60,10 +63,10 @@ struct Attach: ParsableCommand {
         let attachment = try Attachment(target, intervalNs: interval?.ns ?? 100_000_000)
         var info = describe(target, attachment)
         info.memoryBytes = meter?.memoryBytes ?? 0
-        let intake = try Intake(recording, info)
+        let intake = try Intake(recording, info, until: signals)
         let session = AttachSession(attachment: attachment, meter: meter, durationNs: duration?.ns)
         try intake.run(endNs: { attachment.endNs }) {
-            let reason = try session.run(until: { intake.mustStop }, into: intake.commit)
+            let reason = try session.run(until: { intake.mustStop }, commit: intake.commit)
             Terminal.endLive()
             let zeros = zeroPages ? attachment.countZeroPages() : nil
             if zeroPages, zeros == nil {

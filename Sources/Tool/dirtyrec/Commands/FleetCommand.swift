@@ -32,7 +32,8 @@ struct FleetCommand: ParsableCommand {
 
     @Option(
         name: .customLong("set"),
-        help: ArgumentHelp("Value of a parameter, as NAME=VALUE; may be repeated.", valueName: "name=value"), transform: Setting.init(parsing:))
+        help: ArgumentHelp("Value of a parameter, as NAME=VALUE; may be repeated.", valueName: "name=value"),
+        transform: Setting.init(parsing:))
     var settings: [Setting] = []
 
     @Option(help: "duckdb or spark.")

@@ -11,17 +11,16 @@ struct Interruption: Error {}
 final class Intake {
     let writer: RecordingWriter
     private let options: RecordingOptions
-    private let signals = StopFlag()
+    private let signals: StopFlag
 
     /// Begins the file.
-    init(_ options: RecordingOptions, _ info: RecordingInfo, _ slots: [MemorySlot] = []) throws {
+    init(
+        _ options: RecordingOptions, _ info: RecordingInfo, _ slots: [MemorySlot] = [],
+        until signals: StopFlag = .ofSignals()
+    ) throws {
         self.options = options
+        self.signals = signals
         writer = try options.writer(info, slots)
-        Termination.watch { [signals] count in
-            signals.set()
-            // A second signal does not wait for a VMM or a disk that hangs.
-            if count > 1 { Termination.exit(Failure.no) }
-        }
     }
 
     /// Whether somebody asked to stop.
@@ -50,7 +49,8 @@ final class Intake {
             if !(error is RecordingError), writer.committedIterations > 0 {
                 try finish(error is Interruption ? .signal : .error, endNs(), [:])
                 let kept = Units.counted(writer.committedIterations, "iteration", "iterations")
-                Terminal.say("\(options.output) holds the \(kept) before \(error is Interruption ? "Ctrl-C" : "the error").")
+                Terminal.say(
+                    "\(options.output) holds the \(kept) before \(error is Interruption ? "Ctrl-C" : "the error").")
             }
             throw error
         }
@@ -69,4 +69,14 @@ final class StopFlag: Sendable {
     private let flag = Atomic(false)
     var isSet: Bool { flag.load(ordering: .relaxed) }
     func set() { flag.store(true, ordering: .relaxed) }
+
+    /// One that Ctrl-C sets from now on; a second one does not wait for a VMM or a disk that hangs.
+    static func ofSignals() -> StopFlag {
+        let flag = StopFlag()
+        Termination.watch { count in
+            flag.set()
+            if count > 1 { Termination.exit(Failure.no) }
+        }
+        return flag
+    }
 }

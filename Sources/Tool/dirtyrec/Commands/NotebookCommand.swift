@@ -30,10 +30,13 @@ struct NotebookCommand: ParsableCommand {
 
     @Option(
         name: .customLong("set"),
-        help: ArgumentHelp("Value of a parameter, as NAME=VALUE; may be repeated.", valueName: "name=value"), transform: Setting.init(parsing:))
+        help: ArgumentHelp("Value of a parameter, as NAME=VALUE; may be repeated.", valueName: "name=value"),
+        transform: Setting.init(parsing:))
     var settings: [Setting] = []
 
-    @Option(help: ArgumentHelp("The longest time for each cell (default: 1min).", valueName: "time"), transform: Nanoseconds.init(parsing:))
+    @Option(
+        help: ArgumentHelp("The longest time for each cell (default: 1min).", valueName: "time"),
+        transform: Nanoseconds.init(parsing:))
     var timeout: Nanoseconds?
 
     @Option(help: "html or markdown (default: what the output's name says; markdown for -).")

@@ -38,7 +38,9 @@ struct Record: ParsableCommand {
     )
     var mode = HarvestMode.live
 
-    @Option(help: ArgumentHelp("Time from one iteration to the next (default: 100ms).", valueName: "time"), transform: Nanoseconds.init(parsing:))
+    @Option(
+        help: ArgumentHelp("Time from one iteration to the next (default: 100ms).", valueName: "time"),
+        transform: Nanoseconds.init(parsing:))
     var interval: Nanoseconds?
 
     @Option(help: ArgumentHelp("End after this time.", valueName: "time"), transform: Nanoseconds.init(parsing:))

@@ -26,7 +26,8 @@ struct ReportCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Windows of the writable working set, separated by commas (default: on ticks).", valueName: "times"), transform: DurationList.init(parsing:))
+            "Windows of the writable working set, separated by commas (default: on ticks).", valueName: "times"),
+        transform: DurationList.init(parsing:))
     var tau: DurationList?
 
     @Option(help: ArgumentHelp("Pages in each list of pages (default: 16, with --html 64).", valueName: "n"))
@@ -103,24 +104,33 @@ struct Converge: ParsableCommand {
     @Argument(help: "The recording.")
     var file: String
 
-    @Option(help: ArgumentHelp("Bandwidths, separated by commas (default: 1, 10 and 25 Gbit/s).", valueName: "list"), transform: BandwidthList.init(parsing:))
+    @Option(
+        help: ArgumentHelp("Bandwidths, separated by commas (default: 1, 10 and 25 Gbit/s).", valueName: "list"),
+        transform: BandwidthList.init(parsing:))
     var bandwidth: BandwidthList?
 
-    @Option(help: ArgumentHelp("Downtime limits, separated by commas (default: 50ms,300ms,1s).", valueName: "list"), transform: DurationList.init(parsing:))
+    @Option(
+        help: ArgumentHelp("Downtime limits, separated by commas (default: 50ms,300ms,1s).", valueName: "list"),
+        transform: DurationList.init(parsing:))
     var downtime: DurationList?
 
-    @Option(help: ArgumentHelp("qemu, cloud-hypervisor or xen; several separated by commas.", valueName: "list"), transform: PolicyList.init(parsing:))
+    @Option(
+        help: ArgumentHelp("qemu, cloud-hypervisor or xen; several separated by commas.", valueName: "list"),
+        transform: PolicyList.init(parsing:))
     var policy: PolicyList?
 
     @Option(
         help: ArgumentHelp(
-            "When the migration begins: first, all (every boundary), or a time after the start.", valueName: "when"), transform: MigrationStart.init(parsing:))
+            "When the migration begins: first, all (every boundary), or a time after the start.", valueName: "when"),
+        transform: MigrationStart.init(parsing:))
     var start: MigrationStart?
 
     @Option(help: "Beyond the recording's end: none, loop or steady.")
     var extend = ConvergenceOptions.Extension.none
 
-    @Option(help: ArgumentHelp("Time of each bitmap synchronisation.", valueName: "time"), transform: Nanoseconds.init(parsing:))
+    @Option(
+        help: ArgumentHelp("Time of each bitmap synchronisation.", valueName: "time"),
+        transform: Nanoseconds.init(parsing:))
     var sync: Nanoseconds?
 
     @Option(
@@ -129,7 +139,9 @@ struct Converge: ParsableCommand {
             valueName: "pages"))
     var zeroPages: Int64?
 
-    @Option(help: ArgumentHelp("Time that QEMU takes to look at such a page (default: none).", valueName: "time"), transform: Nanoseconds.init(parsing:))
+    @Option(
+        help: ArgumentHelp("Time that QEMU takes to look at such a page (default: none).", valueName: "time"),
+        transform: Nanoseconds.init(parsing:))
     var zeroPageTime: Nanoseconds?
 
     @Option(
@@ -142,8 +154,9 @@ struct Converge: ParsableCommand {
     var json = false
 
     func validate() throws {
-        guard policy == nil || policy?.policies.contains(.qemu) == true
-            || (zeroPages == nil && zeroPageTime == nil && link == nil)
+        guard
+            policy == nil || policy?.policies.contains(.qemu) == true
+                || (zeroPages == nil && zeroPageTime == nil && link == nil)
         else { throw ValidationError("--zero-pages, --zero-page-time and --link are for --policy qemu.") }
         if let zeroPages, zeroPages < 0 { throw ValidationError("--zero-pages \(zeroPages) is below 0.") }
     }

@@ -38,7 +38,8 @@ struct SQL: ParsableCommand {
 
     @Option(
         name: .customLong("set"),
-        help: ArgumentHelp("Value of a parameter, as NAME=VALUE; may be repeated.", valueName: "name=value"), transform: Setting.init(parsing:))
+        help: ArgumentHelp("Value of a parameter, as NAME=VALUE; may be repeated.", valueName: "name=value"),
+        transform: Setting.init(parsing:))
     var settings: [Setting] = []
 
     @Flag(help: "List views, tables and named queries.")
@@ -62,7 +63,9 @@ struct SQL: ParsableCommand {
     @Flag(help: "With --csv or tsv: put ' before text that a spreadsheet would run as a formula (=, +, -, @).")
     var spreadsheet = false
 
-    @Option(help: ArgumentHelp("The longest time for the whole query.", valueName: "time"), transform: Nanoseconds.init(parsing:))
+    @Option(
+        help: ArgumentHelp("The longest time for the whole query.", valueName: "time"),
+        transform: Nanoseconds.init(parsing:))
     var timeout: Nanoseconds?
 
     func validate() throws {

@@ -36,7 +36,9 @@ struct SourceComparison {
     func run() throws {
         var columns: [FileSink.Totals] = []
         let sources: [Source] = [.dirtyRing, .dirtyLog, .clearLog]
-        let stem = record.recording.output.hasSuffix(".db") ? String(record.recording.output.dropLast(3)) : record.recording.output
+        let stem =
+            record.recording.output.hasSuffix(".db")
+            ? String(record.recording.output.dropLast(3)) : record.recording.output
         var isBad = false
         for source in sources {
             var plan = try record.plan()

@@ -25,10 +25,14 @@ struct Synth: ParsableCommand {
     @Option(help: "Number of vCPUs.")
     var vcpus = 1
 
-    @Option(help: ArgumentHelp("Time that the guest runs (default: 10s).", valueName: "time"), transform: Nanoseconds.init(parsing:))
+    @Option(
+        help: ArgumentHelp("Time that the guest runs (default: 10s).", valueName: "time"),
+        transform: Nanoseconds.init(parsing:))
     var duration: Nanoseconds?
 
-    @Option(help: ArgumentHelp("Time from one iteration to the next (default: 100ms).", valueName: "time"), transform: Nanoseconds.init(parsing:))
+    @Option(
+        help: ArgumentHelp("Time from one iteration to the next (default: 100ms).", valueName: "time"),
+        transform: Nanoseconds.init(parsing:))
     var interval: Nanoseconds?
 
     @OptionGroup var labels: LabelOptions

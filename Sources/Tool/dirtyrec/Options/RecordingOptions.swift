@@ -34,7 +34,8 @@ struct RecordingOptions: ParsableArguments {
         case .nothing, .file: break
         case .pipe, .characterDevice:
             throw OutputError(
-                .name, "\(path) is a pipe or a device, and a recording is a file that is written in place: "
+                .name,
+                "\(path) is a pipe or a device, and a recording is a file that is written in place: "
                     + "choose another name.")
         }
         var info = info

@@ -126,7 +126,8 @@ struct SQLShell {
             printResult(printer.timeout.map { Units.duration($0.ns) } ?? "none")
         default:
             throw ValidationError(
-                "There is no command \(words[0]); see .help." + Suggestion.sentence(for: words[0], among: Self.commands))
+                "There is no command \(words[0]); see .help." + Suggestion.sentence(for: words[0], among: Self.commands)
+            )
         }
     }
 
