@@ -1,6 +1,7 @@
 import Glibc
 import Import
 import Model
+import Platform
 
 /// One recording of an attached guest, from its first event to its last.
 package final class AttachSession {
@@ -52,7 +53,7 @@ package final class AttachSession {
         while reason == nil {
             usleep(Self.pauseMicroseconds)
             try attachment.poll(keep)
-            let now = Attachment.now()
+            let now = monotonicNow()
             if isStopped() {
                 reason = .signal
             } else if !attachment.target.isAlive {
@@ -68,7 +69,7 @@ package final class AttachSession {
 
     private func beginWindow(until end: Int64?) throws {
         guard let meter else { return }
-        let now = Attachment.now()
+        let now = monotonicNow()
         let left = end.map { ($0 - now + 999_999_999) / 1_000_000_000 } ?? DirtyRateMeter.longestWindow
         let seconds = min(max(left, 1), DirtyRateMeter.longestWindow)
         windowEndNs = now + seconds * 1_000_000_000

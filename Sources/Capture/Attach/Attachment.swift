@@ -1,6 +1,7 @@
 import Glibc
 import Import
 import Model
+import Platform
 
 /// A guest being looked at: reads its events, puts them in order and makes iterations of them.
 ///
@@ -36,15 +37,8 @@ package final class Attachment {
         tracefs.removeStale()
         self.target = target
         instance = try Instance(tracefs, pid: target.pid)
-        startNs = Self.now()
+        startNs = monotonicNow()
         assembler = Assembler(vcpuCount: target.vcpuCount, intervalNs: intervalNs, startNs: startNs)
-    }
-
-    /// CLOCK_MONOTONIC, the clock of the trace.
-    package static func now() -> Int64 {
-        var time = timespec()
-        unsafe clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 
     /// Whether guest addresses of slots can be learnt.
@@ -66,7 +60,7 @@ package final class Attachment {
     }
 
     /// Adds a named moment.
-    package func mark(_ text: String) { assembler.mark(text, at: Self.now()) }
+    package func mark(_ text: String) { assembler.mark(text, at: monotonicNow()) }
 
     /// Adds a rate that another tool measured.
     package func compare(_ rate: ForeignRate) { assembler.compare(rate) }
@@ -75,7 +69,7 @@ package final class Attachment {
     ///
     /// - Throws: ``AttachError``, or what `commit` throws.
     package func poll(_ commit: (IterationBatch) throws -> Void) throws {
-        let now = Self.now()
+        let now = monotonicNow()
         try read(upTo: now)
         try assemble(before: now - Self.settleNs, commit)
         if let batch = assembler.advance(to: now - Self.settleNs) { try commit(batch) }
@@ -85,7 +79,7 @@ package final class Attachment {
     ///
     /// - Throws: what `commit` throws.
     package func finish(_ commit: (IterationBatch) throws -> Void) throws {
-        let end = Self.now()
+        let end = monotonicNow()
         endNs = end
         defer { instance.end() }
         // Events of this very moment may take a while to become readable.

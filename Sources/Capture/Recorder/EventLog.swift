@@ -1,4 +1,3 @@
-import KVM
 import Model
 import Platform
 import Synchronization

@@ -1,6 +1,7 @@
 import Foundation
 import Import
 import Model
+import Platform
 
 /// Lets QEMU switch dirty logging on, window after window, by its own dirty-rate measurement.
 package final class DirtyRateMeter {
@@ -30,7 +31,7 @@ package final class DirtyRateMeter {
     ///
     /// - Throws: ``AttachError``.
     package func begin(seconds: Int64) throws {
-        sinceNs = Attachment.now()
+        sinceNs = monotonicNow()
         let _: QMP.Nothing = try qmp.execute("calc-dirty-rate", ["calc-time": seconds, "mode": "dirty-ring"])
     }
 

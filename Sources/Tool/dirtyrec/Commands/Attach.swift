@@ -92,7 +92,7 @@ struct Attach: ParsableCommand {
         }
         info.intervalNs = interval?.ns ?? 100_000_000
         info.startNs = attachment.startNs
-        info.wallOffsetNs = Int64(Date().timeIntervalSince1970 * 1e9) - Attachment.now()
+        info.wallOffsetNs = wallClockOffset()
         return info
     }
 

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import KVM
 import Platform
 import Recorder
 

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Foundation
 import Guests
-import KVM
 import Model
 import Platform
 import Recorder

@@ -1,5 +1,4 @@
 import Foundation
-import KVM
 import Model
 import Platform
 import Recorder
