@@ -272,6 +272,27 @@ struct `Recording from the command line` {
         }
     }
 
+    @Test func `Ctrl-C ends a comparison of sources, not only its first`() throws {
+        try withFolder { folder in
+            let (process, out, err) = try Tool.start(
+                ["record", "-o", folder + "/a.db", "--compare-sources", "--duration", "600s"] + Self.quick)
+            try waitForIterations(2, in: folder + "/a.dirty-ring.db")
+            process.interrupt()
+            process.waitUntilExit()
+            #expect(process.terminationStatus == 1)
+            #expect(out.fileHandleForReading.readDataToEndOfFile().isEmpty)
+            #expect(
+                String(decoding: err.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self).contains("Interrupted"))
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["a.dirty-ring.db"])
+            try FileManager.default.removeItem(atPath: folder + "/a.dirty-ring.db")
+            try Data().write(to: URL(fileURLWithPath: folder + "/a.clear-log.db"))
+            let refused = try Tool.run(
+                ["record", "-o", folder + "/a.db", "--compare-sources", "--duration", "1s"] + Self.quick)
+            #expect(refused.status == 2 && refused.stderr.contains("a.clear-log.db exists already"))
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["a.clear-log.db"])
+        }
+    }
+
     @Test func `kill -9 leaves a file that says so and answers`() throws {
         try withFolder { folder in
             let file = folder + "/a.db"

@@ -2,6 +2,7 @@ import Model
 import Platform
 import Recorder
 import Report
+import Store
 
 /// `dirtyrec record --compare-sources`: one seeded guest under every source, and what each one cost.
 struct SourceComparison {
@@ -40,6 +41,10 @@ struct SourceComparison {
             record.recording.output.hasSuffix(".db")
             ? String(record.recording.output.dropLast(3)) : record.recording.output
         var isBad = false
+        // Found now, not after the recordings before it.
+        for path in sources.map({ "\(stem).\($0.rawValue).db" }) where !record.recording.force {
+            guard case .nothing = try FilePlace(path).content else { throw RecordingError(path, .exists) }
+        }
         for source in sources {
             var plan = try record.plan()
             plan.source = source
@@ -48,6 +53,8 @@ struct SourceComparison {
             Terminal.say("Recording \(path)")
             let (outcome, totals) = try record.record(plan, into: path)
             for loss in outcome.losses { Terminal.say("LOSS (\(loss.kind.rawValue)): \(loss.detail)") }
+            // Runs of unequal length cannot be compared.
+            if outcome.reason == .signal { throw Interruption() }
             if !outcome.losses.isEmpty || outcome.verdicts.contains(where: { $0.missing > 0 }) { isBad = true }
             columns.append(totals)
         }
