@@ -60,7 +60,8 @@ struct Import: ParsableCommand {
         info.tool = Dirtyrec.version
         info.commandLine = ShellWords.join(CommandLine.arguments)
         let writer = try RecordingWriter(
-            path: output, info: info, slots: source.slots, options: durability.writing(replace: force))
+            path: output, info: info, slots: source.slots,
+            options: durability.writing(replace: force, groupNs: 50_000_000))
         do {
             var rates = try qemuRate.map { try QEMUDirtyRate.read($0, since: source.info.startNs) } ?? []
             while var batch = try source.next() {
@@ -82,7 +83,7 @@ struct Import: ParsableCommand {
             }
             throw error
         }
-        guard writer.committedIterations > 0 else {
+        guard !writer.isEmpty else {
             writer.discard()
             throw ImportError(file, "holds no harvest; nothing was written.")
         }

@@ -59,8 +59,13 @@ struct SQL: ParsableCommand {
     @Flag(help: "Same as --format json.")
     var json = false
 
-    @Option(help: ArgumentHelp("The longest time for the whole query.", valueName: "time"))
+    @Option(
+        help: ArgumentHelp(
+            "The longest time for the whole query (default: 5min; in the shell none).", valueName: "time"))
     var timeout: Nanoseconds?
+
+    /// A query that nobody watches ends.
+    private static let defaultTimeout = Nanoseconds(argument: "5min")
 
     func validate() throws {
         guard [sql, script, query].count(where: { $0 != nil }) <= 1 else {
@@ -84,12 +89,13 @@ struct SQL: ParsableCommand {
         if list { return Catalog.list(format) }
         let named = try query.map { try Self.named($0, settings) }
         let session = try QuerySession(path: file ?? "")
-        let printer = RowPrinter(session: session, format: format, timeout: timeout)
+        var printer = RowPrinter(session: session, format: format, timeout: timeout ?? Self.defaultTimeout)
         if let named { return try interruptibly(session) { try printer.run(named.sql, parameters: named.values) } }
         if let sql = try statements() {
             let values = Dictionary(settings.map { ($0.name, $0.guessed) }) { $1 }
             return try interruptibly(session) { try printer.run(sql, parameters: values) }
         }
+        printer.timeout = timeout
         var shell = SQLShell(printer)
         try shell.run()
     }

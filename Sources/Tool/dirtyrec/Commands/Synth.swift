@@ -67,7 +67,7 @@ struct Synth: ParsableCommand {
         info.tool = Dirtyrec.version
         info.commandLine = ShellWords.join(CommandLine.arguments)
         let writer = try RecordingWriter(
-            path: output, info: info, slots: recording.slots, options: .init(replace: force))
+            path: output, info: info, slots: recording.slots, options: .init(replace: force, groupNs: 50_000_000))
         while let batch = recording.next() {
             try writer.commit(batch)
             Terminal.live("\(Units.counted(writer.committedEntries, "entry", "entries"))")
