@@ -89,6 +89,32 @@ enum Hostile {
             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) INSERT INTO more SELECT i FROM n
             """
         ),
+        (
+            "constraints that compute when rows are made",
+            """
+            PRAGMA writable_schema = ON;
+            UPDATE sqlite_schema SET sql = replace(sql, 'gfn INTEGER', 'gfn INTEGER CHECK (length(randomblob(10000000)) > gfn)')
+                WHERE name IN ('dirty_entry', 'page_summary')
+            """
+        ),
+        (
+            "defaults that grow the file",
+            """
+            PRAGMA writable_schema = ON;
+            UPDATE sqlite_schema SET sql = replace(sql, 'gfn INTEGER', 'more DEFAULT (hex(randomblob(10000000))), gfn INTEGER')
+                WHERE name = 'dirty_entry'
+            """
+        ),
+        ("an index that computes", "CREATE INDEX evil ON dirty_entry(length(hex(zeroblob(100000000)) || gfn))"),
+        ("an index of the first values", "DROP INDEX harvest_ts_ns; CREATE INDEX harvest_ts_ns ON harvest(iteration)"),
+        (
+            "tables that hang on ours",
+            """
+            CREATE TABLE more(x DEFAULT (hex(randomblob(100000000))) REFERENCES page_summary(gfn) ON DELETE SET DEFAULT);
+            INSERT INTO more SELECT gfn FROM page_summary
+            """
+        ),
+        ("no vCPUs", "UPDATE recording SET vcpu_count = 0"),
         ("a text of 60 MB", "UPDATE recording SET guest = hex(zeroblob(30000000))"),
         ("control characters", "UPDATE recording SET guest = char(27) || '[2J' || char(0) || 'x', host = x'ff'"),
         (

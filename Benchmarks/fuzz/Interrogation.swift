@@ -23,6 +23,9 @@ struct Interrogation {
         path = folder + "/case.db"
     }
 
+    /// Tables that are made from the rest of a recording.
+    private static let derived: Set = ["dirty_entry", "entry_time", "iteration_summary", "page_summary", "vcpu"]
+
     /// Asks everything of the file at ``path``; `name` says what was done to it.
     mutating func ask(_ name: String) throws {
         let path = path
@@ -46,11 +49,64 @@ struct Interrogation {
             let report = try Convergence.grid(RecordingFile(path: path), options: options)
             _ = JSONConvergence.render(report).text(indented: true) + TextConvergence.render(report)
         }
+        time(name + ": page") {
+            let file = try RecordingFile(path: path)
+            var options = AnalysisOptions()
+            options.convergence = HTMLReport.convergenceOptions
+            let analysis = try Analyzer.analyze(file, options: options)
+            let session = try QuerySession(path: path)
+            let page = try HTMLReport(file, analysis: analysis, topPages: 20, fileName: path, vega: nil)
+            _ = try page.render { sql in
+                var rows: [[JSON]] = []
+                try session.run(sql, timeout: .seconds(10)) { _ in
+                } row: {
+                    rows.append($0.map(JSON.init))
+                }
+                return rows
+            }
+        }
+        time(name + ": diff") {
+            let analysis = try Analyzer.analyze(RecordingFile(path: path))
+            _ = DiffReport.text(Comparison(before: [analysis], after: [analysis]), gates: [])
+        }
+        time(name + ": perfetto") { try ChromeTrace.render(RecordingFile(path: path)) { _ in } }
+        time(name + ": content") { _ = try RecordingContent(RecordingFile(path: path)) }
         asked += 1
         guard try Files.read(path) == before else {
             print("\(name): a reader changed the file.")
             exit(1)
         }
+        try write(name)
+    }
+
+    /// Lets those change a copy that may, and holds them to what they say: a file that they call complete is in order.
+    private mutating func write(_ name: String) throws {
+        let copy = folder + "/written.db"
+        let bytes = try Files.read(path).reduce(0) { $0 + $1.count }
+        for (name, write) in [
+            (name + ": recover", { _ = try Recovery.recover(path: copy) }),
+            (name + ": rows", { try Recovery.expandRows(path: copy, indexed: true, rebuild: true) }),
+        ] as [(String, () throws -> Void)] {
+            try Files.copy(path, copy)
+            var isWritten = false
+            time(name) {
+                try write()
+                isWritten = true
+            }
+            guard try Files.read(copy).reduce(0, { $0 + $1.count }) < 20 * bytes + (64 << 20) else {
+                print("\(name): the file has grown beyond measure.")
+                exit(1)
+            }
+            guard isWritten else { continue }
+            time(name + ", verify") {
+                let found = try Verifier.verify(path: copy).filter { Self.derived.contains($0.table) }
+                guard found.isEmpty else {
+                    print("\(name): the file was called complete, and is not: \(found[0])")
+                    exit(1)
+                }
+            }
+        }
+        try Files.remove(copy)
     }
 
     /// Ends the process after so much more time on a CPU: nobody handles the signal, and the script sees it. 0: never.

@@ -1,23 +1,33 @@
-// Asks everything of recordings that were damaged at random or made to hurt: dirtyrec-fuzz COUNT SEED FOLDER SECONDS.
+// Asks everything of recordings that were damaged at random or made to hurt: dirtyrec-fuzz COUNT SEED FOLDER SECONDS [FROM].
 //
-// An error or an honest answer is fine. A crash, a question that takes longer than SECONDS of CPU time, or a file that was changed
-// ends the run: FOLDER/case.db is the culprit then. Hand-made files and every twentieth damaged one stay as
-// FOLDER/sample-*.db for the command line.
+// An error or an honest answer is fine. A crash, a question that takes longer than SECONDS of CPU time, a reader that changes the
+// file, or a file that `recover` calls complete and `verify` does not, ends the run: FOLDER/case.db is the culprit then.
+// Hand-made files and every twentieth damaged one stay as FOLDER/sample-*.db for the command line. FROM leaves out so many of the
+// extremes.
 
 import Foundation
 import Seeded
 
 let arguments = CommandLine.arguments
-guard arguments.count == 5, let count = Int(arguments[1]), let seed = UInt64(arguments[2]),
+guard (5...6).contains(arguments.count), let count = Int(arguments[1]), let seed = UInt64(arguments[2]),
     let limit = Int(arguments[4])
 else {
-    print("Usage: dirtyrec-fuzz COUNT SEED FOLDER SECONDS")
+    print("Usage: dirtyrec-fuzz COUNT SEED FOLDER SECONDS [FROM]")
     exit(2)
 }
 let folder = arguments[3]
 try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
 var interrogation = Interrogation(folder: folder, limit: limit)
 let path = interrogation.path
+
+let bases = try Bases.make(folder)
+let extremes = try Extremes.all(of: bases[4])
+for (number, extreme) in extremes.enumerated().dropFirst(arguments.count == 6 ? Int(arguments[5]) ?? 0 : 0) {
+    try Files.remove(path)
+    try Files.copy(bases[4], path)
+    try Bases.execute(path, extreme.sql)
+    try interrogation.ask("extreme \(number): \(extreme.name)")
+}
 
 for (name, make) in Hostile.files {
     try Files.remove(path)
@@ -27,7 +37,6 @@ for (name, make) in Hostile.files {
 }
 
 var random = Seeded(seed)
-let bases = try Bases.make(folder)
 for number in 0..<count {
     try Files.remove(path)
     let damage = try Damage.apply(to: bases.randomElement(using: &random)!, as: path, using: &random)
@@ -39,7 +48,7 @@ var usage = rusage()
 unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
 print(
     """
-    \(count) damaged and \(Hostile.files.count) hand-made recordings (seed \(seed)): \(interrogation.answers) answers, \
+    \(count) damaged, \(extremes.count) extreme and \(Hostile.files.count) hand-made recordings (seed \(seed)): \(interrogation.answers) answers, \
     \(interrogation.refusals) errors; slowest \(interrogation.slowest) (\(interrogation.slowestCase)); peak memory \
     \(usage.ru_maxrss / 1024) MB
     """)

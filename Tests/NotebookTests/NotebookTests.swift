@@ -88,7 +88,7 @@ import Testing
         ("SELECT load_extension('x')", "not authorized to use function"), ("SELECT :x", "the parameter &#39;x&#39;"),
         ("WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x FROM n) SELECT max(x) FROM n", "time limit"),
         ("INSERT INTO temp.early VALUES (1)", "only statements that read"), ("DROP TABLE early", "only statements"),
-        ("SELECT zeroblob(1e9)", "too big"), ("EXPLAIN SELECT 1", "syntax error"),
+        ("SELECT zeroblob(1e9)", "longer than 24 MiB"), ("EXPLAIN SELECT 1", "syntax error"),
     ])
     func `an error stands in the cell's place and the others go on`(sql: String, message: String) throws {
         func attempt(_ seconds: Int) throws -> Notebook.Output {

@@ -110,6 +110,57 @@ import Testing
         #expect(try QuerySession(path: path).all("SELECT count(*) FROM dirty") == [[.integer(804)]])
     }
 
+    @Test(arguments: [
+        "CREATE TABLE n(iteration INTEGER PRIMARY KEY, entries INTEGER NOT NULL, unique_pages INTEGER NOT NULL, new_pages INTEGER NOT NULL CHECK (length(randomblob(1000000000)) > 0), cross_ring, same_ring, provisional, vmm); DROP TABLE iteration_summary; ALTER TABLE n RENAME TO iteration_summary",
+        "CREATE TABLE n(vcpu INTEGER PRIMARY KEY, harvests INTEGER, entries INTEGER, unique_pages INTEGER, ring_full INTEGER, stall_ns INTEGER, more DEFAULT (hex(randomblob(100000000)))); DROP TABLE vcpu; ALTER TABLE n RENAME TO vcpu",
+        "CREATE INDEX evil ON dirty_entry(length(hex(zeroblob(100000000)) || gfn))",
+        "CREATE INDEX evil ON page_summary(gfn) WHERE length(hex(zeroblob(100000000))) > gfn",
+    ])
+    func `SQL of the file does not run when it is written`(sql: String) throws {
+        let path = scratch.path("a.db")
+        try Sample.write(path, Sample.batches(2), rows: false)
+        _ = try sqlite(
+            "a.db", "PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = ON; DELETE FROM page_summary; \(sql)")
+        let before = try Data(contentsOf: URL(fileURLWithPath: path))
+        for write: () throws -> Void in [
+            { _ = try Recovery.recover(path: path) }, { try Recovery.expandRows(path: path, rebuild: true) },
+        ] {
+            let error = #expect(throws: RecordingError.self, performing: write)
+            guard case .foreignDefinition? = error?.problem else {
+                Issue.record("\(String(describing: error))")
+                return
+            }
+        }
+        #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
+    }
+
+    @Test func `what else a file may hold is left alone`() throws {
+        let path = scratch.path("a.db")
+        try Sample.write(path, Sample.batches(2), rows: false)
+        _ = try sqlite(
+            "a.db",
+            """
+            CREATE TABLE note(text CHECK (length(text) > 0), page REFERENCES page_summary(gfn) ON DELETE SET NULL);
+            CREATE INDEX note_text ON note(lower(text)); INSERT INTO note SELECT 'x', gfn FROM page_summary
+            """)
+        try Recovery.expandRows(path: path, indexed: true, rebuild: true)
+        try Recovery.expandRows(path: path, indexed: true)
+        #expect(try Verifier.verify(path: path) == [])
+        #expect(try shell("sqlite3", [path, "SELECT count(page) > 0 FROM note"]) == "1\n")
+    }
+
+    @Test func `a recording without vCPUs can be read`() throws {
+        let path = scratch.path("a.db")
+        try Sample.write(path, Sample.batches(2))
+        _ = try sqlite("a.db", "UPDATE recording SET vcpu_count = 0")
+        let file = try RecordingFile(path: path)
+        #expect(
+            throws: RecordingError(path, .corrupt(table: "harvest", row: 1, "vcpu is 0, and there are 0 vCPUs"))
+        ) { try Collector.of(file) }
+        _ = try sqlite("a.db", "UPDATE harvest SET vcpu = NULL; DELETE FROM vcpu")
+        #expect(try Collector.of(RecordingFile(path: path)).harvests.count == 6)
+    }
+
     @Test func `huge counts allocate nothing`() throws {
         let path = scratch.path("a.db")
         try Sample.write(path, Sample.batches(1), rows: false)

@@ -6,6 +6,20 @@ import Testing
 @testable import Store
 
 @Suite struct QueryTests {
+    @Test func `rows of huge values are refused`() throws {
+        let path = scratch.path("a.db")
+        try Sample.write(path, Sample.batches(1))
+        let session = try QuerySession(path: path)
+        let many = Array(repeating: "zeroblob(20000000) || ''", count: 40).joined(separator: ", ")
+        for (sql, sentence) in [
+            ("SELECT zeroblob(60000000)", "a value is longer than 24 MiB: ask for a part of it"),
+            ("SELECT \(many)", "it needs more than 256 MiB of memory: ask for fewer or shorter values"),
+        ] {
+            #expect(throws: RecordingError(path, .query(sentence))) { try session.all(sql) }
+        }
+        #expect(try session.all("SELECT count(*) FROM dirty") == [[.integer(402)]])
+    }
+
     let scratch = Scratch()
 
     private func session(rows: Bool = true, iterations: Int = 5) throws -> QuerySession {

@@ -43,7 +43,7 @@ import Testing
         ("UPDATE harvest SET entry_count = 199 WHERE id = 1", "harvest 1: "),
         ("UPDATE harvest SET entries = x'0200' WHERE id = 4", "harvest 4: segment version 2 is unknown"),
         ("UPDATE harvest SET cause = 'mood' WHERE id = 4", "harvest 4: cause is the unknown word 'mood'"),
-        ("UPDATE harvest SET vcpu = 2 WHERE id = 1", "harvest 1: vcpu is 2, outside 0...1"),
+        ("UPDATE harvest SET vcpu = 2 WHERE id = 1", "harvest 1: vcpu is 2, and there are 2 vCPUs"),
         ("UPDATE harvest SET ts_ns = -1 WHERE id = 1", "harvest 1: ts_ns is -1, outside 0..."),
         ("UPDATE harvest SET since_ns = 5000 WHERE id = 1", "harvest 1: since_ns is later than ts_ns"),
         (

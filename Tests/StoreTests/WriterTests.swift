@@ -143,6 +143,39 @@ import Testing
         #expect(told.withLock { $0.last } == 3)
     }
 
+    @Test func `iterations that come fast share a transaction`() throws {
+        let path = scratch.path("a.db")
+        let writer = try RecordingWriter(
+            path: path, info: Sample.info(), slots: Sample.slots, options: .init(groupNs: .max / 2))
+        let batches = Sample.batches(4)
+        #expect(writer.isEmpty)
+        try writer.commit(batches[0])
+        try writer.commit(batches[1])
+        #expect(!writer.isEmpty && writer.committedIterations == 0)
+        #expect(try RecordingFile(path: path).counts.iterations == 0)
+        // One in parts comes after them.
+        let (first, rest) = parts(batches[2])
+        try writer.commit(first)
+        #expect(writer.committedIterations == 2)
+        try writer.commit(rest)
+        try writer.commit(batches[3])
+        try writer.finish(reason: .duration, endNs: 9000)
+        #expect(writer.committedIterations == 4)
+        #expect(try Collector.of(RecordingFile(path: path)) == Collector.of(MemoryTrace(batches: batches)))
+        #expect(try Verifier.verify(path: path) == [])
+    }
+
+    @Test func `what came before an error is kept by a group, too`() throws {
+        let path = scratch.path("a.db")
+        let writer = try RecordingWriter(
+            path: path, info: Sample.info(), slots: Sample.slots, options: .init(groupNs: .max / 2))
+        try writer.commit(Sample.batches(1)[0])
+        writer.discard()
+        #expect(writer.committedIterations == 1)
+        try writer.finish(reason: .error, endNs: 9000)
+        #expect(try RecordingFile(path: path).counts.iterations == 1)
+    }
+
     @Test func `a reader that comes while rows are made costs rows, not the recording`() throws {
         let path = scratch.path("a.db")
         let batches = Sample.batches(3)

@@ -97,7 +97,7 @@ struct Gathered: Sendable {
             askedIntervalNs: trace.info.intervalNs, provisional: collector.total.provisional,
             orderConfidence: collector.crossRing.pairs == 0
                 ? nil : collector.crossRing.ordered / collector.crossRing.pairs,
-            wasCutOff: trace.info.endReason == nil || trace.info.endReason == .recovered,
+            ending: Fidelity.Ending(of: trace),
             ticksPerBoundary: Int64(windows.ticksPerGroup), hasVCPUs: rings.contains { $0.vcpu != nil })
         fidelity.add(try trace.losses)
         fidelity.add(try trace.verdicts)

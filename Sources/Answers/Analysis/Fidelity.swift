@@ -29,6 +29,28 @@ package struct Fidelity: Sendable, Equatable {
         package var silent: Int64
     }
 
+    /// How a recording ended.
+    package enum Ending: Sendable, Equatable {
+        /// As it was meant to.
+        case clean
+        /// It was cut off: its last iterations may be missing.
+        case cutOff
+        /// An error ended it: what came after is missing.
+        case failed
+        /// It has not ended: somebody is recording it.
+        case inProgress
+
+        init(of trace: some Trace) {
+            self =
+                switch trace.info.endReason {
+                case nil: trace.isInProgress ? .inProgress : .cutOff
+                case .recovered: .cutOff
+                case .error: .failed
+                default: .clean
+                }
+        }
+    }
+
     /// Iterations in the recording.
     package var iterations: Int64 = 0
     /// Lengths of the iterations, in nanoseconds.
@@ -47,8 +69,8 @@ package struct Fidelity: Sendable, Equatable {
     package var orderConfidence: Double?
     /// What oracles said.
     package var oracles: [OracleTotal] = []
-    /// Whether the recording was cut off: its last iterations may be missing.
-    package var wasCutOff = false
+    /// How the recording ended.
+    package var ending = Ending.clean
     /// Share of the recording's time during which all vCPUs stood still for harvests; 0 without time.
     package var pausedShare = 0.0
     /// Ticks between two boundaries of window questions: 1 means every tick can be told apart.
@@ -62,8 +84,10 @@ package struct Fidelity: Sendable, Equatable {
     package var overruns: Int64 { count(of: .overrun) }
     /// Resets that returned fewer entries than were harvested.
     package var shortResets: Int64 { count(of: .shortReset) }
-    /// No loss, no missing page, not cut off.
-    package var isComplete: Bool { losses.isEmpty && !wasCutOff && oracles.allSatisfy { $0.missing == 0 } }
+    /// Whether the recording was cut off: its last iterations may be missing.
+    package var wasCutOff: Bool { ending == .cutOff }
+    /// No loss, no missing page, and ended as it was meant to.
+    package var isComplete: Bool { losses.isEmpty && ending == .clean && oracles.allSatisfy { $0.missing == 0 } }
 
     mutating func add(_ all: [Loss]) {
         for kind in LossKind.allCases {

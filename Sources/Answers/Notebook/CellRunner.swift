@@ -32,6 +32,8 @@ struct ChartRequest {
 struct CellRunner {
     /// Rows of a result that are read for tables, charts and sentences.
     static let mostRows = 10_000
+    /// What the kept rows of one cell may take.
+    static let mostBytes = 64 << 20
 
     let session: QuerySession
     let parameters: [String: SQLValue]
@@ -94,10 +96,18 @@ struct CellRunner {
         try session.define(result.name, as: sql, parameters: values, timeout: timeout)
         let table = "temp.\"\(result.name)\""
         var (columns, rows): ([String], [[SQLValue]]) = ([], [])
+        var bytes = 0
         try session.run("SELECT * FROM \(table) LIMIT \(Self.mostRows)", timeout: timeout) {
             columns = $0
-        } row: {
-            rows.append($0)
+        } row: { row in
+            bytes += row.reduce(0) { $0 + $1.byteCount }
+            guard bytes <= Self.mostBytes else {
+                throw Notebook.Failure(
+                    description:
+                        "The result takes more than \(Units.size(Int64(Self.mostBytes))): select fewer or shorter values."
+                )
+            }
+            rows.append(row)
         }
         (result.columns, result.rows) = (columns, rows)
         var count: Int64 = 0

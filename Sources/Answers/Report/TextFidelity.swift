@@ -53,11 +53,25 @@ enum TextFidelity {
         return section
     }
 
+    /// Why the recording ended, in one word or a few.
+    static func ending(_ analysis: TraceAnalysis) -> String {
+        switch analysis.fidelity.ending {
+        case .cutOff: "cut off"
+        case .inProgress: "not yet: it is being recorded"
+        case .clean, .failed: analysis.info.endReason?.rawValue ?? "cut off"
+        }
+    }
+
     static func completeness(_ analysis: TraceAnalysis) -> String {
         let fidelity = analysis.fidelity
         if fidelity.isComplete { return "yes: no known loss" }
         var reasons: [String] = []
-        if fidelity.wasCutOff { reasons.append("the recording was cut off; its last iterations may be missing") }
+        switch fidelity.ending {
+        case .clean: break
+        case .cutOff: reasons.append("the recording was cut off; its last iterations may be missing")
+        case .failed: reasons.append("an error ended the recording; what came after it is missing")
+        case .inProgress: reasons.append("it is being recorded; this is what is there so far")
+        }
         if !fidelity.losses.isEmpty {
             reasons.append(
                 "entries were lost (\(fidelity.lossesOfUnknownExtent > 0 ? "at least " : "")\(Units.count(fidelity.lost)) known): page counts are lower bounds"

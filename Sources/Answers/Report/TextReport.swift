@@ -59,7 +59,7 @@ package enum TextReport {
             "\(Units.counted(counts.entries, "entry", "entries")), \(Units.counted(counts.distinctGFNs, "different page", "different pages")), "
                 + "\(Units.counted(counts.iterations, "iteration", "iterations")), \(Units.duration(counts.durationNs))"
         )
-        section.field("ended", analysis.fidelity.wasCutOff ? "cut off" : info.endReason?.rawValue ?? "cut off")
+        section.field("ended", TextFidelity.ending(analysis))
         return section
     }
 

@@ -10,4 +10,13 @@ package enum SQLValue: Sendable, Hashable {
     case text(String)
     /// Bytes.
     case blob([UInt8])
+
+    /// What it takes to keep it, in bytes: of text and bytes, those.
+    package var byteCount: Int {
+        switch self {
+        case .null, .integer, .real: 8
+        case .text(let text): text.utf8.count
+        case .blob(let bytes): bytes.count
+        }
+    }
 }

@@ -20,6 +20,8 @@ extension TraceVisitor {
 package protocol Trace {
     /// Provenance.
     var info: RecordingInfo { get }
+    /// Whether somebody is recording it right now.
+    var isInProgress: Bool { get }
     /// Every memory slot in every generation.
     var slots: [MemorySlot] { get throws }
     /// Every loss, in order.
@@ -39,6 +41,8 @@ package protocol Trace {
 }
 
 extension Trace {
+    /// Only a file can be.
+    package var isInProgress: Bool { false }
     /// None, where nobody else measured.
     package var foreignRates: [ForeignRate] { get throws { [] } }
     /// None, where KVM's counters were not read.

@@ -64,6 +64,15 @@ struct CheckedRows {
         return value
     }
 
+    /// The number of one of `count` vCPUs.
+    mutating func vcpu(of count: Int = 4096) throws -> Int {
+        let value = try integer()
+        guard value >= 0, value < count else {
+            throw corrupt("\(columns[Int(next) - 1]) is \(value), and there are \(count) vCPUs")
+        }
+        return Int(value)
+    }
+
     /// A moment.
     mutating func time() throws -> Int64 { try integer(in: 0...Self.largest) }
 

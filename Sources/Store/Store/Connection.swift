@@ -14,8 +14,11 @@ struct Connection {
     /// Whether rows and summaries may be half-written, because their completion was interrupted.
     var isHalfDone = false
 
-    /// No value of an honest file is longer; it bounds what a hostile one can make us allocate.
-    private static let longestValue: Int32 = 64 << 20
+    /// No value of an honest file is longer: the packed entries of a harvest, with exact times, take at most 2 + 2²⁰ · 20
+    /// bytes. It bounds what a hostile file or query can make us allocate.
+    static let longestValue: Int32 = 24 << 20
+    /// What all connections of the process may allocate together; what does not fit is sorted on disk, or refused.
+    static let mostMemory: Int64 = 256 << 20
 
     /// How a transaction gets into the file.
     enum Journaling {
@@ -35,6 +38,8 @@ struct Connection {
         var configuration = hardened()
         // The transaction of an iteration that comes in parts stays open between them.
         configuration.allowsUnsafeTransactions = true
+        // What other tables of a foreign file refer to would run their actions.
+        configuration.foreignKeysEnabled = journaling != .asItIs
         configuration.prepareDatabase { db in
             try db.execute(
                 sql: """
@@ -70,8 +75,8 @@ struct Connection {
     /// |-------------------------------------|-------------------------------------------------------------------|
     /// | ended cleanly                       | SQLite's plain read-only mode                                     |
     /// | is being recorded                   | the same; the log's shared index makes whole iterations visible   |
-    /// | cut off, log and shared index there | the same                                                          |
-    /// | cut off, log without shared index   | an index in private memory                                        |
+    /// | cut off                             | an index in private memory                                        |
+    /// | cut off, and another program has it | the log's shared index: only there its commits can be seen        |
     /// | in WAL mode without a log           | `immutable`: there is nothing but the file                        |
     /// | killed while rows were being made   | `immutable`: what the rollback journal would undo is not looked at |
     static func readOnly(_ path: String) throws -> Connection {
@@ -86,7 +91,7 @@ struct Connection {
         } else if lock.isGranted, header.isWAL {
             if logBytes == 0 {
                 parameters = "mode=ro&immutable=1"
-            } else if size(real + "-shm") == nil {
+            } else if !isIndexInUse(real + "-shm") {
                 csqlite_register_private_wal_vfs()
                 parameters = "mode=ro&vfs=\(CSQLITE_PRIVATE_WAL_VFS)"
             }
@@ -98,7 +103,6 @@ struct Connection {
         var configuration = hardened()
         configuration.readonly = true
         configuration.prepareDatabase { db in
-            unsafe sqlite3_limit(db.sqliteConnection, SQLITE_LIMIT_LENGTH, longestValue)
             if isGrowing, let handle = unsafe db.sqliteConnection {
                 guard unsafe csqlite_accept_short_file(handle) == SQLITE_OK else {
                     throw DatabaseError(resultCode: .SQLITE_MISUSE, message: "SQLite is too old for such a file")
@@ -126,9 +130,10 @@ struct Connection {
 
     /// Every connection has the virtual table of entries, as if it had loaded our extension.
     private static let entryTable: Int32 = unsafe csqlite_auto_extension(sqlite3_dirtyrecsqlite_init)
+    private static let formerLimit = sqlite3_hard_heap_limit64(mostMemory)
 
     private static func hardened() -> Configuration {
-        precondition(entryTable == SQLITE_OK, "SQLite has no memory left")
+        precondition(entryTable == SQLITE_OK && formerLimit >= 0, "SQLite has no memory left")
         var configuration = Configuration()
         configuration.busyMode = .timeout(5)
         configuration.prepareDatabase { db in
@@ -136,9 +141,24 @@ struct Connection {
                 throw DatabaseError(resultCode: .SQLITE_MISUSE, message: "SQLite is too old for untrusted files")
             }
             unsafe sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0)
+            unsafe sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, longestValue)
             try db.execute(sql: "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0")
         }
         return configuration
+    }
+
+    /// Whether a process is connected through the log's shared index. Each one holds a shared lock on byte 128 of it as long
+    /// as it is (the "dead man's switch" of SQLite's `os_unix.c`).
+    private static func isIndexInUse(_ path: String) -> Bool {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        var lock = flock()
+        lock.l_type = Int16(F_WRLCK)
+        lock.l_whence = Int16(SEEK_SET)
+        (lock.l_start, lock.l_len) = (128, 1)
+        // Of an open file description: a connection of this process counts, too.
+        return unsafe csqlite_get_lock(descriptor, &lock) == 0 && lock.l_type != Int16(F_UNLCK)
     }
 
     private static func size(_ path: String) -> Int64? {

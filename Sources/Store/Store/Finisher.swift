@@ -5,7 +5,7 @@ import Model
 /// How far the completion of a recording has got.
 package struct FinishProgress: Sendable, Equatable {
     /// What is being made.
-    package enum Phase: String, Sendable { case rows, summaries }
+    package enum Phase: String, Sendable { case rows, summaries, check }
     /// What is being made.
     package let phase: Phase
     /// Entries done.
@@ -90,9 +90,11 @@ struct Finisher {
 
     /// Adds an index by page, for many questions about single pages.
     func indexGFNs() throws {
-        try connection.queue.inDatabase { db in
-            try db.execute(sql: "CREATE INDEX IF NOT EXISTS dirty_entry_gfn ON dirty_entry(gfn)")
-        }
+        try connection.queue.inDatabase(Self.indexGFNs)
+    }
+
+    static func indexGFNs(_ db: Database) throws {
+        try db.execute(sql: "CREATE INDEX IF NOT EXISTS dirty_entry_gfn ON dirty_entry(gfn)")
     }
 
     /// Writes the summary tables in one transaction.
@@ -101,7 +103,7 @@ struct Finisher {
             let (info, _) = try RecordingInfo.read(db, path)
             let total = try Int64.fetchOne(db, sql: "SELECT coalesce(sum(entry_count), 0) FROM harvest") ?? 0
             try db.inTransaction {
-                try db.execute(sql: "DELETE FROM iteration_summary; DELETE FROM page_summary")
+                try db.execute(sql: "DELETE FROM iteration_summary; DELETE FROM page_summary; DELETE FROM vcpu")
                 let iterations = try RawStatement(db, "INSERT INTO iteration_summary VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
                 let pages = try RawStatement(db, "INSERT INTO page_summary VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
                 let report = progress
@@ -119,7 +121,7 @@ struct Finisher {
                 try summary.finish { try pages.run($0.columns) }
                 for (vcpu, totals) in summary.vcpus.enumerated() {
                     try db.execute(
-                        sql: "INSERT OR REPLACE INTO vcpu VALUES (?, ?, ?, ?, ?, ?)",
+                        sql: "INSERT INTO vcpu VALUES (?, ?, ?, ?, ?, ?)",
                         arguments: [
                             vcpu, totals.harvests, totals.entries, totals.uniquePages, totals.ringFull, totals.stallNs,
                         ])

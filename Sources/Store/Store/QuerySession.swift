@@ -85,6 +85,16 @@ package final class QuerySession: Sendable {
         case .SQLITE_INTERRUPT: RecordingError(file.path, watch.timedOut ? .timeout : .interrupted)
         case .SQLITE_AUTH, .SQLITE_READONLY: RecordingError(file.path, .query("only statements that read are allowed"))
         case .SQLITE_CORRUPT, .SQLITE_NOTADB: RecordingError.reading(file.path, error)
+        case .SQLITE_NOMEM:
+            RecordingError(
+                file.path,
+                .query(
+                    "it needs more than \(Units.size(Connection.mostMemory)) of memory: ask for fewer or shorter values"
+                ))
+        case .SQLITE_TOOBIG:
+            RecordingError(
+                file.path,
+                .query("a value is longer than \(Units.size(Int64(Connection.longestValue))): ask for a part of it"))
         default: RecordingError(file.path, .query(Self.suggesting(error.message ?? "\(error.resultCode)")))
         }
     }

@@ -35,6 +35,8 @@ package struct RecordingError: Error, Equatable, CustomStringConvertible {
         case damaged(String)
         /// A row says something that cannot be.
         case corrupt(table: String, row: Int64?, String)
+        /// It has a table or an index that this program would not make, and which could run SQL of the file.
+        case foreignDefinition(String)
         /// Writing failed.
         case writeFailed(WriteFailure, Kept)
         /// SQL that the user wrote is wrong or not allowed.
@@ -94,6 +96,8 @@ package struct RecordingError: Error, Equatable, CustomStringConvertible {
         case .damaged(let detail): "\(path) is damaged: \(detail)."
         case .corrupt(let table, let row?, let detail): "\(path) is corrupt: \(table) row \(row): \(detail)."
         case .corrupt(let table, nil, let detail): "\(path) is corrupt: table \(table): \(detail)."
+        case .foreignDefinition(let object):
+            "\(path) was not changed: its \(object) is not as dirtyrec makes it, and could run SQL of its own."
         case .writeFailed(let reason, let kept): "Writing \(path) failed: \(reason); \(kept)."
         case .query(let message): "The query failed: \(message)."
         case .timeout: "The query was stopped because it reached its time limit."
@@ -114,6 +118,7 @@ package struct RecordingError: Error, Equatable, CustomStringConvertible {
         case .notADatabase, .notARecording, .notAFile, .missing: "Make a recording with: dirtyrec record -o FILE"
         case .damaged, .corrupt: "See what is left with: dirtyrec verify \(path)"
         case .incomplete: "Finish it with: dirtyrec recover \(path)"
+        case .foreignDefinition: "Read it as it is, or drop what was added with sqlite3."
         case .writeFailed(let reason, _): "\(reason.remedy) the file with: dirtyrec recover \(path)"
         case .timeout: "Narrow the query to an iteration, a vcpu or a time, or give more time with --timeout."
         case .refused, .notReplaced, .query, .interrupted, .notCutOff: nil

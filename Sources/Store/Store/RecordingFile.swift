@@ -57,6 +57,9 @@ package final class RecordingFile: Trace, Sendable {
         state = info.endReason != nil ? .complete : connection.lock.isGranted ? .cutOff : .recording
     }
 
+    /// Whether somebody was recording it when the file was opened.
+    package var isInProgress: Bool { state == .recording }
+
     /// Whether the recording was cut off, so that `dirtyrec recover` has something to do.
     package var isCutOff: Bool { state == .cutOff }
 

@@ -17,23 +17,29 @@ package final class RecordingWriter {
         package var replace = false
         /// When iterations are brought to the disk.
         package var sync = SyncPolicy.standard
+        /// Iterations that come within so many nanoseconds share a transaction: for those that are made faster than they
+        /// could be committed, and could be made again. Without effect where every iteration is synced.
+        package var groupNs: Int64 = 0
         /// Called with the number of iterations that are safe whenever it has grown, on any thread.
         package var onSync: (@Sendable (Int64) -> Void)?
 
         /// Refuses to replace anything, unless told.
         package init(
-            replace: Bool = false, sync: SyncPolicy = .standard, onSync: (@Sendable (Int64) -> Void)? = nil
+            replace: Bool = false, sync: SyncPolicy = .standard, groupNs: Int64 = 0,
+            onSync: (@Sendable (Int64) -> Void)? = nil
         ) {
-            (self.replace, self.sync, self.onSync) = (replace, sync, onSync)
+            (self.replace, self.sync, self.groupNs, self.onSync) = (replace, sync, groupNs, onSync)
         }
     }
 
     /// Where the recording ends up, as the user wrote it.
     package let path: String
-    /// Iterations that are in the file, whatever happens to the process.
+    /// Iterations that are in the file, whatever happens to the process; those of a group are not counted before its end.
     package private(set) var committedIterations: Int64 = 0
     /// Iterations that are in the file even after a power cut.
     package var syncedIterations: Int64 { sync?.synced ?? 0 }
+    /// Whether no iteration has come yet.
+    package var isEmpty: Bool { committedIterations + grouped == 0 }
     /// Entries that are in the file, whatever happens to the process.
     package var committedEntries: Int64 { committedPosition.seq - 1 }
 
@@ -45,6 +51,9 @@ package final class RecordingWriter {
     /// Numbers that the next harvest gets; ahead of what is committed while an iteration comes in parts.
     private var position = RecordingTables.Position(harvest: 1, seq: 1)
     private var committedPosition = RecordingTables.Position(harvest: 1, seq: 1)
+    /// Whole iterations in the open transaction, and when it began.
+    private var grouped: Int64 = 0
+    private var groupStart: Int64 = 0
     /// The file to be replaced, kept locked until it is.
     private var replaced: FileLock?
     /// Nil until the file has its place and its log.
@@ -87,28 +96,38 @@ package final class RecordingWriter {
     package func commit(_ batch: IterationBatch) throws {
         do {
             if let failure = sync?.failure, failure != 0 { throw DatabaseError(resultCode: .SQLITE_IOERR) }
+            // An iteration that comes in parts has a transaction of its own: what is not completed is dropped alone.
+            if batch.isPart, grouped > 0 { try commitGroup() }
             try connection.queue.inDatabase { db in
                 let tables = try self.tables ?? RecordingTables(db)
                 self.tables = tables
                 if !db.isInsideTransaction {
                     position = committedPosition
+                    groupStart = monotonicNow()
                     try db.beginTransaction(.immediate)
                     // The harvests of a part come before the row of their iteration.
                     try db.execute(sql: "PRAGMA defer_foreign_keys = ON")
                 }
                 try tables.insert(batch, at: &position)
-                if !batch.isPart { try db.commit() }
             }
             guard !batch.isPart else { return }
-            committedPosition = position
-            committedIterations += 1
-            if replaced != nil { try takePlace() }
-            sync?.advance(to: committedIterations)
+            grouped += 1
+            let mayWait = options.groupNs > 0 && options.sync != .always && replaced == nil
+            if !mayWait || monotonicNow() - groupStart >= options.groupNs { try commitGroup() }
         } catch {
-            tables = nil
             rollBack()
             throw failure(error)
         }
+    }
+
+    /// Commits the iterations of the open transaction.
+    private func commitGroup() throws {
+        try connection.queue.inDatabase { db in try db.commit() }
+        committedPosition = position
+        committedIterations += grouped
+        grouped = 0
+        if replaced != nil { try takePlace() }
+        sync?.advance(to: committedIterations)
     }
 
     /// Ends the recording: end reason, more labels, plain rows (unless left out), summaries; then a single file is left.
@@ -122,7 +141,7 @@ package final class RecordingWriter {
         progress: ((FinishProgress) -> Void)? = nil
     ) throws -> Bool {
         do {
-            tables = nil
+            if grouped > 0 { try commitGroup() }
             rollBack()
             if replaced != nil { try takePlace() }
             let finisher = Finisher(connection: connection, path: path, progress: progress)
@@ -145,6 +164,7 @@ package final class RecordingWriter {
 
     /// Gives up a recording that has not got anywhere: removes the file if no iteration was committed.
     package func discard() {
+        if grouped > 0 { try? commitGroup() }
         guard committedIterations == 0 else { return }
         tables = nil
         try? connection.queue.close()
@@ -174,6 +194,8 @@ package final class RecordingWriter {
 
     /// Drops the parts of an iteration that will not be completed. A full disk has made SQLite do so by itself.
     private func rollBack() {
+        tables = nil
+        grouped = 0
         connection.queue.inDatabase { db in
             if db.isInsideTransaction { try? db.rollback() }
         }

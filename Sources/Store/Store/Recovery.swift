@@ -16,7 +16,7 @@ package enum Recovery {
     }
 
     /// Completes a file that was cut off or whose completion was interrupted: end reason, plain rows, summaries, single
-    /// file. Loses nothing that was committed. An older file is brought to the current schema.
+    /// file. Loses nothing that was committed, and rows and summaries agree with the packed entries then. An older file is brought to the current schema.
     ///
     /// - Parameters:
     ///   - path: The file.
@@ -37,7 +37,26 @@ package enum Recovery {
             if outcome.wasCutOff { try finisher.end(reason: .recovered, endNs: max(lastEnd(finisher), info.startNs)) }
             if areRowsPartial || (rows && !derived.summarized) { try finisher.expandRows() }
             if !derived.summarized { try finisher.summarize() }
+            // What damage has left of rows and summaries is not believed: the packed entries decide.
+            guard try !isDerivedRight(path, outcome.entries, progress) else { return }
+            let hadRows = derived.rowsThrough > 0
+            try finisher.dropDerived()
+            if rows || hadRows { try finisher.expandRows() }
+            try finisher.summarize()
+            guard try isDerivedRight(path, outcome.entries, progress) else {
+                throw RecordingError(path, .damaged("rows or summaries do not come out as the packed entries say"))
+            }
         }
+    }
+
+    /// Whether everything that is made from the packed entries agrees with them.
+    private static func isDerivedRight(
+        _ path: String, _ total: Int64, _ progress: ((FinishProgress) -> Void)?
+    ) throws -> Bool {
+        let findings = try Verifier.verify(path: path) { done in
+            progress?(FinishProgress(phase: .check, completed: done, total: total))
+        }
+        return !findings.contains { Schema.derivedTables.contains($0.table) }
     }
 
     /// Makes the plain rows of a file that was recorded without them.
@@ -74,6 +93,7 @@ package enum Recovery {
             connection = try .writable(path, lock: lock, .asItIs)
             file = try connection.queue.inDatabase { db in
                 outcome.migratedFrom = try RecordingFile.checkIdentity(db, path, olderAllowed: true)
+                try Schema.checkDefinitions(db, path, version: outcome.migratedFrom ?? Schema.version)
                 if outcome.migratedFrom != nil { try Schema.migrate(db, tool: "dirtyrec recover") }
                 let counts = try Row.fetchOne(
                     db, sql: "SELECT count(*), (SELECT coalesce(sum(entry_count), 0) FROM harvest) FROM iteration")

@@ -17,6 +17,9 @@ enum Schema {
         "foreign_rate", "oracle_verdict", "schema_migration",
     ]
 
+    /// Of these, those that are made from the packed entries.
+    static let derivedTables: Set = ["dirty_entry", "entry_time", "iteration_summary", "page_summary", "vcpu"]
+
     /// Brings a file, new or old, to the current version in one transaction.
     static func migrate(_ db: Database, tool: String) throws {
         try db.inTransaction(.immediate) {
@@ -30,6 +33,50 @@ enum Schema {
             if present < version { try replaceViews(db) }
             try db.execute(sql: "PRAGMA application_id = \(applicationID); PRAGMA user_version = \(version)")
             return .commit
+        }
+    }
+
+    /// Makes sure that writing to the tables runs no SQL of the file: constraints, defaults, computed columns and indexes
+    /// of expressions must be this program's own. Triggers are switched off, views are not used.
+    static func checkDefinitions(_ db: Database, _ path: String, version: Int) throws {
+        let own = try definitions(version: version)
+        let definition = try RawStatement(db, "SELECT sql FROM main.sqlite_schema WHERE type = ? AND name = ?")
+        let indexes = try RawStatement(db, "SELECT name FROM pragma_index_list(?) WHERE origin = 'c'")
+        /// What the file says of an object; nil when it does not have it, or several.
+        func stored(_ type: String, _ name: String) throws -> String? {
+            defer { definition.reset() }
+            definition.bind(1, type)
+            definition.bind(2, name)
+            guard try definition.step() else { return nil }
+            let sql = definition.text(0)
+            return try definition.step() ? nil : sql
+        }
+        for table in baseTables {
+            guard let sql = own[table] else { continue }
+            guard try stored("table", table) == sql else {
+                throw RecordingError(path, .foreignDefinition("table \(table)"))
+            }
+            indexes.reset()
+            indexes.bind(1, table)
+            while try indexes.step() {
+                let index = indexes.text(0)
+                guard let sql = own[index], try stored("index", index) == sql else {
+                    throw RecordingError(path, .foreignDefinition("index \(index)"))
+                }
+            }
+        }
+    }
+
+    /// Tables and indexes of a version as SQLite keeps them, by name.
+    private static func definitions(version: Int) throws -> [String: String] {
+        try DatabaseQueue().inDatabase { db in
+            for migration in Schemas.migrations where migration.version <= version {
+                try db.execute(sql: migration.sql)
+            }
+            try Finisher.indexGFNs(db)
+            let rows = try Row.fetchAll(
+                db, sql: "SELECT name, sql FROM sqlite_schema WHERE type IN ('table', 'index') AND sql IS NOT NULL")
+            return Dictionary(uniqueKeysWithValues: rows.map { ($0["name"], $0["sql"]) })
         }
     }
 

@@ -92,7 +92,7 @@ extension Loss {
     init(_ row: inout CheckedRows) throws {
         self.init(
             iteration: try row.time(), tsNs: try row.time(), kind: try row.word(LossKind.self),
-            vcpu: try row.optional { Int(try $0.integer(in: 0...4095)) }, entries: try row.optional { try $0.amount() },
+            vcpu: try row.optional { try $0.vcpu() }, entries: try row.optional { try $0.amount() },
             detail: try row.text())
     }
 }
@@ -103,7 +103,7 @@ extension Marker {
     init(_ row: inout CheckedRows) throws {
         self.init(
             tsNs: try row.time(), iteration: try row.time(),
-            vcpu: try row.optional { Int(try $0.integer(in: 0...4095)) }, text: try row.text())
+            vcpu: try row.optional { try $0.vcpu() }, text: try row.text())
     }
 }
 
@@ -112,7 +112,7 @@ extension StopLatency {
 
     init(_ row: inout CheckedRows) throws {
         self.init(
-            iteration: try row.time(), vcpu: Int(try row.integer(in: 0...4095)), latencyNs: try row.amount())
+            iteration: try row.time(), vcpu: try row.vcpu(), latencyNs: try row.amount())
     }
 }
 
@@ -121,7 +121,7 @@ extension ForeignRate {
 
     init(_ row: inout CheckedRows) throws {
         self.init(
-            tool: try row.text(), vcpu: try row.optional { Int(try $0.integer(in: 0...4095)) }, sinceNs: try row.time(),
+            tool: try row.text(), vcpu: try row.optional { try $0.vcpu() }, sinceNs: try row.time(),
             tsNs: try row.time(), bytesPerSecond: try row.amount(), quantum: try row.amount())
     }
 }
@@ -150,7 +150,7 @@ extension KVMStatistic {
 
     init(_ row: inout CheckedRows) throws {
         self.init(
-            iteration: try row.time(), vcpu: try row.optional { Int(try $0.integer(in: 0...4095)) },
+            iteration: try row.time(), vcpu: try row.optional { try $0.vcpu() },
             name: try row.text(), value: try row.integer(in: -(1 << 60)...1 << 60))
     }
 }
@@ -160,7 +160,7 @@ extension WatchEvent {
 
     init(_ row: inout CheckedRows) throws {
         self.init(
-            iteration: try row.time(), tsNs: try row.time(), vcpu: Int(try row.integer(in: 0...4095)),
+            iteration: try row.time(), tsNs: try row.time(), vcpu: try row.vcpu(),
             gpa: UInt64(bitPattern: try row.integer()), oldValue: try row.blob(), newValue: try row.blob(),
             rip: UInt64(bitPattern: try row.integer()))
     }

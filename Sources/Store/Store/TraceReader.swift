@@ -59,7 +59,7 @@ struct TraceReader {
         let id = try row.integer(in: 1...Int64.max)
         var harvest = Harvest(
             id: id, iteration: try row.integer(in: 1...Int64.max), source: try row.word(Source.self),
-            vcpu: try row.optional { Int(try $0.integer(in: 0...Int64(info.vcpuCount) - 1)) },
+            vcpu: try row.optional { try $0.vcpu(of: info.vcpuCount) },
             cause: try row.word(HarvestCause.self), sinceNs: try row.time(), tsNs: try row.time(),
             entryCount: Int(try row.integer(in: 0...Int64(Segment.maxEntries))), firstSeq: try row.integer(),
             provisionalCount: 0)

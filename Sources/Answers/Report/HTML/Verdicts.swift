@@ -117,10 +117,19 @@ struct Verdict {
             section: "vcpus")
     }
 
+    private static func word(for ending: Fidelity.Ending) -> String {
+        switch ending {
+        case .clean: "Losses"
+        case .cutOff: "Cut off"
+        case .failed: "Broken off"
+        case .inProgress: "Not ended"
+        }
+    }
+
     private static func fidelity(_ analysis: TraceAnalysis) -> Verdict {
         let fidelity = analysis.fidelity
         let figure =
-            fidelity.isComplete ? "Nothing lost" : fidelity.wasCutOff && fidelity.losses.isEmpty ? "Cut off" : "Losses"
+            fidelity.isComplete ? "Nothing lost" : fidelity.losses.isEmpty ? Self.word(for: fidelity.ending) : "Losses"
         var sentence = TextFidelity.completeness(analysis)
         sentence =
             sentence.hasPrefix("yes: no known loss")

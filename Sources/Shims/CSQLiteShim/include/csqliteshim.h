@@ -1,5 +1,6 @@
 // What Swift cannot say to SQLite itself: variadic functions, and a VFS.
 #pragma once
+#include <fcntl.h>
 #include <sqlite3.h>
 
 /// Forbids SQL to reach into the file's structure, and stored SQL to call anything that is not known to be harmless.
@@ -17,6 +18,9 @@ static inline int csqlite_accept_short_file(sqlite3 *db) {
     int writable = sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, (int *)0);
     return defensive != SQLITE_OK ? defensive : writable;
 }
+
+/// Says in `lock` what would keep an open file description from taking it (F_OFD_GETLK).
+static inline int csqlite_get_lock(int descriptor, struct flock *lock) { return fcntl(descriptor, 36, lock); }
 
 /// Name of the VFS that reads a database in WAL mode without a -shm file: the index of the log is kept in private
 /// memory, so that nothing beside the database is created or changed. Only for files that nobody writes.

@@ -46,7 +46,7 @@ struct Import: ParsableCommand {
         let source = try open()
         var info = source.info
         info.id = RecordingInfo.newID()
-        let intake = try Intake(recording, info, source.slots)
+        let intake = try Intake(recording, info, source.slots, groupNs: Intake.groupNs)
         try intake.run(endNs: { source.endNs }) {
             var rates = try qemuRate.map { try QEMUDirtyRate.read($0, since: source.info.startNs) } ?? []
             while var batch = try source.next() {
@@ -58,7 +58,7 @@ struct Import: ParsableCommand {
             return (source.endReason, [:])
         }
         let writer = intake.writer
-        guard writer.committedIterations > 0 else { throw ImportError(file, "holds no harvest; nothing was written.") }
+        guard !writer.isEmpty else { throw ImportError(file, "holds no harvest; nothing was written.") }
         Terminal.say(
             """
             Imported \(Units.counted(writer.committedIterations, "iteration", "iterations")) with \

@@ -9,18 +9,21 @@ struct Interruption: Error {}
 /// A recording that is made of entries at hand: one iteration is stored after the other, and what came before an error
 /// or Ctrl-C is kept.
 final class Intake {
+    /// Iterations that are at hand anyway are committed together for so long, in nanoseconds.
+    static let groupNs: Int64 = 50_000_000
+
     let writer: RecordingWriter
     private let options: RecordingOptions
     private let signals: StopFlag
 
     /// Begins the file.
     init(
-        _ options: RecordingOptions, _ info: RecordingInfo, _ slots: [MemorySlot] = [],
+        _ options: RecordingOptions, _ info: RecordingInfo, _ slots: [MemorySlot] = [], groupNs: Int64 = 0,
         until signals: StopFlag = .ofSignals()
     ) throws {
         self.options = options
         self.signals = signals
-        writer = try options.writer(info, slots)
+        writer = try options.writer(info, slots, groupNs: groupNs)
     }
 
     /// Whether somebody asked to stop.
@@ -58,7 +61,7 @@ final class Intake {
 
     private func finish(_ reason: EndReason, _ endNs: Int64, _ labels: [String: String]) throws {
         Terminal.endLive()
-        guard writer.committedIterations > 0 else { return writer.discard() }
+        guard !writer.isEmpty else { return writer.discard() }
         let isWhole = try writer.finish(reason: reason, endNs: endNs, rows: options.rows, labels: labels)
         if !isWhole { Terminal.say(RecordingOptions.leftOut(options.output)) }
     }

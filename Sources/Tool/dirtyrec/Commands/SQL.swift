@@ -64,9 +64,12 @@ struct SQL: ParsableCommand {
     var spreadsheet = false
 
     @Option(
-        help: ArgumentHelp("The longest time for the whole query.", valueName: "time"),
+        help: ArgumentHelp("The longest time for the whole query (default: 5min; in the shell none).", valueName: "time"),
         transform: Nanoseconds.init(parsing:))
     var timeout: Nanoseconds?
+
+    /// A query that nobody watches ends.
+    private static let defaultTimeout = Nanoseconds(ns: 300_000_000_000)
 
     func validate() throws {
         guard [sql, script, query].count(where: { $0 != nil }) <= 1 else {
@@ -96,7 +99,7 @@ struct SQL: ParsableCommand {
         if list { return Catalog.list(format) }
         let named = try query.map { try Self.named($0, settings) }
         let session = try QuerySession(path: file ?? "")
-        let printer = RowPrinter(session: session, format: format, neutralizes: spreadsheet, timeout: timeout)
+        var printer = RowPrinter(session: session, format: format, neutralizes: spreadsheet, timeout: timeout ?? Self.defaultTimeout)
         if let named {
             return try interruptibly(session) {
                 let rows = try printer.run(named.sql, parameters: named.values)
@@ -110,6 +113,7 @@ struct SQL: ParsableCommand {
             }
             return try interruptibly(session) { _ = try printer.run(sql, parameters: values.mapValues(\.guessed)) }
         }
+        printer.timeout = timeout
         var shell = SQLShell(printer)
         try shell.run()
     }

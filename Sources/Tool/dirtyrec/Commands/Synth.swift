@@ -58,7 +58,7 @@ struct Synth: ParsableCommand {
         var guest = try SyntheticRecording(
             workload: Workload(parsing: workload), vcpus: vcpus, labels: labels.values,
             durationNs: duration?.ns ?? 10_000_000_000, intervalNs: interval?.ns ?? 100_000_000)
-        let intake = try Intake(recording, guest.info, guest.slots)
+        let intake = try Intake(recording, guest.info, guest.slots, groupNs: Intake.groupNs)
         // After Ctrl-C it ends with the last iteration.
         var endNs = guest.endNs
         try intake.run(endNs: { endNs }) {

@@ -25,6 +25,7 @@ struct ByteSize {
 /// A duration, such as `250ms`.
 struct Nanoseconds {
     let ns: Int64
+    init(ns: Int64) { self.ns = ns }
     init(parsing text: String) throws { ns = try Units.parseDuration(text) }
 }
 

@@ -28,7 +28,9 @@ struct RecordingOptions: ParsableArguments {
     /// Begins the file at ``output``, or at another place.
     ///
     /// - Throws: `OutputError`, `RecordingError`.
-    func writer(_ info: RecordingInfo, _ slots: [MemorySlot] = [], at path: String? = nil) throws -> RecordingWriter {
+    func writer(
+        _ info: RecordingInfo, _ slots: [MemorySlot] = [], at path: String? = nil, groupNs: Int64 = 0
+    ) throws -> RecordingWriter {
         let path = path ?? output
         switch try FilePlace(path).content {
         case .nothing, .file: break
@@ -41,7 +43,8 @@ struct RecordingOptions: ParsableArguments {
         var info = info
         info.tool = Dirtyrec.version
         info.commandLine = ShellWords.join(CommandLine.arguments)
-        return try RecordingWriter(path: path, info: info, slots: slots, options: durability.writing(replace: force))
+        return try RecordingWriter(
+            path: path, info: info, slots: slots, options: durability.writing(replace: force, groupNs: groupNs))
     }
 
     /// What to say when somebody who reads the file has kept rows and summaries out of it.

@@ -15,8 +15,8 @@ struct SyncOptions: ParsableArguments {
     var logCommits = false
 
     /// How the writer is to create the file.
-    func writing(replace: Bool) -> RecordingWriter.Options {
-        var options = RecordingWriter.Options(replace: replace, sync: sync ?? .standard)
+    func writing(replace: Bool, groupNs: Int64 = 0) -> RecordingWriter.Options {
+        var options = RecordingWriter.Options(replace: replace, sync: sync ?? .standard, groupNs: groupNs)
         if logCommits { options.onSync = { Terminal.say("safe \($0)") } }
         return options
     }
