@@ -59,22 +59,34 @@ struct Import: ParsableCommand {
         info.id = RecordingInfo.newID()
         info.tool = Dirtyrec.version
         info.commandLine = ShellWords.join(CommandLine.arguments)
+        let rates = try qemuRate.map { try QEMUDirtyRate.read($0, since: source.info.startNs) } ?? []
         let writer = try RecordingWriter(
             path: output, info: info, slots: source.slots, options: durability.writing(replace: force))
+        // The last iteration read: it says why there is no next one.
+        var last: IterationBatch?
         do {
-            var rates = try qemuRate.map { try QEMUDirtyRate.read($0, since: source.info.startNs) } ?? []
-            while var batch = try source.next() {
-                batch.foreignRates += rates
-                rates = []
+            last = try source.next()
+            last?.foreignRates += rates
+            while let batch = last {
+                let next = try source.next()
+                last = nil
                 try writer.commit(batch)
                 if durability.logCommits { Terminal.say("committed \(writer.committedIterations)") }
                 Terminal.live("\(Units.counted(writer.committedEntries, "entry", "entries"))")
+                last = next
             }
             Terminal.endLive()
         } catch {
             Terminal.endLive()
-            writer.discard()
             // What came before the broken place is worth keeping.
+            if var batch = last {
+                batch.losses.append(
+                    Loss(
+                        iteration: batch.iteration.id, tsNs: batch.iteration.endNs, kind: .aborted, entries: nil,
+                        detail: "The import ended at an error, and what follows is missing: \(error)"))
+                try? writer.commit(batch)
+            }
+            writer.discard()
             if writer.committedIterations > 0 {
                 try writer.finish(reason: .error, endNs: source.endNs, rows: rows)
                 let kept = Units.counted(writer.committedIterations, "iteration", "iterations")
@@ -101,8 +113,8 @@ struct Import: ParsableCommand {
         guard !wanted.contains(nil) else {
             throw ValidationError("--threads \(threads ?? "") is not a list of thread ids.")
         }
-        return try (format ?? ImportFormat.guess(file)).open(
-            file, threads: Set(wanted.compactMap(\.self)), intervalNs: interval?.ns ?? 100_000_000)
+        return try ImportFormat.open(
+            file, as: format, threads: Set(wanted.compactMap(\.self)), intervalNs: interval?.ns ?? 100_000_000)
     }
 }
 
