@@ -81,6 +81,8 @@ let package = Package(
 
         // Not shipped: the same random numbers in every run, for tests and benchmarks.
         .target(name: "Seeded", path: "Tests/Seeded"),
+        // Not shipped: files of every import format, for tests and fuzzing.
+        .target(name: "Inputs", path: "Tests/Inputs"),
 
         // Not shipped: measures the analysis on generated recordings (docs/performance.md).
         .executableTarget(
@@ -95,7 +97,7 @@ let package = Package(
         .executableTarget(
             name: "dirtyrec-fuzz",
             dependencies: [
-                "Store", "Analysis", "Report", "Model", "Seeded",
+                "Store", "Import", "Inputs", "Analysis", "Report", "Model", "Seeded",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             path: "Benchmarks/fuzz"),
@@ -118,7 +120,8 @@ let package = Package(
         .testTarget(name: "KVMTests", dependencies: ["KVM", "Guests", "Platform"]),
         .testTarget(
             name: "RecorderTests", dependencies: ["Recorder", "Analysis", "Platform", "Model", "Guests", "KVM"]),
-        .testTarget(name: "ImportTests", dependencies: ["Import", "Attach", "Model", "Seeded"]),
+        .testTarget(name: "ImportTests", dependencies: ["Import", "Inputs", "Model", "Seeded"], exclude: ["Cases"]),
+        .testTarget(name: "AttachTests", dependencies: ["Attach", "Import", "Model"]),
         .testTarget(name: "CLITests", dependencies: ["Model", "Store"]),
     ]
 )

@@ -116,7 +116,8 @@ struct Interrogation {
         unsafe setitimer(__itimer_which_t(ITIMER_PROF.rawValue), &timer, nil)
     }
 
-    private mutating func time(_ name: String, _ question: () throws -> Void) {
+    /// Asks one question in the time that it may take.
+    mutating func time(_ name: String, _ question: () throws -> Void) {
         Self.setTimer(limit)
         let taken = ContinuousClock().measure {
             do {

@@ -1,9 +1,9 @@
-// Asks everything of recordings that were damaged at random or made to hurt: dirtyrec-fuzz COUNT SEED FOLDER SECONDS [FROM].
+// Asks everything of recordings and imports that were damaged at random or made to hurt: dirtyrec-fuzz COUNT SEED FOLDER SECONDS [FROM].
 //
 // An error or an honest answer is fine. A crash, a question that takes longer than SECONDS of CPU time, a reader that changes the
-// file, or a file that `recover` calls complete and `verify` does not, ends the run: FOLDER/case.db is the culprit then.
-// Hand-made files and every twentieth damaged one stay as FOLDER/sample-*.db for the command line. FROM leaves out so many of the
-// extremes.
+// file, or a file that `recover` calls complete and `verify` does not, ends the run: FOLDER/case.db, or of an import
+// FOLDER/case.input, is the culprit then. Hand-made files and every twentieth damaged one stay as FOLDER/sample-*.db for the
+// command line. FROM leaves out so many of the extremes.
 
 import Foundation
 import Seeded
@@ -44,11 +44,15 @@ for number in 0..<count {
     try interrogation.ask("\(number) (\(damage))")
 }
 
+let imports = max(count / 4, 100)
+try Imports.run(imports, in: folder, &interrogation, &random)
+
 var usage = rusage()
 unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
 print(
     """
-    \(count) damaged, \(extremes.count) extreme and \(Hostile.files.count) hand-made recordings (seed \(seed)): \(interrogation.answers) answers, \
+    \(count) damaged, \(extremes.count) extreme and \(Hostile.files.count) hand-made recordings, \(imports) damaged imports (seed \(seed)): \
+    \(interrogation.answers) answers, \
     \(interrogation.refusals) errors; slowest \(interrogation.slowest) (\(interrogation.slowestCase)); peak memory \
     \(usage.ru_maxrss / 1024) MB
     """)

@@ -28,4 +28,17 @@ import Testing
         #expect(analysis.foreignRates.count == 512)
         #expect(analysis.foreignRatesLeftOut == 88)
     }
+
+    @Test func `a rate is compared with what it counts`() throws {
+        var trace = Traces.plain([[7], [7, 8], [7, 8, 7]])
+        // 6 entries and 2 pages in 3 s: 8192 and 2731 bytes a second.
+        trace.batches[2].foreignRates = [("dirty-ring", 8192), ("dirty-bitmap", 2731), ("page-sampling", 2731)].map {
+            ForeignRate(
+                tool: .init(ForeignRate.qemu(mode: $0.0)), sinceNs: 0, tsNs: 3_000_000_000, bytesPerSecond: $0.1,
+                quantum: 0)
+        }
+        let analysis = try Analyzer.analyze(trace)
+        #expect(analysis.foreignRates.map(\.rate.counts) == [.entries, .pages, .sampledPages])
+        #expect(analysis.foreignRates.map { $0.agrees(pageSize: 4096, vcpus: 1) } == [true, true, true])
+    }
 }

@@ -1,8 +1,9 @@
-import Attach
 import Foundation
-import Import
+import Inputs
 import Model
 import Testing
+
+@testable import Import
 
 /// A file with a text in it that goes away with the test.
 final class ScratchFile {
@@ -10,6 +11,18 @@ final class ScratchFile {
     init(_ text: String) throws { try Data(text.utf8).write(to: URL(fileURLWithPath: path)) }
     init(bytes: [UInt8]) throws { try Data(bytes).write(to: URL(fileURLWithPath: path)) }
     deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
+/// What `body` takes of a processor, whatever else runs.
+func threadSeconds(_ body: () throws -> Void) rethrows -> Double {
+    func now() -> Double {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+    let start = now()
+    try body()
+    return now() - start
 }
 
 extension ImportSource {
@@ -22,27 +35,9 @@ extension ImportSource {
 }
 
 @Suite struct `The text format` {
-    static let sample = """
-        dirtyrec-text 1
-        # a comment
-        guest   my own VMM, compiling
-        vcpus   2
-        label   team=storage
-        slot    id=0 base=0x0 pages=65536 name=ram
-
-        harvest iteration=1 vcpu=0 ts=100ms : 0x100 257 0x200-0x20f
-        harvest iteration=1 vcpu=1 ts=101ms : 0x100
-        loss    ts=101ms kind=overrun vcpu=1 entries=3 : the ring wrapped
-        harvest iteration=2 vcpu=0 ts=150ms cause=ring_full provisional=1 stall=3ms : 0x100,0x101
-        harvest iteration=2 vcpu=0 ts=200ms : 0x7f@170000000 0x80@180000000
-        marker  ts=200ms : phase 2
-        end     ts=250ms reason=signal
-
-        """
-
     @Test func `gives what it says`() throws {
-        let file = try ScratchFile(Self.sample)
-        let source = try TextFormat(path: file.path)
+        let file = try ScratchFile(HonestFile.text)
+        let source = try ImportFormat.open(file.path, as: .text)
         #expect(source.info.guest == "my own VMM, compiling")
         #expect(source.info.vcpuCount == 2)
         #expect(source.info.labels == ["team": "storage"])
@@ -78,10 +73,67 @@ extension ImportSource {
         ("dirtyrec-text 1\nharvest iteration=1 ts=5 : 5\nharvest iteration=1 ts=4 : 5", 3),
         ("dirtyrec-text 1\nslot id=0 base=0 pages=16\nharvest iteration=1 ts=5 : 16", 3),
         ("dirtyrec-text 1\nharvest iteration=1 ts=99999999999999999999 : 5", 2),
+        ("dirtyrec-text 1\nslot id=0 base=16 pages=16\nslot id=1 base=31 pages=1", 3),
+        ("dirtyrec-text 1\nslot id=0 base=16 pages=16\nslot id=1 base=0 pages=17", 3),
+        ("dirtyrec-text 1\nslot id=0 base=0 pages=8\nslot id=1 base=16 pages=8\nharvest iteration=1 ts=5 : 7-16", 4),
+        // What readers would call corrupt.
+        ("dirtyrec-text 1\nharvest iteration=1 ts=1 scan=1152921504606846976 : 5", 2),
+        ("dirtyrec-text 1\nharvest iteration=1 ts=1 reset=1152921504606846976 : 5", 2),
+        ("dirtyrec-text 1\nharvest iteration=1 ts=1 stall=1152921504606846976 : 5", 2),
+        (
+            "dirtyrec-text 1\nharvest iteration=1 ts=1 stall=400000000000000000 : 5\n"
+                + "harvest iteration=2 ts=1 stall=400000000000000000 : 5", 3
+        ),
+        ("dirtyrec-text 1\nharvest iteration=1 ts=9 : 5\nend ts=8", 3),
     ])
     func `names the line that is wrong`(text: String, line: Int) throws {
         let file = try ScratchFile(text)
-        let error = #expect(throws: ImportError.self) { try TextFormat(path: file.path).readAll() }
+        let error = #expect(throws: ImportError.self) { try ImportFormat.open(file.path, as: .text).readAll() }
         #expect(error?.description.hasPrefix("\(file.path), line \(line): ") == true, "\(error?.description ?? "")")
+    }
+
+    @Test(arguments: ["\r\n", "\n"], [" ", "\t"])
+    func `may come from Windows and with tabs`(end: String, blank: String) throws {
+        let text = HonestFile.text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+            line.replacing(#/ +/#, with: blank)
+        }.joined(separator: end)
+        let sample = try ScratchFile(HonestFile.text)
+        let plain = try ImportFormat.open(sample.path).readAll()
+        for mark in ["", "\u{feff}"] {
+            let file = try ScratchFile(mark + text)
+            let read = try ImportFormat.open(file.path)
+            #expect(read.info.guest.hasSuffix("compiling"))
+            let batches = try read.readAll()
+            #expect(batches.map { $0.harvests.map(\.gfns) } == plain.map { $0.harvests.map(\.gfns) })
+            #expect(batches.map { $0.harvests.map(\.harvest) } == plain.map { $0.harvests.map(\.harvest) })
+            #expect(
+                batches.flatMap(\.losses)
+                    == plain.flatMap(\.losses).map { loss in
+                        var loss = loss
+                        loss.detail = loss.detail.replacing(" ", with: blank)
+                        return loss
+                    })
+        }
+    }
+
+    @Test func `finds a page's slot among 4096 in about the time of one`() throws {
+        func seconds(slots: Int) throws -> Double {
+            let size = (1 << 22) / slots
+            var text = "dirtyrec-text 1\n"
+            for slot in 0..<slots { text += "slot id=\(slot) base=\(slot * size) pages=\(size)\n" }
+            for iteration in 1...8 {
+                text += "harvest iteration=\(iteration) ts=\(iteration) :"
+                for page in 0..<5000 { text += " \(page * 797 % (1 << 22))" }
+                text += "\n"
+            }
+            let file = try ScratchFile(text)
+            let source = try ImportFormat.open(file.path)
+            var entries = 0
+            defer { #expect(entries == 40_000) }
+            return try threadSeconds { entries = try source.readAll().reduce(0) { $0 + $1.entryCount } }
+        }
+        let one = try seconds(slots: 1)
+        let many = try seconds(slots: 4096)
+        #expect(many < one * 20, "\(many) with 4096 slots, \(one) with one")
     }
 }

@@ -17,11 +17,11 @@ package struct ForeignComparison: Sendable, Equatable {
         Double(count) * Double(pageSize) * 1e9 / Double(durationNs)
     }
 
-    /// Whether our entries, and `tolerance` of them, are what the tool says and cut off to its quantum. A total is the sum of
-    /// vCPUs' figures that were each cut off.
+    /// Whether what we have of what the tool counts, and `tolerance` of it, is what the tool says and cut off to its quantum.
+    /// A total of entries is the sum of vCPUs' figures that were each cut off.
     package func agrees(pageSize: Int64, vcpus: Int, tolerance: Double = 0.02) -> Bool {
-        let ours = bytesPerSecond(entries, pageSize: pageSize)
-        let cut = Double(rate.quantum) * Double(rate.vcpu == nil ? max(vcpus, 1) : 1)
+        let ours = bytesPerSecond(rate.counts == .entries ? entries : pages, pageSize: pageSize)
+        let cut = Double(rate.quantum) * Double(rate.vcpu == nil && rate.counts == .entries ? max(vcpus, 1) : 1)
         let theirs = Double(rate.bytesPerSecond)
         return ours >= theirs * (1 - tolerance) && ours <= (theirs + cut) * (1 + tolerance)
     }

@@ -41,6 +41,7 @@ package enum JSONReport {
                             ("tool", .string($0.rate.tool)), ("vcpu", .integer($0.rate.vcpu.map { Int64($0) })),
                             ("since_ns", .integer($0.rate.sinceNs)), ("ts_ns", .integer($0.rate.tsNs)),
                             ("bytes_per_s", .integer($0.rate.bytesPerSecond)), ("quantum", .integer($0.rate.quantum)),
+                            ("counts", .string($0.rate.counts.rawValue)),
                             ("entries", .integer($0.entries)), ("pages", .integer($0.pages)),
                         ])
                     })

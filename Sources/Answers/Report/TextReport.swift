@@ -87,13 +87,16 @@ package enum TextReport {
         var section = Section("Measured by others in the same window")
         guard !analysis.foreignRates.isEmpty else { return section }
         var table = Columns(
-            ["tool", "vCPU", "window", "it says", "cut off to", "our entries", "unique pages", "agree within 2 %"],
-            right: Set(1...6))
+            [
+                "tool", "vCPU", "window", "it says", "cut off to", "it counts", "our entries", "unique pages",
+                "within 2 %",
+            ], right: [1, 2, 3, 4, 6, 7])
         let pageSize = analysis.info.pageSize
         for row in analysis.foreignRates {
             table.add([
                 Sanitizer.line(row.rate.tool), row.rate.vcpu.map { "\($0)" } ?? "all", Units.duration(row.durationNs),
                 Units.dataRate(Double(row.rate.bytesPerSecond)), Units.dataRate(Double(row.rate.quantum)),
+                row.rate.counts.rawValue,
                 Units.dataRate(row.bytesPerSecond(row.entries, pageSize: pageSize)),
                 Units.dataRate(row.bytesPerSecond(row.pages, pageSize: pageSize)),
                 row.agrees(pageSize: pageSize, vcpus: analysis.info.vcpuCount) ? "yes" : "no",
@@ -101,7 +104,8 @@ package enum TextReport {
         }
         section.table(table)
         section.note(
-            "QEMU's ring mode counts entries, and cuts off to whole MiB/s. Unique pages: each counted once in the window."
+            "What it counts is compared: QEMU's ring mode counts entries, its bitmap mode pages, and page sampling estimates "
+                + "pages whose content changed. Unique pages: each counted once in the window."
         )
         if analysis.foreignRatesLeftOut > 0 {
             section.note(

@@ -106,7 +106,8 @@ package final class Instance {
             do {
                 try reader.readPages(upTo: ns) { page in
                     var last = Int64.min
-                    _ = try layout.forEachRecord(in: page) { record, time in
+                    var records = try layout.records(in: page)
+                    while let (record, time) = try records.next() {
                         last = time
                         if let event = decoder.decode(record, ns: time), threads.contains(event.pid) {
                             events.append(event)

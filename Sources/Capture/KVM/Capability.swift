@@ -8,7 +8,7 @@ package struct Capability: Sendable, Hashable {
     package let number: CInt
     /// What in dirtyrec needs it.
     package let requiredBy: String
-    /// The first mainline kernel on x86 that has it.
+    /// The first mainline kernel that has it, on x86 where nothing else is said.
     package let availableWith: String
 
     private init(_ name: String, _ number: CInt, requiredBy: String, availableWith: String) {
@@ -34,14 +34,15 @@ package struct Capability: Sendable, Hashable {
     package static let dirtyRingAcquireRelease = Capability(
         "DIRTY_LOG_RING_ACQ_REL", CInt(KVM_CAP_DIRTY_LOG_RING_ACQ_REL), requiredBy: "record --source dirty-ring",
         availableWith: "6.1")
-    /// A bitmap beside the rings, for writes without a vCPU. Informative.
+    /// A bitmap beside the rings, for writes without a vCPU; x86 has none of these (kernel commit 86bdf3ebcfe1). Informative.
     package static let dirtyRingWithBitmap = Capability(
         "DIRTY_LOG_RING_WITH_BITMAP", CInt(KVM_CAP_DIRTY_LOG_RING_WITH_BITMAP), requiredBy: "nothing yet",
-        availableWith: "6.3")
-    /// `KVM_CLEAR_DIRTY_LOG`; bit 1 of the answer: bitmaps may begin as all ones.
+        availableWith: "6.2, on arm64 only")
+    /// `KVM_CLEAR_DIRTY_LOG` (kernel commit d7547c55cbe7; Linux 5.0 had another number for it); bit 1 of the answer: bitmaps may
+    /// begin as all ones, from Linux 5.7 on.
     package static let manualProtect = Capability(
         "MANUAL_DIRTY_LOG_PROTECT2", CInt(KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2), requiredBy: "record --source clear-log",
-        availableWith: "5.1")
+        availableWith: "5.2")
     /// Read-only slots.
     package static let readonlyMemory = Capability(
         "READONLY_MEM", KVM_CAP_READONLY_MEM, requiredBy: "record --watch", availableWith: "3.7")
@@ -51,10 +52,10 @@ package struct Capability: Sendable, Hashable {
         availableWith: "5.14")
     /// The guest's TSC frequency, for `rate=` of built-in workloads.
     package static let tscFrequency = Capability(
-        "GET_TSC_KHZ", KVM_CAP_GET_TSC_KHZ, requiredBy: "rate= of built-in workloads", availableWith: "2.6.39")
+        "GET_TSC_KHZ", KVM_CAP_GET_TSC_KHZ, requiredBy: "rate= of built-in workloads", availableWith: "3.0")
     /// An interrupt controller in the kernel, for Linux guests.
     package static let irqchip = Capability(
-        "IRQCHIP", KVM_CAP_IRQCHIP, requiredBy: "record --kernel", availableWith: "2.6.21")
+        "IRQCHIP", KVM_CAP_IRQCHIP, requiredBy: "record --kernel", availableWith: "2.6.24")
     /// A local APIC timer that counts in TSC ticks.
     package static let tscDeadline = Capability(
         "TSC_DEADLINE_TIMER", KVM_CAP_TSC_DEADLINE_TIMER, requiredBy: "record --kernel", availableWith: "3.2")

@@ -45,7 +45,7 @@ package struct HostFindings: Sendable, Encodable {
                         isFine: capability == .dirtyRingWithBitmap ? nil : answer > 0,
                         note: answer > 0
                             ? "for \(capability.requiredBy)"
-                            : "missing; \(capability.requiredBy) needs it, mainline has it from Linux \(capability.availableWith) on"
+                            : "missing; \(capability.requiredBy) needs it; in mainline from Linux \(capability.availableWith)"
                     ))
             }
             findings.append(

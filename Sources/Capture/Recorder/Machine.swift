@@ -47,7 +47,7 @@ struct Machine: Sendable {
         case .clearLog:
             guard system.check(.manualProtect) > 0 else {
                 throw RecordError(
-                    "This kernel has no KVM_CLEAR_DIRTY_LOG (Linux 5.1); record with --source dirty-log.",
+                    "This kernel has no KVM_CLEAR_DIRTY_LOG (Linux 5.2); record with --source dirty-log.",
                     isHostLack: true)
             }
             try vm.enableManualProtect(initiallySet: plan.initiallySet)

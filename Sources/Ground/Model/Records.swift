@@ -351,7 +351,7 @@ package struct OracleVerdict: Sendable, Equatable {
 
 /// A dirty rate that somebody else measured while we recorded, kept beside ours to be compared.
 package struct ForeignRate: Sendable, Equatable {
-    /// Who measured, such as `qemu calc-dirty-rate`.
+    /// Who measured, such as `qemu calc-dirty-rate`; ``counts`` goes by it.
     package var tool: String
     /// The vCPU; nil for the whole guest.
     package var vcpu: Int?
@@ -372,6 +372,38 @@ package struct ForeignRate: Sendable, Equatable {
         self.tsNs = tsNs
         self.bytesPerSecond = bytesPerSecond
         self.quantum = quantum
+    }
+}
+
+extension ForeignRate {
+    /// What a figure counts.
+    package enum Counts: String, Sendable {
+        /// Entries of dirty rings: a page counts as often as it was reported.
+        case entries
+        /// Different pages within the window.
+        case pages
+        /// Different pages within the window, estimated from a sample of them.
+        case sampledPages = "sampled pages"
+    }
+
+    private static let qemuTool = "qemu calc-dirty-rate"
+
+    /// The tool's name for a measurement of QEMU's; no mode, and before QEMU 6.2 only that, is page sampling.
+    package static func qemu(mode: String?) -> String {
+        switch mode {
+        case "dirty-ring", nil: qemuTool
+        case "dirty-bitmap": qemuTool + " dirty-bitmap"
+        default: qemuTool + " page-sampling"
+        }
+    }
+
+    /// What the figure counts.
+    package var counts: Counts {
+        switch tool {
+        case Self.qemu(mode: "dirty-bitmap"): .pages
+        case Self.qemu(mode: "page-sampling"): .sampledPages
+        default: .entries
+        }
     }
 }
 

@@ -4,22 +4,34 @@ import Model
 protocol EventStream: AnyObject {
     /// The next event; nil after the last.
     func next() throws -> RingEvent?
-    /// Events that the file says were lost before the event returned last, since asked last; nil: their number is unknown.
-    func takeLost() -> [Int64?]
+    /// Events that the file says were lost before the event returned last, since asked last.
+    func takeLost() -> [LostEvents]
     /// An error at the place of the event returned last.
     func error(_ problem: String) -> ImportError
 }
 
+/// Events that a tracer says it lost.
+struct LostEvents: Equatable {
+    /// How many; nil when it does not say.
+    var count: Int64?
+    /// On which host CPU; nil when it does not say.
+    var cpu: Int?
+
+    /// One sentence.
+    var sentence: String {
+        "The trace lost \(count.map(String.init) ?? "an unknown number of") events"
+            + (cpu.map { " on CPU \($0)." } ?? ".")
+    }
+}
+
 /// Makes a recording of a trace file of ring events. The file is read twice: first for what must be known at the start.
-package final class EventImport: ImportSource {
-    /// Provenance.
-    package private(set) var info = RecordingInfo()
+final class EventImport: ImportSource {
+    private(set) var info = RecordingInfo()
     /// No slot is known before its first page is.
-    package var slots: [MemorySlot] { [] }
-    /// When the last event happened.
-    package private(set) var endNs: Int64 = 0
+    var slots: [MemorySlot] { [] }
+    private(set) var endNs: Int64 = 0
     /// A trace ends when it ends.
-    package let endReason = EndReason.duration
+    let endReason = EndReason.duration
 
     private let stream: any EventStream
     private let threads: Set<Int>
@@ -28,7 +40,7 @@ package final class EventImport: ImportSource {
 
     /// - Parameter threads: Only events of these threads count; empty: all.
     init(
-        path: String, threads: Set<Int>, intervalNs: Int64, open: () throws -> any EventStream
+        _ path: String, threads: Set<Int>, intervalNs: Int64, open: () throws -> any EventStream
     ) throws {
         self.threads = threads
         var rings: [Int: Int] = [:]
@@ -66,8 +78,7 @@ package final class EventImport: ImportSource {
         stream = try open()
     }
 
-    /// The next iteration; nil after the last.
-    package func next() throws -> IterationBatch? {
+    func next() throws -> IterationBatch? {
         while let event = try stream.next() {
             noteLost(at: event.ns)
             guard threads.isEmpty || threads.contains(event.pid) else { continue }
@@ -88,9 +99,7 @@ package final class EventImport: ImportSource {
 
     private func noteLost(at ns: Int64) {
         for lost in stream.takeLost() {
-            assembler.note(
-                .traceOverrun, entries: nil, at: max(0, ns),
-                "The trace lost \(lost.map(String.init) ?? "an unknown number of") events.")
+            assembler.note(.traceOverrun, entries: nil, at: max(0, ns), lost.sentence)
         }
     }
 }

@@ -1,16 +1,17 @@
-/// Reads ring events out of text: ftrace's `trace`, `trace-cmd report` and `perf script` print them alike.
+/// Reads ring events out of text: ftrace's `trace`, `trace-cmd report` and `perf script` print them alike, each with columns
+/// that options add or leave out.
 ///
 ///     qemu-system-x86-123     [001] d..1.  1234.567890: kvm_dirty_ring_push: ring 0: dirty 0x1 reset 0x0 slot 2 offset 0xa1 (used 1)
 ///     CPU 0/KVM   123 [001]  1234.567890123: kvm:kvm_dirty_ring_exit: vcpu 0
 final class EventText: EventStream {
     private let lines: LineReader
-    private var lost: [Int64?] = []
+    private var lost: [LostEvents] = []
 
-    init(path: String) throws { lines = try LineReader(path) }
+    init(_ input: ImportInput) { lines = LineReader(input) }
 
     func error(_ problem: String) -> ImportError { lines.error(problem) }
 
-    func takeLost() -> [Int64?] {
+    func takeLost() -> [LostEvents] {
         defer { lost = [] }
         return lost
     }
@@ -21,61 +22,87 @@ final class EventText: EventStream {
     func next() throws -> RingEvent? {
         while let line = try lines.next() {
             // Most lines of a trace are about something else: look before making a string.
-            guard line.count <= Self.longestLine else { continue }
-            if line.first != UInt8(ascii: "#"), line.contains(UInt8(ascii: "_")), Self.hasMarker(line) {
-                return try event(String(decoding: line, as: UTF8.self))
+            guard line.count <= Self.longestLine, line.first != UInt8(ascii: "#") else { continue }
+            if Self.holds(Self.marker, line) {
+                if let event = try event(String(decoding: line, as: UTF8.self)) { return event }
+            } else if Self.holds(Array("LOST ".utf8), line) || Self.holds(Array("DROPPED]".utf8), line) {
+                noteLoss(String(decoding: line, as: UTF8.self))
             }
-            if line.contains(UInt8(ascii: "L")) { noteLoss(String(decoding: line, as: UTF8.self)) }
         }
         return nil
     }
 
-    private static func hasMarker(_ line: ArraySlice<UInt8>) -> Bool {
-        guard line.count > marker.count else { return false }
-        return (line.startIndex...(line.endIndex - marker.count)).contains {
-            line[$0] == marker[0] && line[$0..<$0 + marker.count].elementsEqual(marker)
+    private static func holds(_ word: [UInt8], _ line: ArraySlice<UInt8>) -> Bool {
+        guard line.count >= word.count else { return false }
+        return (line.startIndex...(line.endIndex - word.count)).contains {
+            line[$0] == word[0] && line[$0..<$0 + word.count].elementsEqual(word)
         }
     }
 
-    /// `CPU:1 [LOST 123 EVENTS]` of ftrace, `CPU:1 [123 EVENTS DROPPED]` of trace-cmd, `LOST 123 events!` of perf.
+    /// `CPU:1 [LOST 123 EVENTS]` of ftrace, `CPU:1 [123 EVENTS DROPPED]` of trace-cmd, both also without a number, and
+    /// `LOST 123 events!` of perf.
     private func noteLoss(_ line: String) {
-        guard line.contains("LOST ") || line.contains("EVENTS DROPPED"), lost.count < ImportLimits.items else { return }
         let words = line.split { !$0.isLetter && !$0.isNumber }
-        guard let word = words.firstIndex(where: { $0 == "LOST" || $0 == "DROPPED" }) else { return }
-        lost.append(words[word] == "LOST" && word + 1 < words.count ? Int64(words[word + 1]) : nil)
+        guard lost.count < ImportLimits.items, let word = words.firstIndex(where: { $0 == "LOST" || $0 == "DROPPED" })
+        else { return }
+        let place = words[word] == "LOST" ? word + 1 : word - 2
+        let isAboutCPU = words.count > 1 && words[0] == "CPU"
+        let cpu = isAboutCPU ? Int(words[1]) : nil
+        let count = words.indices.contains(place) && !(isAboutCPU && place < 2) ? Int64(words[place]) : nil
+        lost.append(LostEvents(count: count, cpu: cpu))
     }
 
+    /// Nil for another event of which the line speaks.
     private func event(_ line: String) throws -> RingEvent? {
         let words = line.split { $0 == " " || $0 == "\t" }
-        guard let name = words.firstIndex(where: { $0.contains("kvm_dirty_ring_") && $0.hasSuffix(":") }), name >= 3
-        else {
-            return nil
-        }
-        guard let ns = Self.time(words[name - 1]) else { throw error("'\(words[name - 1].prefix(40))' is no time.") }
-        guard let pid = Self.thread(words[..<(name - 1)]) else { throw error("the event's thread is missing.") }
-        var values: [Substring: UInt64] = [:]
-        for (place, word) in words.enumerated() where place > name && place + 1 < words.count {
-            let text = words[place + 1].prefix { $0 != ":" }
-            values[word] = values[word] ?? (text.hasPrefix("0x") ? UInt64(text.dropFirst(2), radix: 16) : UInt64(text))
-        }
-        func number(_ key: Substring, below limit: UInt64 = 1 << 32) throws -> UInt64 {
-            guard let value = values[key], value < limit else { throw error("the event has no valid '\(key)'.") }
+        guard let name = words.firstIndex(where: { Self.tracepoint($0) != nil }), name > 0,
+            let tracepoint = Self.tracepoint(words[name])
+        else { return nil }
+        let (ns, pid) = try head(words[..<name])
+        let values = Self.values(words[(name + 1)...])
+        func number(_ keys: Substring..., below limit: UInt64 = 1 << 32) throws -> UInt64 {
+            guard let value = keys.lazy.compactMap({ values[$0] }).first, value < limit else {
+                throw error("the event has no valid '\(keys[0])'.")
+            }
             return value
         }
-        switch words[name].split(separator: ":").last {
-        case "kvm_dirty_ring_push":
+        let ring = Int(try number(tracepoint == "exit" ? "vcpu" : "ring", "index", "vcpu_id"))
+        switch tracepoint {
+        case "push":
             return RingEvent(
-                ns: ns, pid: pid, ring: Int(try number("ring")),
+                ns: ns, pid: pid, ring: ring,
                 kind: .push(
                     slot: UInt32(try number("slot")), offset: try number("offset", below: 1 << 52),
-                    dirty: UInt32(try number("dirty")), reset: UInt32(try number("reset"))))
-        case "kvm_dirty_ring_reset":
+                    dirty: UInt32(try number("dirty", "dirty_index")),
+                    reset: UInt32(try number("reset", "reset_index"))))
+        case "reset":
             return RingEvent(
-                ns: ns, pid: pid, ring: Int(try number("ring")), kind: .reset(reset: UInt32(try number("reset"))))
-        case "kvm_dirty_ring_exit":
-            return RingEvent(ns: ns, pid: pid, ring: Int(try number("vcpu")), kind: .full)
-        default: return nil
+                ns: ns, pid: pid, ring: ring, kind: .reset(reset: UInt32(try number("reset", "reset_index"))))
+        default: return RingEvent(ns: ns, pid: pid, ring: ring, kind: .full)
         }
+    }
+
+    /// `push`, `reset` or `exit`: what a word such as `kvm:kvm_dirty_ring_push:` names.
+    private static func tracepoint(_ word: Substring) -> Substring? {
+        guard word.hasSuffix(":"), let last = word.dropLast().split(separator: ":").last,
+            last.hasPrefix("kvm_dirty_ring_")
+        else { return nil }
+        let kind = last.dropFirst(15)
+        return ["push", "reset", "exit"].contains(kind) ? kind : nil
+    }
+
+    /// When and in which thread: what stands before the event's name.
+    private func head(_ words: ArraySlice<Substring>) throws -> (ns: Int64, pid: Int) {
+        guard let time = words.lastIndex(where: { Self.time($0) != nil }), let ns = Self.time(words[time]) else {
+            if words.last == ":" || words.last?.hasSuffix("us") == true {
+                throw error(
+                    "times are relative, by ftrace's option latency-format; print the trace again after: echo 0 > options/latency-format"
+                )
+            }
+            throw error("'\(words.last?.prefix(40) ?? "")' is no time.")
+        }
+        guard let pid = Self.thread(words[..<time]) else { throw error("the event's thread is missing.") }
+        return (ns, pid)
     }
 
     /// `1234.567890:` in nanoseconds.
@@ -89,12 +116,33 @@ final class EventText: EventStream {
         return seconds * 1_000_000_000 + fraction * scale
     }
 
-    /// The thread stands before `[CPU]`: `name-123`, or `name 123`.
+    /// The thread of `name-123 [001] d..1.`, `name-123 ( 120) [001]`, `name 123 [001]`, `name 120/123` and `name 123`. A name may
+    /// hold blanks and signs, so it is looked for from behind.
     private static func thread(_ words: ArraySlice<Substring>) -> Int? {
-        guard let cpu = words.lastIndex(where: { $0.hasPrefix("[") && $0.hasSuffix("]") }), cpu > words.startIndex
-        else {
-            return nil
+        var words = words
+        if let cpu = words.lastIndex(where: { $0.hasPrefix("[") && $0.hasSuffix("]") }) { words = words[..<cpu] }
+        // The thread group, of ftrace's option record-tgid.
+        if words.last?.hasSuffix(")") == true, let group = words.lastIndex(where: { $0.hasPrefix("(") }) {
+            words = words[..<group]
         }
-        return words[cpu - 1].split(separator: "-").last.flatMap { Int($0) }
+        return words.last?.split(whereSeparator: { $0 == "-" || $0 == "/" }).last.flatMap { Int($0) }
+    }
+
+    /// The numbers behind their names, as the event prints them (`ring 0: dirty 0x1`), or raw (`index=0 dirty_index=1`).
+    private static func values(_ words: ArraySlice<Substring>) -> [Substring: UInt64] {
+        var values: [Substring: UInt64] = [:]
+        for (place, word) in zip(words.indices, words) {
+            let pair = word.split(separator: "=", maxSplits: 1)
+            let key = pair.count == 2 ? pair[0] : word
+            let text = pair.count == 2 ? pair[1] : place + 1 < words.endIndex ? words[place + 1] : ""
+            if values[key] == nil, let number = number(text.prefix { $0 != ":" && $0 != "," }) { values[key] = number }
+        }
+        return values
+    }
+
+    private static func number(_ text: Substring) -> UInt64? {
+        if text.hasPrefix("0x") { return UInt64(text.dropFirst(2), radix: 16) }
+        // A raw 32-bit field is printed as if it had a sign.
+        return UInt64(text) ?? Int32(text).map { UInt64(UInt32(bitPattern: $0)) }
     }
 }

@@ -31,8 +31,10 @@ package enum ImportLimits {
     package static let entriesPerIteration = 1 << 23
     /// Bytes of one line.
     package static let lineBytes = 16 << 20
-    /// The latest moment and the longest duration, in nanoseconds: 36 years.
+    /// The latest moment, in nanoseconds: 36 years.
     package static let largestTime: Int64 = 1 << 60
+    /// What a column of costs or counts may add up to, so that readers need not look out for overflows.
+    package static let largestSum: Int64 = 1 << 59
     /// vCPUs, slots, labels and the like.
     package static let items = 4096
 }

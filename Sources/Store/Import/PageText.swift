@@ -29,7 +29,7 @@ struct PageList {
 struct PageText {
     let bytes: ArraySlice<UInt8>
 
-    func read(into list: inout PageList, since: Int64, ts: Int64, slots: [MemorySlot]) throws(PageList.Problem) {
+    func read(into list: inout PageList, since: Int64, ts: Int64, memory: SlotRanges) throws(PageList.Problem) {
         var cursor = bytes.startIndex
         while true {
             while cursor < bytes.endIndex, isBlank(cursor) { cursor += 1 }
@@ -52,9 +52,7 @@ struct PageText {
                 time = moment
             }
             guard cursor == bytes.endIndex || isBlank(cursor) else { throw noPage(start) }
-            guard slots.isEmpty || slots.contains(where: { first >= $0.baseGFN && last < $0.baseGFN + $0.pages }) else {
-                throw .init(sentence: "page \(first) lies in no slot.")
-            }
+            if let stray = memory.stray(in: first...last) { throw .init(sentence: "page \(stray) lies in no slot.") }
             try list.add(first...last, at: time)
         }
     }

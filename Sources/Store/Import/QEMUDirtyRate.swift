@@ -18,8 +18,10 @@ package struct QEMUDirtyRate: Decodable, Sendable, Equatable {
     package let mode: String?
     /// When it began, in seconds of QEMU's host clock.
     package let startTime: Int64?
-    /// How long it measures, in seconds.
+    /// How long it measures, in ``calcTimeUnit``.
     package let calcTime: Int64
+    /// `second` or, from QEMU 8.2 on where it was asked so, `millisecond`; older ones do not say.
+    package let calcTimeUnit: String?
     /// MiB a second; missing while it measures.
     package let dirtyRate: Int64?
     /// By vCPU, in dirty-ring mode.
@@ -29,40 +31,57 @@ package struct QEMUDirtyRate: Decodable, Sendable, Equatable {
         case status, mode
         case startTime = "start-time"
         case calcTime = "calc-time"
+        case calcTimeUnit = "calc-time-unit"
         case dirtyRate = "dirty-rate"
         case vcpus = "vcpu-dirty-rate"
     }
 
+    /// How long it measures, in nanoseconds; nil when that cannot be: no measurement takes more than an hour.
+    private var windowNs: Int64? {
+        let hour: Int64 = 3_600_000_000_000
+        switch calcTimeUnit ?? "second" {
+        case "second" where (1...hour / 1_000_000_000).contains(calcTime): return calcTime * 1_000_000_000
+        case "millisecond" where (1...hour / 1_000_000).contains(calcTime): return calcTime * 1_000_000
+        default: return nil
+        }
+    }
+
     /// As rows; empty while it measures, or when a number cannot be.
-    package func rates(since: Int64, ts: Int64) -> [ForeignRate] {
-        guard let dirtyRate, (0...Self.largest).contains(dirtyRate) else { return [] }
+    ///
+    /// - Parameter since: When the measurement began, on the recording's clock.
+    package func rates(since: Int64) -> [ForeignRate] {
+        guard status == "measured", let windowNs, let dirtyRate, (0...Self.largest).contains(dirtyRate) else {
+            return []
+        }
         func row(_ vcpu: Int?, _ mebibytes: Int64) -> ForeignRate {
             ForeignRate(
-                tool: "qemu calc-dirty-rate", vcpu: vcpu, sinceNs: since, tsNs: ts, bytesPerSecond: mebibytes << 20,
-                quantum: 1 << 20)
+                tool: ForeignRate.qemu(mode: mode), vcpu: vcpu, sinceNs: since, tsNs: since + windowNs,
+                bytesPerSecond: mebibytes << 20, quantum: 1 << 20)
         }
         let valid = (vcpus ?? []).filter { (0..<4096).contains($0.id) && (0...Self.largest).contains($0.dirtyRate) }
         return [row(nil, dirtyRate)] + valid.prefix(4096).map { row($0.id, $0.dirtyRate) }
     }
 
-    /// The rows of an answer that was stored in a file, with or without QMP's `{"return": …}` around it. Its time is
-    /// not the guest's: the window is taken to begin with the recording.
+    /// The rows of an answer that was stored in a file, with or without QMP's `{"return": …}` around it, as `virsh
+    /// qemu-monitor-command` prints it, too. Its time is not the guest's: the window is taken to begin with the recording.
     ///
     /// - Throws: ``ImportError``.
     package static func read(_ path: String, since: Int64) throws -> [ForeignRate] {
         struct Wrapped: Decodable { let `return`: QEMUDirtyRate }
-        let file = try BinaryFile(path: path)
-        let data = Data(try file.bytes(at: 0, count: min(file.size, 1 << 20)))
+        let input = try ImportInput(path)
+        try input.makeSeekable()
+        let data = Data(try input.bytes(at: 0, count: min(input.size ?? 0, 1 << 20)))
         let decoder = JSONDecoder()
         guard
             let answer = (try? decoder.decode(QEMUDirtyRate.self, from: data))
                 ?? (try? decoder.decode(Wrapped.self, from: data))?.return
-        else { throw ImportError(path, "is no answer of QEMU to query-dirty-rate.") }
-        guard answer.status == "measured", (1...3600).contains(answer.calcTime) else {
-            throw ImportError(
-                path, "holds no finished measurement; ask query-dirty-rate again when it says 'measured'.")
+        else { throw input.error("is no answer of QEMU to query-dirty-rate.") }
+        let rates = answer.rates(since: since)
+        guard !rates.isEmpty else {
+            throw input.error(
+                "holds no finished measurement; ask query-dirty-rate again when it says 'measured'.")
         }
-        return answer.rates(since: since, ts: since + answer.calcTime * 1_000_000_000)
+        return rates
     }
 
     /// A TiB a second is more than any memory takes, and a million such rows stay below 2^60.

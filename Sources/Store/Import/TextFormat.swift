@@ -1,25 +1,24 @@
 import Model
 
 /// Reads dirtyrec's text format: one harvest a line. `docs/import.md` describes it.
-package final class TextFormat: ImportSource {
+final class TextFormat: ImportSource {
     /// The first line of every such file.
-    package static let signature = "dirtyrec-text 1"
+    static let signature = "dirtyrec-text 1"
 
-    /// Provenance.
-    package private(set) var info = RecordingInfo()
-    /// Memory slots.
-    package private(set) var slots: [MemorySlot] = []
-    /// When the recording ended.
-    package private(set) var endNs: Int64 = 0
-    /// Why it ended.
-    package private(set) var endReason = EndReason.duration
+    private(set) var info = RecordingInfo()
+    private(set) var slots: [MemorySlot] = []
+    private(set) var endNs: Int64 = 0
+    private(set) var endReason = EndReason.duration
 
     private let lines: LineReader
+    private var memory = SlotRanges()
+    private var slotIDs: Set<Int> = []
     private var batch: IterationBatch?
     private var entries = 0
+    /// Nanoseconds of all costs so far, and entries of all losses.
+    private var (costs, lost): (Int64, Int64) = (0, 0)
     /// The line that begins the next iteration, or the first after the head.
     private var pending: Line?
-    private var isHead = true
     private var hasEnd = false
     /// When each source was harvested last, by vCPU.
     private var lastPass: [PassKey: Int64] = [:]
@@ -29,10 +28,13 @@ package final class TextFormat: ImportSource {
         var vcpu: Int?
     }
 
-    /// Opens a file (`-`: standard input) and reads its head.
-    package init(path: String) throws {
-        lines = try LineReader(path)
-        guard let first = try lines.next(), String(decoding: first.prefix(64), as: UTF8.self) == Self.signature else {
+    /// Reads the head of a file.
+    init(_ input: ImportInput) throws {
+        lines = LineReader(input)
+        guard let first = try lines.next(),
+            first.split(whereSeparator: { $0 == 32 || $0 == 9 }).joined(separator: [32]).elementsEqual(
+                Self.signature.utf8)
+        else {
             throw ImportError(lines.path, line: 1, "the first line must be '\(Self.signature)'.")
         }
         info.guestKind = "imported"
@@ -40,12 +42,10 @@ package final class TextFormat: ImportSource {
         while pending == nil, let line = try nextLine() {
             if Self.bodyWords.contains(line.word) { pending = line } else { try readHead(line) }
         }
-        isHead = false
         endNs = info.startNs
     }
 
-    /// The next iteration; nil after the last.
-    package func next() throws -> IterationBatch? {
+    func next() throws -> IterationBatch? {
         while let line = try pending ?? nextLine() {
             pending = nil
             if line.word == "harvest", let batch, try line.iteration() != batch.iteration.id {
@@ -108,8 +108,9 @@ package final class TextFormat: ImportSource {
             logged: fields["logged"] != "0", name: fields["name"] ?? "")
         guard slot.baseGFN + slot.pages <= largestGFN + 1 else { throw line.error("the slot ends beyond 2^51 pages.") }
         guard slots.count < ImportLimits.items else { throw line.error("there are too many slots.") }
-        guard !slots.contains(where: { $0.slot == slot.slot }) else {
-            throw line.error("slot \(slot.slot) is there already.")
+        guard slotIDs.insert(slot.slot).inserted else { throw line.error("slot \(slot.slot) is there already.") }
+        if let other = memory.insert(slot) {
+            throw line.error("slot \(slot.slot) overlaps slot \(other): a page lies in one slot only.")
         }
         slots.append(slot)
         let most: Int64 = 1 << 60
@@ -129,7 +130,9 @@ package final class TextFormat: ImportSource {
             batch?.markers.append(marker)
         case "end":
             let fields = try line.fields(["ts", "reason"])
-            endNs = try line.time(fields["ts"], named: "ts")
+            let ts = try line.time(fields["ts"], named: "ts")
+            guard ts >= endNs else { throw line.error("the recording ends before its last harvest.") }
+            endNs = ts
             if let reason = fields["reason"] { endReason = try line.one(of: EndReason.self, reason) }
             hasEnd = true
         default:
@@ -160,6 +163,8 @@ package final class TextFormat: ImportSource {
             kind: try line.one(of: LossKind.self, fields["kind"] ?? ""), vcpu: try vcpu(fields, line),
             entries: try fields["entries"].map { try line.number($0, named: "entries", in: 0...1 << 40) { $0 } },
             detail: line.text)
+        lost += loss.entries ?? 0
+        guard lost <= ImportLimits.largestSum else { throw line.error("all losses add up to more than 2^59 entries.") }
         batch?.losses.append(loss)
     }
 
@@ -181,7 +186,7 @@ package final class TextFormat: ImportSource {
 
         var pages = PageList(limit: ImportLimits.entriesPerIteration - entries)
         do {
-            try line.pages.read(into: &pages, since: since, ts: ts, slots: slots)
+            try line.pages.read(into: &pages, since: since, ts: ts, memory: memory)
         } catch { throw line.error(error.sentence) }
         let largest = GFN(Int64.max / info.pageSize)
         guard pages.gfns.allSatisfy({ $0 <= largest }) else { throw line.error("a GFN lies beyond 2^63 bytes.") }
@@ -195,18 +200,26 @@ package final class TextFormat: ImportSource {
             let most = Int64(min(1, pages.gfns.count))
             harvest.provisionalCount = try line.number(text, named: "provisional", in: 0...most, Int.init)
         }
-        harvest.scanNs = try fields["scan"].map { try line.time($0) } ?? 0
-        harvest.resetNs = try fields["reset"].map { try line.time($0) } ?? 0
-        harvest.stallNs = try fields["stall"].map { try line.time($0) } ?? 0
+        harvest.scanNs = try cost(fields["scan"], line)
+        harvest.resetNs = try cost(fields["reset"], line)
+        harvest.stallNs = try cost(fields["stall"], line)
         if !pages.times.isEmpty { batch.exactTimes[batch.harvests.count] = pages.times }
         guard batch.harvests.count < 1 << 16 else { throw line.error("the iteration has more than 65536 harvests.") }
         batch.harvests.append((harvest, pages.gfns))
         batch.iteration.endNs = max(batch.iteration.endNs, ts)
-        batch.iteration.scanNs = min(batch.iteration.scanNs + harvest.scanNs, ImportLimits.largestTime)
-        batch.iteration.resetNs = min(batch.iteration.resetNs + harvest.resetNs, ImportLimits.largestTime)
+        batch.iteration.scanNs += harvest.scanNs
+        batch.iteration.resetNs += harvest.resetNs
         self.batch = batch
         lastPass[key] = ts
         endNs = max(endNs, ts)
+    }
+
+    private func cost(_ text: String?, _ line: Line) throws -> Int64 {
+        guard let text else { return 0 }
+        let cost = try line.time(text)
+        costs += cost
+        guard costs <= ImportLimits.largestSum else { throw line.error("all costs add up to more than 18 years.") }
+        return cost
     }
 
     private var lastIteration: Int64 = 0

@@ -18,7 +18,6 @@ struct Line {
         place = (lines.path, lines.number)
         let space = UInt8(ascii: " ")
         var bytes = bytes
-        if bytes.last == UInt8(ascii: "\r") { bytes.removeLast() }
         guard let first = bytes.firstIndex(where: { $0 != space && $0 != 9 }), bytes[first] != UInt8(ascii: "#") else {
             return nil
         }
@@ -34,12 +33,14 @@ struct Line {
             }
         }
         let text = String(decoding: bytes[..<end], as: UTF8.self)
-        let parts = text.split(maxSplits: 1, whereSeparator: { $0 == " " || $0 == "\t" })
+        let parts = text.split(maxSplits: 1, whereSeparator: Self.isBlank)
         word = parts.first.map { String($0.prefix(40)) } ?? ""
         head = parts.count > 1 ? String(parts[1]) : ""
         rest = String(decoding: bytes.dropFirst(word.utf8.count).prefix(Self.longestHead), as: UTF8.self).trimmed
         pages = PageText(bytes: end < bytes.endIndex ? bytes[(end + 1)...] : [])
     }
+
+    private static func isBlank(_ character: Character) -> Bool { character == " " || character == "\t" }
 
     /// Free text behind the colon.
     var text: String { String(decoding: pages.bytes.prefix(Self.longestHead), as: UTF8.self).trimmed }
@@ -49,7 +50,7 @@ struct Line {
     /// The fields before the colon, of which only `known` ones may be there, each once.
     func fields(_ known: Set<String>) throws(ImportError) -> [String: String] {
         var fields: [String: String] = [:]
-        for part in head.split(whereSeparator: { $0 == " " || $0 == "\t" }) {
+        for part in head.split(whereSeparator: Self.isBlank) {
             let pair = part.split(separator: "=", maxSplits: 1).map(String.init)
             guard pair.count == 2 else {
                 throw error("'\(part.prefix(40))' is no key=value; pages follow a lone colon.")
@@ -67,7 +68,7 @@ struct Line {
 
     /// The number of the iteration that a harvest belongs to.
     func iteration() throws(ImportError) -> Int64 {
-        for part in head.split(separator: " ") where part.hasPrefix("iteration=") {
+        for part in head.split(whereSeparator: Self.isBlank) where part.hasPrefix("iteration=") {
             return try number(String(part.dropFirst(10)), named: "iteration", in: 1...1 << 40) { $0 }
         }
         throw error("iteration= is missing.")

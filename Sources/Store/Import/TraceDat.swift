@@ -4,7 +4,7 @@ final class TraceDat {
     /// How every such file begins.
     static let magic: [UInt8] = [0x17, 0x08, 0x44] + Array("tracing".utf8)
 
-    private let file: BinaryFile
+    private let file: ImportInput
     private var layout = PageLayout()
     private var decoder = EventDecoder()
     private var clock = ""
@@ -20,8 +20,8 @@ final class TraceDat {
     }
     private static let mostCPUs = 4096
 
-    init(path: String) throws {
-        file = try BinaryFile(path: path)
+    init(_ input: ImportInput) throws {
+        file = input
         var cursor = BinaryCursor(file: file, offset: 0)
         try cursor.expect(Self.magic, "trace-cmd signature")
         let version = try cursor.text()
@@ -76,10 +76,15 @@ final class TraceDat {
     }
 
     private func checkCPUs() throws {
-        for cpu in cpus where cpu.size > 0 {
-            guard cpu.offset <= file.size, cpu.size <= file.size - cpu.offset else {
+        let size = file.size ?? 0
+        var end = 0
+        for cpu in cpus.filter({ $0.size > 0 }).sorted(by: { $0.offset < $1.offset }) {
+            guard cpu.offset <= size, cpu.size <= size - cpu.offset else {
                 throw file.error("is cut off: a CPU's events lie beyond its end.")
             }
+            // Then what is in memory of all CPUs is less than the file.
+            guard cpu.offset >= end else { throw file.error("is damaged: the events of two CPUs overlap.") }
+            end = cpu.offset + cpu.size
         }
     }
 
@@ -186,7 +191,7 @@ final class TraceDat {
     }
 
     /// All ring events, from the beginning.
-    func events() throws -> any EventStream {
+    func events() -> any EventStream {
         TraceDatEvents(file: file, layout: layout, decoder: decoder, pageSize: pageSize, cpus: cpus)
     }
 }
@@ -196,53 +201,100 @@ private final class TraceDatEvents: EventStream {
     private struct CPU {
         var offset: Int
         let end: Int
-        var events: ArraySlice<RingEvent> = []
+        var page: (offset: Int, records: PageRecords)?
     }
 
-    private let file: BinaryFile
+    private let file: ImportInput
     private let layout: PageLayout
     private let decoder: EventDecoder
     private let pageSize: Int
     private var cpus: [CPU]
-    private var lost: [Int64?] = []
+    /// The next event of each CPU.
+    private var heap = EventHeap()
+    /// CPUs whose next event is not in the heap.
+    private var stale: [Int]
+    private var lost: [LostEvents] = []
 
-    init(file: BinaryFile, layout: PageLayout, decoder: EventDecoder, pageSize: Int, cpus: [(offset: Int, size: Int)]) {
+    init(file: ImportInput, layout: PageLayout, decoder: EventDecoder, pageSize: Int, cpus: [(offset: Int, size: Int)])
+    {
         (self.file, self.layout, self.decoder, self.pageSize) = (file, layout, decoder, pageSize)
-        self.cpus = cpus.filter { $0.size > 0 }.map { CPU(offset: $0.offset, end: $0.offset + $0.size) }
+        self.cpus = cpus.map { CPU(offset: $0.offset, end: $0.offset + $0.size) }
+        stale = Array(self.cpus.indices)
     }
 
     func error(_ problem: String) -> ImportError { file.error(problem) }
 
-    func takeLost() -> [Int64?] {
+    func takeLost() -> [LostEvents] {
         defer { lost = [] }
         return lost
     }
 
     func next() throws -> RingEvent? {
-        var earliest: Int?
-        for index in cpus.indices {
-            while cpus[index].events.isEmpty, cpus[index].offset < cpus[index].end { try readPage(of: index) }
-            guard let event = cpus[index].events.first else { continue }
-            if let other = earliest.flatMap({ cpus[$0].events.first }), other.ns <= event.ns { continue }
-            earliest = index
+        for cpu in stale { if let event = try nextEvent(of: cpu) { heap.insert(event, of: cpu) } }
+        guard let (event, cpu) = heap.removeFirst() else {
+            stale = []
+            return nil
         }
-        return earliest.flatMap { cpus[$0].events.popFirst() }
+        stale = [cpu]
+        return event
     }
 
-    private func readPage(of index: Int) throws {
-        let count = min(pageSize, cpus[index].end - cpus[index].offset)
-        let page = try file.bytes(at: cpus[index].offset, count: count)
-        let place = cpus[index].offset
-        cpus[index].offset += count
-        var events: [RingEvent] = []
-        do {
-            let missed = try layout.forEachRecord(in: page[...]) { record, ns in
-                if let event = decoder.decode(record, ns: ns) { events.append(event) }
+    private func nextEvent(of index: Int) throws -> RingEvent? {
+        while true {
+            if let offset = cpus[index].page?.offset {
+                do {
+                    while let (record, ns) = try cpus[index].page?.records.next() {
+                        if let event = decoder.decode(record, ns: ns) { return event }
+                    }
+                } catch { throw damaged(offset, error) }
             }
-            if missed != 0, lost.count < ImportLimits.items { lost.append(missed) }
-        } catch let damage as PageLayout.Damage {
-            throw file.error("is damaged at byte \(place): \(damage.problem).")
+            cpus[index].page = nil
+            let offset = cpus[index].offset
+            guard offset < cpus[index].end else { return nil }
+            let page = try file.bytes(at: offset, count: min(pageSize, cpus[index].end - offset))
+            cpus[index].offset += page.count
+            do {
+                let records = try layout.records(in: page[...])
+                cpus[index].page = (offset, records)
+                if records.lost != 0, lost.count < ImportLimits.items {
+                    lost.append(LostEvents(count: records.lost, cpu: index))
+                }
+            } catch { throw damaged(offset, error) }
         }
-        cpus[index].events = events[...]
+    }
+
+    private func damaged(_ offset: Int, _ damage: PageLayout.Damage) -> ImportError {
+        file.error("is damaged at byte \(offset): \(damage.problem).")
+    }
+}
+
+/// Events of CPUs, the earliest first; of equal times, the lower CPU's.
+private struct EventHeap {
+    private var items: [(event: RingEvent, cpu: Int)] = []
+
+    private func isBefore(_ one: Int, _ other: Int) -> Bool {
+        (items[one].event.ns, items[one].cpu) < (items[other].event.ns, items[other].cpu)
+    }
+
+    mutating func insert(_ event: RingEvent, of cpu: Int) {
+        items.append((event, cpu))
+        var place = items.count - 1
+        while place > 0, isBefore(place, (place - 1) / 2) {
+            items.swapAt(place, (place - 1) / 2)
+            place = (place - 1) / 2
+        }
+    }
+
+    mutating func removeFirst() -> (event: RingEvent, cpu: Int)? {
+        guard !items.isEmpty else { return nil }
+        items.swapAt(0, items.count - 1)
+        let first = items.removeLast()
+        var place = 0
+        while true {
+            let children = (2 * place + 1..<2 * place + 3).clamped(to: 0..<items.count)
+            guard let child = children.min(by: isBefore), isBefore(child, place) else { return first }
+            items.swapAt(place, child)
+            place = child
+        }
     }
 }

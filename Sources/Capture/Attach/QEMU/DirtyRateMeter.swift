@@ -41,6 +41,6 @@ package final class DirtyRateMeter {
     package func end() throws -> [ForeignRate]? {
         let answer: QEMUDirtyRate = try qmp.execute("query-dirty-rate")
         guard answer.status == "measured" else { return nil }
-        return answer.rates(since: sinceNs, ts: sinceNs + min(max(answer.calcTime, 1), 3600) * 1_000_000_000)
+        return answer.rates(since: sinceNs)
     }
 }

@@ -19,7 +19,11 @@ package struct Assembler {
         var number: UInt32
     }
     private struct Ring {
-        var entries: [Entry] = []
+        /// Entries that wait for their re-protection, from ``first`` on.
+        private var entries: [Entry] = []
+        private var first = 0
+        var waiting: ArraySlice<Entry> { entries[first...] }
+        var count: Int { entries.count - first }
         /// Number of the last entry seen.
         var pushed: UInt32?
         /// Number of the last entry known to be re-protected.
@@ -27,6 +31,18 @@ package struct Assembler {
         /// When the vCPU left the guest because of it.
         var fullNs: Int64?
         var passNs: Int64
+
+        init(passNs: Int64) { self.passNs = passNs }
+
+        mutating func append(_ entry: Entry) { entries.append(entry) }
+
+        /// Takes entries out. The array moves up only when most of it is taken: an entry is moved once on average.
+        mutating func removeFirst(_ count: Int) {
+            first += count
+            guard first > entries.count / 2 else { return }
+            entries.removeFirst(first)
+            first = 0
+        }
     }
 
     private let interval: Int64
@@ -38,6 +54,8 @@ package struct Assembler {
     private var waiting = 0
     /// Entries of the iteration in progress that are harvested.
     private var harvested = 0
+    /// Nanoseconds of all stand-stills. Times that go back can make them longer than the trace.
+    private var stalled: Int64 = 0
 
     /// Entries since the start.
     package private(set) var entries: Int64 = 0
@@ -125,8 +143,8 @@ package struct Assembler {
 
     /// Ends the recording: what the VMM has not harvested yet is the final harvest.
     package mutating func finish(at ns: Int64) -> IterationBatch {
-        for ring in rings.indices where !rings[ring].entries.isEmpty {
-            take(rings[ring].entries.count, of: ring, at: ns, cause: .final)
+        for ring in rings.indices where rings[ring].count > 0 {
+            take(rings[ring].count, of: ring, at: ns, cause: .final)
         }
         batch.iteration.endNs = max(batch.iteration.endNs, ns)
         return close()
@@ -140,13 +158,12 @@ package struct Assembler {
             throw Contradiction(problem: "page \(offset) of slot \(slot) does not exist")
         }
         waiting += 1
-        guard rings[index].entries.count < Self.largestRing, waiting < Self.mostWaiting else {
+        guard rings[index].count < Self.largestRing, waiting < Self.mostWaiting else {
             throw Contradiction(problem: "ring \(index) holds more entries than KVM's largest ring")
         }
         // A step back is an event that came late.
         if Int32(bitPattern: number &- (rings[index].pushed ?? number)) >= 0 { rings[index].pushed = number }
-        rings[index].entries.append(
-            Entry(gfn: gfn, ns: max(event.ns, rings[index].entries.last?.ns ?? 0), number: number))
+        rings[index].append(Entry(gfn: gfn, ns: max(event.ns, rings[index].waiting.last?.ns ?? 0), number: number))
         entries += 1
     }
 
@@ -168,17 +185,17 @@ package struct Assembler {
         var done: IterationBatch?
         // Entries that were re-protected, but whose pushes the trace does not show.
         noteMissing(before: reset &+ 1, of: event.ring, at: event.ns)
-        let ring = rings[event.ring]
-        let count = ring.entries.prefix { Int32(bitPattern: $0.number &- reset) <= 0 }.count
-        if let round, isFull || !goesOn(round, with: event, oldest: count > 0 ? ring.entries.first?.ns : nil) {
+        let count = rings[event.ring].waiting.prefix { Int32(bitPattern: $0.number &- reset) <= 0 }.count
+        let oldest = count > 0 ? rings[event.ring].waiting.first?.ns : nil
+        if let round, isFull || !goesOn(round, with: event, oldest: oldest) {
             done = closeIfDue()
         }
         round = (round?.beginNs ?? event.ns, event.ring, event.ns)
         if count > 0 {
-            take(count, of: event.ring, at: event.ns, cause: ring.fullNs == nil ? .periodic : .ringFull)
+            take(count, of: event.ring, at: event.ns, cause: rings[event.ring].fullNs == nil ? .periodic : .ringFull)
         }
         rings[event.ring].fullNs = nil
-        rings[event.ring].passNs = max(ring.passNs, event.ns)
+        rings[event.ring].passNs = max(rings[event.ring].passNs, event.ns)
         batch.iteration.endNs = max(batch.iteration.endNs, event.ns)
         return done
     }
@@ -194,21 +211,22 @@ package struct Assembler {
     }
 
     private mutating func take(_ count: Int, of index: Int, at ns: Int64, cause: HarvestCause) {
-        let taken = rings[index].entries.prefix(count)
+        let taken = rings[index].waiting.prefix(count)
         guard let first = taken.first, let last = taken.last else { return }
         let ts = max(ns, last.ns)
         var harvest = Harvest(
             iteration: iteration, source: .tracefs, vcpu: index, cause: cause,
             sinceNs: max(0, min(rings[index].passNs, first.ns - 1)), tsNs: ts, entryCount: count)
         if cause == .ringFull, let full = rings[index].fullNs {
-            harvest.stallNs = max(0, ns - full)
+            harvest.stallNs = min(max(0, ns - full), ImportLimits.largestSum - stalled)
+            stalled += harvest.stallNs
             // The write that filled the ring has not happened yet; the vCPU repeats it.
             harvest.provisionalCount = last.ns <= full ? 1 : 0
         }
         batch.exactTimes[batch.harvests.count] = taken.map(\.ns)
         batch.harvests.append((harvest, taken.map(\.gfn)))
         batch.iteration.endNs = max(batch.iteration.endNs, ts)
-        rings[index].entries.removeFirst(count)
+        rings[index].removeFirst(count)
         rings[index].passNs = max(rings[index].passNs, ts)
         waiting -= count
         harvested += count

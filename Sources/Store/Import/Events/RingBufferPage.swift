@@ -35,58 +35,76 @@ package struct PageLayout: Sendable, Equatable {
         package let problem: String
     }
 
-    /// Calls `body` with every record of a page and its time.
-    ///
-    /// - Returns: how many events the kernel lost before this page: 0, or nil when it does not say how many.
-    package func forEachRecord(
-        in page: ArraySlice<UInt8>, _ body: (ArraySlice<UInt8>, Int64) throws -> Void
-    ) throws -> Int64? {
+    /// The records of a page.
+    package func records(in page: ArraySlice<UInt8>) throws(Damage) -> PageRecords {
         guard let start = timestamp.value(in: page), let state = commit.value(in: page) else {
             throw Damage(problem: "a page of the trace is cut off")
         }
-        let first = page.startIndex + data.offset
         let length = Int(state & Self.lengthMask)
         guard data.offset + length <= page.count else { throw Damage(problem: "a page of the trace is cut off") }
-        let end = first + length
-        var now = start
-        var cursor = first
-
-        func word(at place: Int) throws -> UInt32 {
-            guard place >= first, place + 4 <= end else { throw Damage(problem: "a record of the trace is cut off") }
-            return UInt32(page[place]) | UInt32(page[place + 1]) << 8 | UInt32(page[place + 2]) << 16
-                | UInt32(page[place + 3]) << 24
+        var lost: Int64? = 0
+        if state & Self.missed != 0 {
+            let behind = EventFormat.Field(offset: data.offset + length, size: 8, signed: true)
+            lost = state & Self.missedStored != 0 ? behind.value(in: page) : nil
         }
-        records: while cursor < end {
-            let header = try word(at: cursor)
+        return PageRecords(data: page.dropFirst(data.offset).prefix(length), ns: start, lost: lost)
+    }
+}
+
+/// The records of a sub-buffer, decoded one by one.
+package struct PageRecords: Sendable {
+    private let data: ArraySlice<UInt8>
+    private var cursor: Int
+    private var ns: Int64
+    /// How many events the kernel lost before this page; nil when it does not say how many.
+    package let lost: Int64?
+
+    init(data: ArraySlice<UInt8>, ns: Int64, lost: Int64?) {
+        (self.data, cursor, self.ns, self.lost) = (data, data.startIndex, ns, lost)
+    }
+
+    /// The next record and its time; nil after the last.
+    package mutating func next() throws(PageLayout.Damage) -> (record: ArraySlice<UInt8>, ns: Int64)? {
+        while cursor < data.endIndex {
+            let header = try word()
             let delta = Int64(header >> 5)
-            cursor += 4
             var size: Int
             switch header & 31 {
-            case 29:  // Padding: to the page's end, or as long as it says.
-                if delta == 0 { break records }
-                now &+= delta
-                cursor += Int(try word(at: cursor))
+            case 29:  // Padding: to the page's end, or as long as it says, its length included.
+                if delta == 0 {
+                    cursor = data.endIndex
+                    return nil
+                }
+                ns &+= delta
+                cursor += max(0, Int(try word()) - 4)
                 continue
             case 30:  // The time that does not fit 27 bits.
-                now &+= delta &+ Int64(try word(at: cursor)) << 27
-                cursor += 4
+                ns &+= delta &+ Int64(try word()) << 27
                 continue
             case 31:  // The time itself, without its five highest bits.
-                now = (now & ~((1 << 59) - 1)) | (delta &+ Int64(try word(at: cursor)) << 27)
-                cursor += 4
+                ns = (ns & ~((1 << 59) - 1)) | (delta &+ Int64(try word()) << 27)
                 continue
             case 0:  // The length, itself included, stands before the record.
-                size = Int(try word(at: cursor)) - 4
-                cursor += 4
+                size = Int(try word()) - 4
             case let words: size = Int(words) * 4
             }
-            now &+= delta
-            guard size >= 0, size <= end - cursor else { throw Damage(problem: "a record of the trace is cut off") }
-            try body(page[cursor..<cursor + size], now)
+            ns &+= delta
+            guard size >= 0, size <= data.endIndex - cursor else {
+                throw PageLayout.Damage(problem: "a record of the trace is cut off")
+            }
+            let record = data[cursor..<cursor + size]
             cursor += (size + 3) & ~3
+            return (record, ns)
         }
-        guard state & Self.missed != 0 else { return 0 }
-        guard state & Self.missedStored != 0 else { return nil }
-        return EventFormat.Field(offset: data.offset + length, size: 8, signed: true).value(in: page)
+        return nil
+    }
+
+    private mutating func word() throws(PageLayout.Damage) -> UInt32 {
+        guard cursor + 4 <= data.endIndex else {
+            throw PageLayout.Damage(problem: "a record of the trace is cut off")
+        }
+        defer { cursor += 4 }
+        return UInt32(data[cursor]) | UInt32(data[cursor + 1]) << 8 | UInt32(data[cursor + 2]) << 16
+            | UInt32(data[cursor + 3]) << 24
     }
 }

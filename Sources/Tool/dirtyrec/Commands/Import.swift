@@ -46,13 +46,22 @@ struct Import: ParsableCommand {
         let source = try open()
         var info = source.info
         info.id = RecordingInfo.newID()
+        let rates = try qemuRate.map { try QEMUDirtyRate.read($0, since: source.info.startNs) } ?? []
         let intake = try Intake(recording, info, source.slots, groupNs: Intake.groupNs)
         try intake.run(endNs: { source.endNs }) {
-            var rates = try qemuRate.map { try QEMUDirtyRate.read($0, since: source.info.startNs) } ?? []
-            while var batch = try source.next() {
+            // One is read ahead: it says why there is no next one.
+            var next = try source.next()
+            next?.foreignRates += rates
+            while var batch = next {
                 if intake.mustStop { throw Interruption() }
-                batch.foreignRates += rates
-                rates = []
+                do { next = try source.next() } catch {
+                    batch.losses.append(
+                        Loss(
+                            iteration: batch.iteration.id, tsNs: batch.iteration.endNs, kind: .aborted, entries: nil,
+                            detail: "The import ended at an error, and what follows is missing: \(error)"))
+                    try intake.commit(batch)
+                    throw error
+                }
                 try intake.commit(batch)
             }
             return (source.endReason, [:])
@@ -72,12 +81,12 @@ struct Import: ParsableCommand {
         guard !wanted.contains(nil) else {
             throw ValidationError("--threads \(threads ?? "") is not a list of thread ids.")
         }
-        let format = format ?? ImportFormat.guess(file)
-        guard format != .text || (threads == nil && interval == nil) else {
+        let source = try ImportFormat.open(
+            file, as: format, threads: Set(wanted.compactMap(\.self)), intervalNs: interval?.ns ?? 100_000_000)
+        guard !(source is TextFormat) || (threads == nil && interval == nil) else {
             throw ValidationError("--threads and --interval are for traces, and \(file) is dirtyrec's own text.")
         }
-        return try format.open(
-            file, threads: Set(wanted.compactMap(\.self)), intervalNs: interval?.ns ?? 100_000_000)
+        return source
     }
 }
 

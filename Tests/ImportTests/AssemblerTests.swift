@@ -1,55 +1,22 @@
 import Foundation
+import Inputs
 import Model
 import Testing
 
-@testable import Attach
 @testable import Import
 
 @Suite struct `Trace records` {
-    static let push = """
-        name: kvm_dirty_ring_push
-        ID: 30
-        format:
-        \tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;
-        \tfield:unsigned char common_flags;\toffset:2;\tsize:1;\tsigned:0;
-        \tfield:unsigned char common_preempt_count;\toffset:3;\tsize:1;\tsigned:0;
-        \tfield:int common_pid;\toffset:4;\tsize:4;\tsigned:1;
-
-        \tfield:int index;\toffset:8;\tsize:4;\tsigned:1;
-        \tfield:u32 dirty_index;\toffset:12;\tsize:4;\tsigned:0;
-        \tfield:u32 reset_index;\toffset:16;\tsize:4;\tsigned:0;
-        \tfield:u32 slot;\toffset:20;\tsize:4;\tsigned:0;
-        \tfield:u64 offset;\toffset:24;\tsize:8;\tsigned:0;
-
-        print fmt: "ring %d", REC->index
-        """
-    static let headerPage = """
-        \tfield: u64 timestamp;\toffset:0;\tsize:8;\tsigned:0;
-        \tfield: local_t commit;\toffset:8;\tsize:8;\tsigned:1;
-        \tfield: int overwrite;\toffset:8;\tsize:1;\tsigned:1;
-        \tfield: char data;\toffset:16;\tsize:4080;\tsigned:0;
-        """
-
-    /// A push record as the kernel of the format above writes it.
-    static func record(pid: UInt32, ring: UInt32, dirty: UInt32, slot: UInt32, offset: UInt64) -> [UInt8] {
-        little(UInt32(30)) + little(pid) + little(ring) + little(dirty) + little(UInt32(0)) + little(slot)
-            + little(offset)
-    }
-
-    static func little(_ value: some FixedWidthInteger) -> [UInt8] {
-        (0..<value.bitWidth / 8).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }
-    }
-
     @Test func `are laid out as the format file says`() throws {
-        let format = try #require(EventFormat(parsing: Self.push))
+        let format = try #require(EventFormat(parsing: HonestFile.push))
         #expect(format.name == "kvm_dirty_ring_push")
         #expect(format.id == 30)
         #expect(format.fields["offset"] == .init(offset: 24, size: 8, signed: false))
         // Another kernel may order fields otherwise.
-        let moved = Self.push.replacing("slot;\toffset:20", with: "slot;\toffset:32")
+        let moved = HonestFile.push.replacing("slot;\toffset:20", with: "slot;\toffset:32")
         var decoder = EventDecoder()
         #expect(decoder.learn(try #require(EventFormat(parsing: moved))))
-        let record = Self.record(pid: 7, ring: 1, dirty: 5, slot: 99, offset: 0xa101) + Self.little(UInt32(2))
+        let record =
+            HonestFile.record(pid: 7, ring: 1, dirty: 5, slot: 99, offset: 0xa101) + HonestFile.little(UInt32(2))
         #expect(
             decoder.decode(record[...], ns: 3)
                 == RingEvent(ns: 3, pid: 7, ring: 1, kind: .push(slot: 2, offset: 0xa101, dirty: 5, reset: 0)))
@@ -59,25 +26,27 @@ import Testing
     }
 
     @Test func `have times by deltas, extensions and absolute stamps`() throws {
-        let layout = try #require(PageLayout(parsing: Self.headerPage))
+        let layout = try #require(PageLayout(parsing: HonestFile.headerPage))
         #expect(layout.size == 4096)
-        func header(_ type: UInt32, _ delta: UInt32) -> [UInt8] { Self.little(type | delta << 5) }
+        func header(_ type: UInt32, _ delta: UInt32) -> [UInt8] { HonestFile.little(type | delta << 5) }
         let data: [UInt8] =
             header(1, 0) + [1, 0, 0, 0]
             + header(1, 10) + [2, 0, 0, 0]
-            + header(30, 5) + Self.little(UInt32(1))
+            + header(30, 5) + HonestFile.little(UInt32(1))
             + header(1, 1) + [3, 0, 0, 0]
-            + header(29, 7) + Self.little(UInt32(8)) + [9, 9, 9, 9]
-            + header(0, 2) + Self.little(UInt32(9)) + [4, 0, 0, 0, 5, 0, 0, 0]
-            + header(31, 3) + Self.little(UInt32(2))
+            + header(29, 7) + HonestFile.little(UInt32(8)) + [9, 9, 9, 9]
+            + header(0, 2) + HonestFile.little(UInt32(9)) + [4, 0, 0, 0, 5, 0, 0, 0]
+            + header(31, 3) + HonestFile.little(UInt32(2))
             + header(1, 0) + [6, 0, 0, 0]
         let start: UInt64 = 1 << 59 | 1000
         var page =
-            Self.little(start) + Self.little(UInt64(data.count) | 1 << 31 | 1 << 30) + data + Self.little(UInt64(12))
+            HonestFile.little(start) + HonestFile.little(UInt64(data.count) | 1 << 31 | 1 << 30) + data
+            + HonestFile.little(UInt64(12))
         page += [UInt8](repeating: 0, count: 4096 - page.count)
         var seen: [(UInt8, Int, Int64)] = []
-        let missed = try layout.forEachRecord(in: page[...]) { seen.append(($0.first ?? 0, $0.count, $1)) }
-        #expect(missed == 12)
+        var records = try layout.records(in: page[...])
+        while let (record, ns) = try records.next() { seen.append((record.first ?? 0, record.count, ns)) }
+        #expect(records.lost == 12)
         #expect(seen.map(\.0) == [1, 2, 3, 4, 6])
         #expect(seen.map(\.1) == [4, 4, 4, 5, 4])
         let base: Int64 = 1 << 59
@@ -89,12 +58,15 @@ import Testing
 
     @Test func `that lie beyond their page are damage`() {
         let layout = PageLayout()
-        let long = Self.little(UInt64(0)) + Self.little(UInt64(4081))
-        #expect(throws: PageLayout.Damage.self) { try layout.forEachRecord(in: long[...]) { _, _ in } }
+        let long = HonestFile.little(UInt64(0)) + HonestFile.little(UInt64(4081))
+        #expect(throws: PageLayout.Damage.self) { try layout.records(in: long[...]) }
         let record =
-            Self.little(UInt64(0)) + Self.little(UInt64(4)) + Self.little(UInt32(28))
+            HonestFile.little(UInt64(0)) + HonestFile.little(UInt64(4)) + HonestFile.little(UInt32(28))
             + [UInt8](repeating: 0, count: 4076)
-        #expect(throws: PageLayout.Damage.self) { try layout.forEachRecord(in: record[...]) { _, _ in } }
+        #expect(throws: PageLayout.Damage.self) {
+            var records = try layout.records(in: record[...])
+            while try records.next() != nil {}
+        }
     }
 }
 
@@ -216,12 +188,26 @@ import Testing
         #expect(throws: Assembler.Contradiction.self) { try assemble((1...70_000).map { push(0, 1, $0) }) }
     }
 
-    @Test func `and the size of a ring is what its VMM has mapped`() {
-        let maps = """
-            7f00-7f40 rw-s 00000000 00:0e 1056 anon_inode:kvm-vcpu:0
-            7fe000000000-7fe000010000 rw-s 00040000 00:0e 1056                       anon_inode:kvm-vcpu:0
-            """
-        #expect(Target.ringEntries(maps) == 4096)
-        #expect(Target.ringEntries("7f00-7f40 rw-s 00000000 00:0e 1056 anon_inode:kvm-vcpu:0") == nil)
+    @Test func `in time that grows with their number only`() throws {
+        // A VMM that re-protects entry by entry while its ring is nearly full.
+        var assembler = Assembler(vcpuCount: 1, intervalNs: 0, startNs: 0)
+        var taken = 0
+        let depth: UInt32 = 60_000
+        let few = try threadSeconds {
+            for number in 0..<depth {
+                _ = try assembler.add(push(0, Int64(number), number + 1, offset: UInt64(number % 4096)))
+            }
+        }
+        let many = try threadSeconds {
+            for number in 0..<depth {
+                if let batch = try assembler.add(reset(0, Int64(depth + number), number + 1)) {
+                    taken += batch.entryCount
+                }
+            }
+        }
+        taken += assembler.finish(at: Int64(2 * depth)).entryCount
+        #expect(taken == Int(depth))
+        // Copying the ring for each would make it some thousand times as long.
+        #expect(many < few * 50, "\(many) s to take \(depth) entries out one by one, \(few) s to put them in")
     }
 }

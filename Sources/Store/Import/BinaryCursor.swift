@@ -1,41 +1,6 @@
-import Glibc
-import Platform
-
-/// A file read at any place, every read checked against its end.
-final class BinaryFile {
-    let path: String
-    let size: Int
-    private let descriptor: CInt
-
-    init(path: String) throws(ImportError) {
-        self.path = path
-        descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw ImportError(path, "cannot be opened: \(systemError()).") }
-        size = Int(lseek(descriptor, 0, SEEK_END))
-        guard size >= 0 else { throw ImportError(path, "is not a regular file.") }
-    }
-
-    deinit { close(descriptor) }
-
-    func error(_ problem: String) -> ImportError { ImportError(path, problem) }
-
-    /// Exactly `count` bytes.
-    func bytes(at offset: Int, count: Int) throws(ImportError) -> [UInt8] {
-        guard offset >= 0, count >= 0, count <= size, offset <= size - count else {
-            throw error("is cut off: \(count) bytes at \(offset) lie beyond its end.")
-        }
-        var bytes = [UInt8](repeating: 0, count: count)
-        let done = unsafe bytes.withUnsafeMutableBytes {
-            unsafe pread(descriptor, $0.baseAddress, $0.count, off_t(offset))
-        }
-        guard done == count else { throw error("cannot be read: \(systemError()).") }
-        return bytes
-    }
-}
-
-/// Reads a binary file from a place on.
+/// Reads a binary file from a place on, every read checked against its end.
 struct BinaryCursor {
-    let file: BinaryFile
+    let file: ImportInput
     var offset: Int
 
     /// Texts and lists of a header are never longer.
@@ -52,7 +17,8 @@ struct BinaryCursor {
 
     /// A text that ends with a zero.
     mutating func text() throws(ImportError) -> String {
-        let bytes = try file.bytes(at: offset, count: min(256, file.size - min(offset, file.size)))
+        let size = file.size ?? 0
+        let bytes = try file.bytes(at: offset, count: min(256, size - min(offset, size)))
         guard let end = bytes.firstIndex(of: 0) else { throw file.error("holds a name without an end.") }
         offset += end + 1
         return String(decoding: bytes[..<end], as: UTF8.self)
@@ -70,7 +36,7 @@ struct BinaryCursor {
     /// Leaves out what stands behind its size.
     mutating func skipSized(_ size: Int) throws(ImportError) {
         let count = try number(size)
-        guard count <= file.size - offset else { throw file.error("is cut off.") }
+        guard count <= (file.size ?? 0) - offset else { throw file.error("is cut off.") }
         offset += count
     }
 
