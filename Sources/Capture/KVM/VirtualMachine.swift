@@ -53,6 +53,9 @@ package final class VirtualMachine: Sendable {
         try request("KVM_CAP_DIRTY_LOG_RING") { unsafe ioctl(handle.fd, CKVM_ENABLE_CAP, &capability) }
     }
 
+    /// The smallest ring that KVM takes: with PML the reserve, into which a whole batch must fit, is larger than 512.
+    package static func leastRingEntries(pml: Bool) -> Int { pml ? 1024 : 256 }
+
     /// Entries at which KVM leaves the guest because the ring is full: a reserve is kept, with PML another 512.
     package static func softLimit(ringEntries: Int, pml: Bool) -> Int {
         ringEntries - DirtyRing.reservedEntries - (pml ? 512 : 0)

@@ -30,7 +30,7 @@ package struct HostFindings: Sendable, Encodable {
         let host = Host()
         var findings = [
             Finding(name: "host", value: "\(host.name), \(host.cpu)", isFine: nil, note: ""),
-            Finding(name: "kernel", value: host.kernel, isFine: nil, note: Self.kernelNote(host.kernel)),
+            Finding(name: "kernel", value: host.kernel, isFine: nil, note: ""),
         ]
         do {
             let system = try KVMSystem()
@@ -65,8 +65,9 @@ package struct HostFindings: Sendable, Encodable {
             Finding(
                 name: "PML", value: host.pml.map { $0 ? "on" : "off" } ?? "unknown", isFine: nil,
                 note: host.pml == true
-                    ? "rings of at least 1024 entries; before Linux 6.14 each batch of up to 512 entries is in reverse write order"
-                    : "ring order is write order"))
+                    ? "rings of at least \(VirtualMachine.leastRingEntries(pml: true)) entries; entries wait in the CPU until a vCPU leaves the guest"
+                    : host.pml == false ? "ring order is write order" : ""))
+        findings += KernelFact.all.compactMap { $0.finding(kernel: host.kernel, pml: host.pml) }
         findings.append(Self.tracefs)
         self.findings = findings
     }
@@ -89,18 +90,6 @@ package struct HostFindings: Sendable, Encodable {
         return Finding(
             name: "tracefs", value: "not seen", isFine: nil,
             note: "to trace other VMMs: mount -t tracefs nodev /sys/kernel/tracing (as root)")
-    }
-
-    /// Known traps of kernel versions.
-    static func kernelNote(_ release: String) -> String {
-        let numbers = release.split(whereSeparator: { !$0.isNumber }).prefix(2).compactMap { Int($0) }
-        guard numbers.count == 2 else { return "" }
-        let version = (numbers[0], numbers[1])
-        if version >= (6, 17) {
-            return
-                "KVM_RESET_DIRTY_RINGS returns early on a pending signal and loses up to 64 pages; dirtyrec resets with all signals blocked"
-        }
-        return version < (5, 11) ? "no dirty rings before Linux 5.11" : ""
     }
 
     /// For people: aligned, one finding a line.

@@ -16,6 +16,7 @@ struct Machine: Sendable {
 
     init(plan: RecordPlan, guest: any Guest) throws {
         var plan = plan
+        let host = Host()
         let system = try KVMSystem()
         guard guest.vcpus <= max(1, system.check(.maxVCPUs)) else {
             throw RecordError(
@@ -25,7 +26,7 @@ struct Machine: Sendable {
             throw RecordError(
                 "This kernel lacks KVM_CAP_IMMEDIATE_EXIT (Linux 4.11); use a newer one.", isHostLack: true)
         }
-        if guest.needsKernelMode, !plan.slow, Host().kvmModule == "kvm_pvm" {
+        if guest.needsKernelMode, !plan.slow, host.kvmModule == "kvm_pvm" {
             throw RecordError(
                 "This host's KVM (kvm_pvm) emulates kernel-mode code instruction by instruction, so a kernel would take hours to"
                     + " boot; record in the nested rig (rig/README.md), or give --slow.", isHostLack: true)
@@ -42,6 +43,7 @@ struct Machine: Sendable {
             guard entries <= most else {
                 throw RecordError("--ring-size \(entries) is too large; this host allows \(most) entries.")
             }
+            try Self.check(ringEntries: entries, pml: host.pml == true)
             try vm.enableDirtyRing(entries: entries)
             plan.ringEntries = entries
         case .clearLog:
@@ -77,11 +79,22 @@ struct Machine: Sendable {
         self.vcpus = vcpus
         self.plan = plan
         self.map = map
-        info = Self.describe(plan: plan, guest: guest, system: system)
+        info = Self.describe(plan: plan, guest: guest, system: system, host: host)
     }
 
-    private static func describe(plan: RecordPlan, guest: any Guest, system: KVMSystem) -> RecordingInfo {
-        let host = Host()
+    /// - Throws: ``RecordError`` when PML's batches would not fit.
+    static func check(ringEntries: Int, pml: Bool) throws(RecordError) {
+        let least = VirtualMachine.leastRingEntries(pml: pml)
+        guard ringEntries >= least else {
+            throw RecordError(
+                "--ring-size \(ringEntries) is too small for this host's PML, which logs batches of 512 pages; use at least \(least)."
+            )
+        }
+    }
+
+    private static func describe(
+        plan: RecordPlan, guest: any Guest, system: KVMSystem, host: Host
+    ) -> RecordingInfo {
         var info = RecordingInfo()
         info.id = RecordingInfo.newID()
         host.describe(&info)

@@ -1,7 +1,7 @@
 """Called by scripts/test-fleet: [quick]. Every check says what it expected; the first one that fails ends the test."""
 import csv, fcntl, json, math, os, pathlib, random, shutil, signal, socket, sqlite3, subprocess, sys, tempfile, time, urllib.request
 
-repo = pathlib.Path(__file__).resolve().parent.parent
+repo = pathlib.Path(__file__).resolve().parent.parent.parent
 TOOL = pathlib.Path(os.environ.get("DIRTYREC", repo / ".build/release/dirtyrec")).resolve()
 QUICK = "quick" in sys.argv
 QUERIES = sorted(path.stem for path in (repo / "schemas/fleet").glob("*.sql"))
