@@ -235,6 +235,58 @@ struct `Recording from the command line` {
         }
     }
 
+    @Test func `losing the terminal ends a recording as Ctrl-C does, unless nohup says no`() throws {
+        try withFolder { folder in
+            let file = "\(folder)/hup.db"
+            let (process, out, _) = try Tool.start(["record", "-o", file, "--duration", "600s"] + Self.quick)
+            try waitForIterations(1, in: file)
+            kill(process.processIdentifier, SIGHUP)
+            _ = out.fileHandleForReading.readDataToEndOfFile()
+            process.waitUntilExit()
+            #expect(process.terminationReason == .exit && process.terminationStatus == 0)
+            #expect(try Tool.sqlite(file, "SELECT end_reason FROM recording") == "signal")
+
+            let kept = "\(folder)/nohup.db"
+            let arguments = ["nohup", Tool.path, "record", "-o", kept, "--duration", "600s"] + Self.quick
+            let (nohup, output, _) = try Tool.start(arguments, program: "/usr/bin/env")
+            try waitForIterations(1, in: kept)
+            // What ends it is the second signal.
+            kill(nohup.processIdentifier, SIGHUP)
+            try waitForIterations(20, in: kept)
+            kill(nohup.processIdentifier, SIGTERM)
+            _ = output.fileHandleForReading.readDataToEndOfFile()
+            nohup.waitUntilExit()
+            #expect(nohup.terminationStatus == 0)
+        }
+    }
+
+    @Test func `Ctrl-C ends a comparison of sources, and nothing is compared`() throws {
+        try withFolder { folder in
+            let (process, out, err) = try Tool.start(
+                ["record", "-o", "\(folder)/c.db", "--compare-sources", "--duration", "600s"] + Self.quick)
+            try waitForIterations(1, in: "\(folder)/c.dirty-ring.db")
+            process.interrupt()
+            let table = out.fileHandleForReading.readDataToEndOfFile()
+            let said = String(decoding: err.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            process.waitUntilExit()
+            #expect(process.terminationStatus == 0 && table.isEmpty, "\(said)")
+            #expect(said.contains("Interrupted: no comparison."))
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["c.dirty-ring.db"])
+            #expect(try Tool.sqlite("\(folder)/c.dirty-ring.db", "SELECT end_reason FROM recording") == "signal")
+        }
+    }
+
+    @Test func `a comparison looks at all its files before it records into the first`() throws {
+        try withFolder { folder in
+            let third = "\(folder)/c.clear-log.db"
+            _ = FileManager.default.createFile(atPath: third, contents: Data("precious".utf8))
+            let result = try Tool.run(
+                ["record", "-o", "\(folder)/c.db", "--compare-sources", "--iterations", "2"] + Self.quick)
+            #expect(result.status == 2 && result.stderr.contains(third) && !result.stderr.contains("Recording"))
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["c.clear-log.db"])
+        }
+    }
+
     @Test func `kill -9 leaves a file that says so and answers`() throws {
         try withFolder { folder in
             let file = folder + "/a.db"

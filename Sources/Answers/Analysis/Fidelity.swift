@@ -62,8 +62,10 @@ package struct Fidelity: Sendable, Equatable {
     package var overruns: Int64 { count(of: .overrun) }
     /// Resets that returned fewer entries than were harvested.
     package var shortResets: Int64 { count(of: .shortReset) }
-    /// No loss, no missing page, not cut off.
-    package var isComplete: Bool { losses.isEmpty && !wasCutOff && oracles.allSatisfy { $0.missing == 0 } }
+    /// No loss, not cut off, and every oracle found each page where it had to be and none beside.
+    package var isComplete: Bool {
+        losses.isEmpty && !wasCutOff && oracles.allSatisfy { $0.missing == 0 && $0.unexplained == 0 }
+    }
 
     mutating func add(_ all: [Loss]) {
         for kind in LossKind.allCases {

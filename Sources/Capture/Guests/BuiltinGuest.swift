@@ -201,6 +201,15 @@ package final class BuiltinGuest: Guest {
         low.load(at: parameters(of: vcpu) + MemoryLayout<ckvm_workload_params>.offset(of: \.progress)!)
     }
 
+    /// Our own code has one instruction that writes: `movq %rax, (%rcx)`, three bytes.
+    package func writer(before next: UInt64) -> UInt64? {
+        let store: [UInt8] = [0x48, 0x89, 0x01]
+        guard next >= UInt64(Self.codeAddress + store.count), next < UInt64(Self.parameterAddress),
+            low.read(store.count, at: Int(next) - store.count) == store
+        else { return nil }
+        return next - UInt64(store.count)
+    }
+
     /// Serves a port write of the workload.
     package func handle(_ exit: VCPUExit, of vcpu: VCPU) -> GuestAction {
         guard case .portOut(let port, let data) = exit else { return .unexpected }

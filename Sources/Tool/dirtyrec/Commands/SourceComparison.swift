@@ -2,10 +2,12 @@ import Model
 import Platform
 import Recorder
 import Report
+import Store
 
 /// `dirtyrec record --compare-sources`: one seeded guest under every source, and what each one cost.
 struct SourceComparison {
     let record: Record
+    let interruption: Interruption
 
     /// What is shown of each source: a name, a unit and a figure for one iteration or the whole run.
     private static let figures: [(name: String, value: @Sendable (FileSink.Totals) -> String)] = [
@@ -34,26 +36,35 @@ struct SourceComparison {
     }
 
     func run() throws {
-        var columns: [FileSink.Totals] = []
-        let sources: [Source] = [.dirtyRing, .dirtyLog, .clearLog]
         let stem = record.output.hasSuffix(".db") ? String(record.output.dropLast(3)) : record.output
-        var isBad = false
-        for source in sources {
+        let sources: [Source] = [.dirtyRing, .dirtyLog, .clearLog]
+        let paths = sources.map { "\(stem).\($0.rawValue).db" }
+        for path in paths { try RecordingWriter.checkPlace(path, options: record.writerOptions) }
+        var columns: [FileSink.Totals] = []
+        var isComplete = true
+        for (source, path) in zip(sources, paths) {
             var plan = try record.plan()
             plan.source = source
             if source != .dirtyRing { plan.ringEntries = nil }
-            let path = "\(stem).\(source.rawValue).db"
             Terminal.say("Recording \(path)")
-            let (outcome, totals) = try record.record(plan, into: path)
+            let (outcome, totals) = try record.record(plan, into: path, interruption)
             for loss in outcome.losses { Terminal.say("LOSS (\(loss.kind.rawValue)): \(loss.detail)") }
-            if !outcome.losses.isEmpty || outcome.verdicts.contains(where: { $0.missing > 0 }) { isBad = true }
+            isComplete = isComplete && outcome.isComplete
             columns.append(totals)
+            // Runs of unequal length are no comparison.
+            guard !interruption.isAsked else {
+                Terminal.say(
+                    "Interrupted: no comparison. Next: dirtyrec report \(ShellWords.join(Array(paths.prefix(columns.count))))"
+                )
+                if !isComplete { throw Failure.answerIsNo }
+                return
+            }
         }
         var table = TableFormatter(
             .table, columns: ["figure"] + sources.map(\.rawValue), write: Output.standard.write)
         for figure in Self.figures { table.add([.text(figure.name)] + columns.map { .text(figure.value($0)) }) }
         table.finish()
-        if isBad { throw Failure.answerIsNo }
+        if !isComplete { throw Failure.answerIsNo }
     }
 }
 
