@@ -21,6 +21,7 @@ extension Schemas {
         Query("working_set/granularity", PackageResources.granularity_sql),
         Query("duplicates/total", PackageResources.total_sql),
         Query("duplicates/by_iteration", PackageResources.by_iteration_sql),
+        Query("duplicates/redirtied", PackageResources.redirtied_sql),
         Query("duplicates/top_shared", PackageResources.top_shared_sql),
         Query("duplicates/by_vcpus", PackageResources.by_vcpus_sql),
         Query("duplicates/shared", PackageResources.shared_sql),

@@ -12,19 +12,22 @@ import Testing
         for seed in WindowTests.seeds {
             let trace = Traces.random(seed)
             var classifier = DuplicateClassifier()
+            var epochs = ProtectionEpochs()
             var index = PageIndex()
             var overall = DuplicateCounts()
             let analysis = try Analyzer.analyze(trace)
             for (batch, bucket) in zip(trace.batches, analysis.timeline) {
                 // What the definition says, by lists of earlier reports.
-                var seen: [GFN: [(ring: Int32, provisional: Bool)]] = [:]
+                var seen: [GFN: [(ring: Int32, provisional: Bool, epoch: UInt16)]] = [:]
                 var counts = DuplicateCounts()
                 classifier.begin(iteration: batch.iteration.id)
                 for (harvest, gfns) in batch.harvests {
                     let ring = DuplicateClassifier.ring(of: harvest)
+                    let epoch = epochs.epoch(of: harvest)
                     for (place, gfn) in gfns.enumerated() {
                         let provisional = place >= gfns.count - harvest.provisionalCount
-                        _ = classifier.classify(page: index.insert(gfn), ring: ring, provisional: provisional)
+                        _ = classifier.classify(
+                            page: index.insert(gfn), ring: ring, provisional: provisional, epoch: epoch)
                         counts.entries += 1
                         let earlier = seen[gfn, default: []]
                         if earlier.isEmpty {
@@ -32,11 +35,17 @@ import Testing
                         } else if ring == -2 {
                             counts.vmm += 1
                         } else if let last = earlier.last(where: { $0.ring == ring }) {
-                            if last.provisional { counts.provisional += 1 } else { counts.sameRing += 1 }
+                            if last.provisional {
+                                counts.provisional += 1
+                            } else if last.epoch != epoch {
+                                counts.redirtied += 1
+                            } else {
+                                counts.sameRing += 1
+                            }
                         } else {
                             counts.crossRing += 1
                         }
-                        seen[gfn, default: []].append((ring, provisional))
+                        seen[gfn, default: []].append((ring, provisional, epoch))
                     }
                 }
                 #expect(bucket.duplicates == counts, "seed \(seed)")
@@ -44,8 +53,8 @@ import Testing
                 overall += counts
             }
             #expect(analysis.duplicates == overall)
-            let sum = overall.distinct + overall.crossRing + overall.sameRing + overall.provisional + overall.vmm
-            #expect(overall.entries == sum)
+            let repeats = overall.crossRing + overall.redirtied + overall.sameRing + overall.provisional + overall.vmm
+            #expect(overall.entries == overall.distinct + repeats)
             var rings = DuplicateCounts()
             for ring in analysis.rings { rings += ring.duplicates }
             #expect(rings == overall)

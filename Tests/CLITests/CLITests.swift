@@ -272,6 +272,31 @@ struct `Recording from the command line` {
         }
     }
 
+    @Test func `losing the terminal ends a recording as Ctrl-C does, unless nohup says no`() throws {
+        try withFolder { folder in
+            let file = "\(folder)/hup.db"
+            let (process, out, _) = try Tool.start(["record", "-o", file, "--duration", "600s"] + Self.quick)
+            try waitForIterations(1, in: file)
+            kill(process.processIdentifier, SIGHUP)
+            _ = out.fileHandleForReading.readDataToEndOfFile()
+            process.waitUntilExit()
+            #expect(process.terminationReason == .exit && process.terminationStatus == 0)
+            #expect(try Tool.sqlite(file, "SELECT end_reason FROM recording") == "signal")
+
+            let kept = "\(folder)/nohup.db"
+            let arguments = ["nohup", Tool.path, "record", "-o", kept, "--duration", "600s"] + Self.quick
+            let (nohup, output, _) = try Tool.start(arguments, program: "/usr/bin/env")
+            try waitForIterations(1, in: kept)
+            // What ends it is the second signal.
+            kill(nohup.processIdentifier, SIGHUP)
+            try waitForIterations(20, in: kept)
+            kill(nohup.processIdentifier, SIGTERM)
+            _ = output.fileHandleForReading.readDataToEndOfFile()
+            nohup.waitUntilExit()
+            #expect(nohup.terminationStatus == 0)
+        }
+    }
+
     @Test func `Ctrl-C ends a comparison of sources, not only its first`() throws {
         try withFolder { folder in
             let (process, out, err) = try Tool.start(

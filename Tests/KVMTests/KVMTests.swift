@@ -9,7 +9,9 @@ struct `Built-in guests under KVM` {
     @Test(arguments: [
         "sequential:size=1MiB,ops=600", "stride:size=1MiB,stride=12KiB,ops=500", "random:size=1MiB,ops=2000",
         "zipf:size=4MiB,ops=5000", "hotspot:size=2MiB,phase=300,hot=64KiB,ops=2000",
-        "random:size=2MiB,ops=900,writes=0.5",
+        "random:size=2MiB,ops=900,writes=0.5", "phases:size=4MiB,phase=300,hot=64KiB,ops=3000",
+        // A step of more than a page, and one of less; a hot set as large as its part.
+        "phases:size=8MiB,phase=7,ops=500", "phases:size=64KiB,phase=1000,hot=64KiB,ops=5000,writes=0.7",
     ])
     func `the ring holds exactly what the model says`(specification: String) throws {
         let workload = try Workload(parsing: specification)

@@ -53,6 +53,37 @@ struct `Known guests` {
         #expect(phases.map(\.lastTick) == [20, 40, 60])
     }
 
+    @Test func `phases walks, moves, meets and rests, each in its turn`() throws {
+        let trace = try recording("phases:size=8MiB,hot=512KiB,phase=2048,step=512,ops=16384", vcpus: 2)
+        #expect(trace.batches.count == 32)
+        for (place, batch) in trace.batches.enumerated() {
+            let sets = [0, 1].map { vcpu in
+                Set(batch.harvests.filter { $0.harvest.vcpu == vcpu }.flatMap(\.gfns))
+            }
+            let first = BuiltinGuest.dataAddress / 4096
+            let lows = sets.map { ($0.min() ?? first) - first }
+            let highs = sets.map { ($0.max() ?? first) - first }
+            let quarter = UInt64(place % 4)
+            switch place / 4 % 4 {
+            case 0:
+                // A quarter of each one's half, page by page.
+                #expect(lows == [quarter * 256, 1024 + quarter * 256] && sets.map(\.count) == [256, 256])
+            case 1:
+                #expect(zip(lows, highs).allSatisfy { $1 - $0 < 128 + 224 })
+                #expect(highs[0] < 1024 && lows[1] >= 1024)
+            case 2:
+                // Who is first at a page is up to the hardware.
+                let both = sets[0].union(sets[1])
+                #expect(both.allSatisfy { (960..<1088).contains($0 - first) } && both.count > 64)
+            default: #expect(sets[0].isEmpty && sets[1].isEmpty)
+            }
+        }
+        let markers = trace.batches.flatMap(\.markers).map(\.text)
+        #expect(
+            markers.filter { $0.hasPrefix("vCPU 1") }
+                == ["move", "meet", "rest", "walk", "move", "meet", "rest"].map { "vCPU 1: \($0)" })
+    }
+
     @Test func `zipf has its exponent as the slope of the rank-frequency line`() throws {
         let (theta, ranks, steps) = (0.99, 16, 4.0)
         let iterations = KVMHost.isShort ? 400 : 1500

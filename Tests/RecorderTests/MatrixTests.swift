@@ -15,6 +15,7 @@ struct `The matrix` {
             "sequential:size=4MiB,rate=200k/s", "stride:size=4MiB,stride=20KiB,rate=200k/s",
             "random:size=4MiB,rate=200k/s,writes=0.8", "shared:size=4MiB,rate=200k/s",
             "zipf:size=4MiB,region=shared,rate=200k/s", "hotspot:size=4MiB,phase=500,rate=200k/s", "idle",
+            "phases:size=4MiB,phase=500,rate=200k/s",
             "dma:size=4MiB,burst=300,rate=1k/s",
         ]
     static let vcpuCounts = KVMHost.isShort ? [1, 2] : [1, 2, 4]

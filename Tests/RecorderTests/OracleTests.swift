@@ -1,3 +1,4 @@
+import Analysis
 import Foundation
 import Guests
 import Model
@@ -30,6 +31,23 @@ struct OracleTests {
         let early = verdict(after: 1, reported: [pages[0], pages[1]])
         #expect((early.missing, early.provisional, early.unexplained) == (0, 1, 0))
         #expect(verdict(after: 2, reported: []).missing == 0)
+    }
+
+    @Test func `a page that nothing explains makes a recording incomplete, as a missing one does`() throws {
+        func isComplete(missing: Int64, unexplained: Int64) throws -> [Bool] {
+            var verdict = OracleVerdict(iteration: 1, oracle: "known-answer")
+            (verdict.missing, verdict.unexplained) = (missing, unexplained)
+            var batch = IterationBatch(iteration: Iteration(id: 1, startNs: 0, endNs: 1))
+            batch.verdicts = [verdict]
+            var info = RecordingInfo()
+            info.endReason = .iterations
+            let outcome = RecorderOutcome(reason: .iterations, endNs: 1, losses: [], verdicts: [verdict], ringFull: 0)
+            let analysis = try Analyzer.analyze(MemoryTrace(info: info, slots: [], batches: [batch]))
+            return [outcome.isComplete, analysis.fidelity.isComplete]
+        }
+        #expect(try isComplete(missing: 0, unexplained: 0) == [true, true])
+        #expect(try isComplete(missing: 1, unexplained: 0) == [false, false])
+        #expect(try isComplete(missing: 0, unexplained: 1) == [false, false])
     }
 
     @Test mutating func `also when the vCPU did not run in between`() {

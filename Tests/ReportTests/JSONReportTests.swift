@@ -18,7 +18,7 @@ import Testing
     private static let shapes: [Set<String>] = [
         ["count", "sum", "min", "p50", "p90", "p95", "p99", "max", "kept_one_in"],
         ["min", "p50", "p90", "p95", "max"],
-        ["entries", "distinct", "cross_ring", "same_ring", "provisional", "vmm"],
+        ["entries", "distinct", "cross_ring", "redirtied", "same_ring", "provisional", "vmm"],
     ]
 
     /// Key paths of all leaves; `[]` for arrays, `*` for free keys, a shape as one leaf, `x` for both ends of a bracket.
@@ -90,7 +90,8 @@ import Testing
         let duplicates = try #require(parsed["duplicates"] as? [String: Int])
         #expect(
             duplicates == [
-                "entries": 1680, "distinct": 880, "cross_ring": 800, "same_ring": 0, "provisional": 0, "vmm": 0,
+                "entries": 1680, "distinct": 880, "cross_ring": 800, "redirtied": 0, "same_ring": 0, "provisional": 0,
+                "vmm": 0,
             ])
         let fidelity = try #require(parsed["fidelity"] as? [String: Any])
         #expect(fidelity["lost"] as? Int == 7)

@@ -112,7 +112,7 @@ struct PageNumbersTests {
         (
             "iterations", "timeline",
             [
-                ("cross_ring", "duplicates.cross_ring"), ("same_ring", "duplicates.same_ring"),
+                ("cross_ring", "duplicates.cross_ring"),
                 ("provisional", "duplicates.provisional"),
             ]
         ),

@@ -27,15 +27,19 @@ import Testing
             #expect(
                 try session.rows("duplicates/total")[0].dropLast()
                     == [SQLValue].integers(
-                        total.entries, total.distinct, total.crossRing, total.sameRing, total.provisional, total.vmm)[
-                        ...])
+                        total.entries, total.distinct, total.crossRing, total.redirtied + total.sameRing,
+                        total.provisional, total.vmm)[...])
+            #expect(
+                try session.rows("duplicates/redirtied")
+                    == analysis.timeline.filter { $0.duplicates.redirtied + $0.duplicates.sameRing > 0 }
+                    .map { .integers($0.firstTick, $0.duplicates.redirtied, $0.duplicates.sameRing) })
             #expect(
                 try session.rows("duplicates/by_iteration").map { Array($0.dropLast()) }
                     == analysis.timeline.map {
                         let counts = $0.duplicates
                         return [SQLValue].integers(
-                            $0.firstTick, counts.entries, counts.distinct, counts.crossRing, counts.sameRing,
-                            counts.provisional, counts.vmm)
+                            $0.firstTick, counts.entries, counts.distinct, counts.crossRing,
+                            counts.redirtied + counts.sameRing, counts.provisional, counts.vmm)
                     })
             var soFar: Int64 = 0
             #expect(

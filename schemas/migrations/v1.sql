@@ -227,7 +227,8 @@ CREATE TABLE entry_time(
 --   unique_pages  Distinct pages among them.
 --   new_pages     Pages that no earlier iteration reported.
 --   cross_ring    Entries whose page another ring or source had already reported in this iteration.
---   same_ring     Entries whose page the same ring had already reported in this iteration.
+--   same_ring     Entries whose page the same ring had already reported in this iteration; the query duplicates/redirtied
+--                 splits them.
 --   provisional   As same_ring, where the first report was provisional: the write retried after a full ring.
 --   vmm           Entries of the VMM's own log whose page was already reported in this iteration.
 CREATE TABLE iteration_summary(
@@ -319,7 +320,8 @@ CREATE TABLE loss(
 --   gpa        Guest physical address of the first byte.
 --   old_value  Bytes that stood there before.
 --   new_value  Bytes that were written.
---   rip        Guest instruction pointer, its 64 bits as a signed integer; 0 when it could not be read.
+--   rip        Of a built-in workload the address of the instruction that wrote; of any other guest that of the next one to run,
+--              which is all that KVM leaves. Its 64 bits as a signed integer; 0 when it could not be read.
 CREATE TABLE watch_event(
     iteration INTEGER NOT NULL,
     ts_ns INTEGER NOT NULL,

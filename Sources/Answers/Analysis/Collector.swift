@@ -22,6 +22,7 @@ struct Collector: TraceVisitor, Sendable {
     private var ringNumbers: [RingKey: Int] = [:]
     private var lastRing: (key: RingKey, number: Int)?
     private var lastHarvest: Harvest?
+    private var epochs = ProtectionEpochs()
 
     /// Ticks completed.
     var ticks: Int { Int(pages.tick) - 1 }
@@ -50,7 +51,7 @@ struct Collector: TraceVisitor, Sendable {
         let ring = number(of: harvest)
         let before = pages.counts
         pages.add(
-            gfns, ring: ring, isVMM: harvest.source == .vmm && harvest.vcpu == nil,
+            gfns, ring: ring, epoch: epochs.epoch(of: harvest), isVMM: harvest.source == .vmm && harvest.vcpu == nil,
             provisionalCount: harvest.provisionalCount)
         rings[ring].add(harvest, gfns: gfns, counts: pages.counts - before, fresh: pages.fresh)
         crossRing.add(ring: ring, sinceNs: harvest.sinceNs, tsNs: harvest.tsNs, entries: gfns.count)
@@ -104,6 +105,7 @@ extension DuplicateCounts {
         difference.entries -= right.entries
         difference.distinct -= right.distinct
         difference.crossRing -= right.crossRing
+        difference.redirtied -= right.redirtied
         difference.sameRing -= right.sameRing
         difference.provisional -= right.provisional
         difference.vmm -= right.vmm

@@ -86,8 +86,10 @@ package struct Fidelity: Sendable, Equatable {
     package var shortResets: Int64 { count(of: .shortReset) }
     /// Whether the recording was cut off: its last iterations may be missing.
     package var wasCutOff: Bool { ending == .cutOff }
-    /// No loss, no missing page, and ended as it was meant to.
-    package var isComplete: Bool { losses.isEmpty && ending == .clean && oracles.allSatisfy { $0.missing == 0 } }
+    /// No loss, ended as it was meant to, and every oracle found each page where it had to be and none beside.
+    package var isComplete: Bool {
+        losses.isEmpty && ending == .clean && oracles.allSatisfy { $0.missing == 0 && $0.unexplained == 0 }
+    }
 
     mutating func add(_ all: [Loss]) {
         for kind in LossKind.allCases {

@@ -16,6 +16,8 @@ struct PageState: Sendable {
     var rings: UInt32 = 0
     /// Of how many harvests from ``HarvestWhatIf`` on, finest first, the latest tick is the first with this page.
     var freshness: UInt8 = 0
+    /// The epoch (`ProtectionEpochs`) of the latest entry of the ring that was the first to report it in the latest tick.
+    var epoch: UInt16 = 0
 }
 
 /// All pages, and everything that one entry changes: the hot loop of the analysis.
@@ -45,6 +47,8 @@ struct PageTable: Sendable {
     private(set) var tick: UInt32 = 1
     /// Pages of the tick in progress whose latest entry from that ring was provisional; a few.
     private var provisional: Set<PageRing> = []
+    /// Rings that were not the first to report a page in the tick in progress: the epoch of their latest entry, where not 0.
+    private var sharedEpochs: [PageRing: UInt16] = [:]
     /// Of the block in progress: page numbers, and the places of those already dirtied in this tick.
     private var numbers: [Int] = []
     private var again: [Int] = []
@@ -62,10 +66,11 @@ struct PageTable: Sendable {
         newPages = 0
         sharers.endTick()
         provisional.removeAll(keepingCapacity: true)
+        sharedEpochs.removeAll(keepingCapacity: true)
     }
 
-    /// Takes the entries of one harvest of ring number `ring`; `isVMM` for the VMM's own log.
-    mutating func add(_ gfns: [GFN], ring: Int, isVMM: Bool, provisionalCount: Int) {
+    /// Takes the entries of one harvest of ring number `ring` in its `epoch`; `isVMM` for the VMM's own log.
+    mutating func add(_ gfns: [GFN], ring: Int, epoch: UInt16, isVMM: Bool, provisionalCount: Int) {
         for place in fresh.indices { fresh[place] = 0 }
         let ring = UInt16(truncatingIfNeeded: ring)
         // In blocks: numbers of a block stay in the first-level cache, and growth of `states` leaves the inner loop.
@@ -78,13 +83,13 @@ struct PageTable: Sendable {
                 states.append(contentsOf: repeatElement(PageState(), count: index.count - states.count))
             }
             let firstProvisional = gfns.count - provisionalCount - next
-            addBlock(ring: ring, isVMM: isVMM, firstProvisional: firstProvisional)
+            addBlock(ring: ring, epoch: epoch, isVMM: isVMM, firstProvisional: firstProvisional)
             next = end
         }
         counts.entries += Int64(gfns.count)
     }
 
-    private mutating func addBlock(ring: UInt16, isVMM: Bool, firstProvisional: Int) {
+    private mutating func addBlock(ring: UInt16, epoch: UInt16, isVMM: Bool, firstProvisional: Int) {
         again.removeAll(keepingCapacity: true)
         // Pages lie anywhere in memory: all of a block's are asked for before the first is needed.
         unsafe states.withUnsafeBufferPointer { states in
@@ -97,7 +102,8 @@ struct PageTable: Sendable {
             }
         }
         let found = Self.addFirsts(
-            numbers, tick: tick, rings: sharers.only(ring), firstProvisional: firstProvisional, shift: windows.shift,
+            numbers, tick: tick, rings: sharers.only(ring), epoch: epoch, firstProvisional: firstProvisional,
+            shift: windows.shift,
             states: &states, row: &windows.row, gaps: &gaps, fresh: &fresh, again: &again,
             provisional: &newlyProvisional)
         counts.distinct += found.distinct
@@ -106,7 +112,8 @@ struct PageTable: Sendable {
         newlyProvisional.removeAll(keepingCapacity: true)
         // All entries of a block are of one ring, so repeats can be classified after the first entries, in order.
         for place in again {
-            addRepeat(page: numbers[place], ring: ring, isVMM: isVMM, isProvisional: place >= firstProvisional)
+            addRepeat(
+                page: numbers[place], ring: ring, epoch: epoch, isVMM: isVMM, isProvisional: place >= firstProvisional)
         }
     }
 
@@ -115,7 +122,7 @@ struct PageTable: Sendable {
     ///
     /// A function of its own arrays, so that the loop checks uniqueness once and not at every write.
     private static func addFirsts(
-        _ numbers: [Int], tick: UInt32, rings: UInt32, firstProvisional: Int, shift: UInt32,
+        _ numbers: [Int], tick: UInt32, rings: UInt32, epoch: UInt16, firstProvisional: Int, shift: UInt32,
         states: inout [PageState], row: inout [UInt32], gaps: inout [Int64], fresh: inout [Int64], again: inout [Int],
         provisional: inout [Int]
     ) -> (distinct: Int64, new: Int64) {
@@ -139,6 +146,7 @@ struct PageTable: Sendable {
             states[page].lastTick = tick
             states[page].ticks &+= 1
             states[page].rings = rings
+            states[page].epoch = epoch
             states[page].freshness = UInt8(truncatingIfNeeded: freshness)
             row[Int((last &+ mask) >> shift)] &+= 1
             if place >= firstProvisional { provisional.append(page) }
@@ -152,7 +160,7 @@ struct PageTable: Sendable {
         return (Int64(numbers.count - (again.count - repeatsBefore)), new)
     }
 
-    private mutating func addRepeat(page: Int, ring: UInt16, isVMM: Bool, isProvisional: Bool) {
+    private mutating func addRepeat(page: Int, ring: UInt16, epoch: UInt16, isVMM: Bool, isProvisional: Bool) {
         states[page].repeats &+= 1
         let before = states[page].rings
         let after = sharers.adding(ring, to: before)
@@ -161,6 +169,7 @@ struct PageTable: Sendable {
             states[page].rings = after
             if sharers.isSingle(before) { states[page].sharedTicks &+= 1 }
         }
+        let isRedirtied = changeEpoch(of: page, ring: ring, to: epoch, rings: before)
         // Looked up only where there is any: a harvest has one provisional entry at most, unless a file lies.
         let wasProvisional =
             isSameRing && !provisional.isEmpty && provisional.remove(PageRing(page: page, ring: ring)) != nil
@@ -172,10 +181,28 @@ struct PageTable: Sendable {
         } else if wasProvisional {
             counts.provisional += 1
             return
+        } else if isRedirtied {
+            counts.redirtied += 1
         } else {
             counts.sameRing += 1
         }
         fresh[Int(states[page].freshness)] += 1
+    }
+
+    /// Remembers the epoch of a ring's entry of a page that `rings` have reported in this tick, this one perhaps too.
+    ///
+    /// - Returns: whether the ring's entry before was of another epoch; without one, whether this one's is not 0.
+    private mutating func changeEpoch(of page: Int, ring: UInt16, to epoch: UInt16, rings: UInt32) -> Bool {
+        // Most recordings know no other epoch than 0.
+        if epoch == 0, states[page].epoch == 0, sharedEpochs.isEmpty { return false }
+        if sharers.first(of: rings) == ring {
+            defer { states[page].epoch = epoch }
+            return states[page].epoch != epoch
+        }
+        let key = PageRing(page: page, ring: ring)
+        let before = sharedEpochs[key] ?? 0
+        if epoch != before { sharedEpochs[key] = epoch }
+        return before != epoch
     }
 
     /// Ends the recording.

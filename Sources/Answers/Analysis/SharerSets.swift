@@ -53,6 +53,13 @@ struct SharerSets: Sendable {
     /// Whether a set has but one ring.
     func isSingle(_ set: UInt32) -> Bool { nodes[Int(set)].rest == Self.none }
 
+    /// The ring of a set that reported first.
+    func first(of set: UInt32) -> UInt16 {
+        var node = nodes[Int(set)]
+        while node.rest != Self.none { node = nodes[Int(node.rest)] }
+        return node.ring
+    }
+
     private mutating func make(_ step: Step) -> UInt32 {
         var result = UInt32(nodes.count)
         if members(of: step.set).contains(step.ring) {

@@ -51,7 +51,7 @@ package struct ChromeTrace: TraceVisitor {
             classifier.begin(iteration: iteration)
         }
         let ring = DuplicateClassifier.ring(of: harvest)
-        for gfn in gfns { _ = classifier.classify(page: index.insert(gfn), ring: ring, provisional: false) }
+        for gfn in gfns { _ = classifier.classify(page: index.insert(gfn), ring: ring, provisional: false, epoch: 0) }
         let thread = harvest.vcpu.map { Self.firstRing + Int64($0) } ?? (harvest.source == .vmm ? 3 : 2)
         if named.insert(thread).inserted {
             let of = harvest.vcpu.map { " of vCPU \($0)" } ?? ""

@@ -147,8 +147,9 @@ package enum JSONReport {
     static func duplicates(_ counts: DuplicateCounts) -> JSON {
         .object([
             ("entries", .integer(counts.entries)), ("distinct", .integer(counts.distinct)),
-            ("cross_ring", .integer(counts.crossRing)), ("same_ring", .integer(counts.sameRing)),
-            ("provisional", .integer(counts.provisional)), ("vmm", .integer(counts.vmm)),
+            ("cross_ring", .integer(counts.crossRing)), ("redirtied", .integer(counts.redirtied)),
+            ("same_ring", .integer(counts.sameRing)), ("provisional", .integer(counts.provisional)),
+            ("vmm", .integer(counts.vmm)),
         ])
     }
 

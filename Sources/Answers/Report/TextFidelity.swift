@@ -79,6 +79,10 @@ enum TextFidelity {
         }
         let missing = fidelity.oracles.reduce(Int64(0)) { $0 &+ $1.missing }
         if missing > 0 { reasons.append("an oracle misses \(Units.counted(missing, "page", "pages"))") }
+        let unexplained = fidelity.oracles.reduce(Int64(0)) { $0 &+ $1.unexplained }
+        if unexplained > 0 {
+            reasons.append("an oracle cannot explain \(Units.counted(unexplained, "reported page", "reported pages"))")
+        }
         return "no: " + reasons.joined(separator: "; ")
     }
 

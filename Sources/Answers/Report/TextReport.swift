@@ -177,12 +177,8 @@ package enum TextReport {
         for (name, value, meaning) in [
             ("distinct", counts.distinct, "first of its page in the iteration"),
             ("cross-ring", counts.crossRing, "another ring had reported the page"),
-            (
-                "same ring", counts.sameRing,
-                analysis.info.source == .tracefs
-                    ? "the same ring again (the VMM re-protected it within the iteration, or KVM wrote)"
-                    : "the same ring again (emulated writes)"
-            ),
+            ("re-dirtied", counts.redirtied, "the same ring again, re-protected in between: written again"),
+            ("same ring", counts.sameRing, "the same ring again, not re-protected in between: emulated writes"),
             ("provisional", counts.provisional, "the write retried after a full ring"),
             ("VMM", counts.vmm, "the VMM's own log repeats the page"),
             ("all", counts.entries, "the sum"),

@@ -51,6 +51,9 @@ package final class BuiltinGuest: Guest {
                 "The workload needs \(regions) × \(workload.size >> 10) KiB, more than the guest's \(memory >> 10) KiB;"
                     + " give more --memory, fewer --vcpus or a smaller size=.")
         }
+        guard workload.kind != .phases || UInt64(vcpus) <= workload.pages else {
+            throw GuestError("Workload 'phases' needs a page for each vCPU; give fewer --vcpus or a larger size=.")
+        }
         self.workload = workload
         self.vcpus = vcpus
 
@@ -128,11 +131,18 @@ package final class BuiltinGuest: Guest {
         parameters.word_offset = UInt64(vcpu % 512) * 8
         parameters.stride = workload.stridePages
         parameters.start = start(of: vcpu)
-        parameters.hot_pages = workload.hotPages
+        parameters.hot_pages = workload.kind == .phases ? places(of: vcpu).hotPages : workload.hotPages
         parameters.hot_threshold = WorkloadModel.threshold(workload.share)
         parameters.phase_ops = workload.phase
         parameters.table = UInt64(table)
         parameters.burst = workload.burst
+        if workload.kind == .phases {
+            let places = places(of: vcpu)
+            parameters.walk_step = places.walkStep
+            parameters.move_step = places.moveStep
+            parameters.move_start = places.moveStart
+            parameters.meet = places.meet
+        }
         low.store(parameters, at: self.parameters(of: vcpu))
     }
 
@@ -143,6 +153,8 @@ package final class BuiltinGuest: Guest {
     private func start(of vcpu: Int) -> UInt64 {
         workload.isShared && workload.kind != .shared ? workload.pages / UInt64(vcpus) * UInt64(vcpu) : 0
     }
+
+    private func places(of vcpu: Int) -> PhasePlaces { PhasePlaces(workload, vcpus: vcpus, start: start(of: vcpu)) }
 
     /// Guest physical address of the top-level page table.
     package var pageTableAddress: UInt64 { UInt64(pageTable) }
@@ -185,6 +197,7 @@ package final class BuiltinGuest: Guest {
             case .random: ckvm_entry_random
             case .zipf: ckvm_entry_zipf
             case .hotspot: ckvm_entry_hotspot
+            case .phases: ckvm_entry_phases
             case .idle: ckvm_entry_idle
             case .dma: ckvm_entry_dma
             }
@@ -201,13 +214,24 @@ package final class BuiltinGuest: Guest {
         low.load(at: parameters(of: vcpu) + MemoryLayout<ckvm_workload_params>.offset(of: \.progress)!)
     }
 
+    /// Our own code has one instruction that writes: `movq %rax, (%rcx)`, three bytes.
+    package func writer(before next: UInt64) -> UInt64? {
+        let store: [UInt8] = [0x48, 0x89, 0x01]
+        guard next >= UInt64(Self.codeAddress + store.count), next < UInt64(Self.parameterAddress),
+            low.read(store.count, at: Int(next) - store.count) == store
+        else { return nil }
+        return next - UInt64(store.count)
+    }
+
     /// Serves a port write of the workload.
     package func handle(_ exit: VCPUExit, of vcpu: VCPU) -> GuestAction {
         guard case .portOut(let port, let data) = exit else { return .unexpected }
         let value = data.prefix(4).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         switch Int(port) {
         case CKVM_PORT_LIMIT: return reachLimit(of: vcpu.index)
-        case CKVM_PORT_PHASE: return .mark(["vCPU \(vcpu.index): phase \(value)"])
+        case CKVM_PORT_PHASE:
+            let name = workload.kind == .phases ? PhasePlaces.names[Int(value % 4)] : "phase \(value)"
+            return .mark(["vCPU \(vcpu.index): \(name)"])
         case CKVM_PORT_DMA: return .wrote(writeAsDevice(firstPage: value, vcpu: vcpu.index))
         default: return .unexpected
         }
@@ -243,6 +267,6 @@ package final class BuiltinGuest: Guest {
     package func model(of vcpu: Int) -> WorkloadModel {
         WorkloadModel(
             workload: workload, vcpu: vcpu, firstPage: dataGFN + firstPage(of: vcpu), cursor: start(of: vcpu),
-            table: table)
+            places: places(of: vcpu), table: table)
     }
 }

@@ -24,6 +24,9 @@ package protocol Guest: AnyObject, Sendable {
     func handle(_ exit: VCPUExit, of vcpu: VCPU) -> GuestAction
     /// Operations that a vCPU has completed; nil for guests that do not count them.
     func completedOperations(of vcpu: Int) -> UInt64?
+    /// Address of the instruction that wrote to a watched page, from that of the next one, which is all that KVM leaves; nil where
+    /// the guest's code does not tell for certain.
+    func writer(before next: UInt64) -> UInt64?
 }
 
 extension Guest {
@@ -33,6 +36,8 @@ extension Guest {
     package func prepare(_ vm: VirtualMachine) throws {}
     /// Nothing is counted unless told.
     package func completedOperations(of vcpu: Int) -> UInt64? { nil }
+    /// Code that nobody knows cannot be read backwards.
+    package func writer(before next: UInt64) -> UInt64? { nil }
     /// Iterations follow the clock unless told.
     package var isStepped: Bool { false }
 }
@@ -51,7 +56,7 @@ package struct GuestRegion: Sendable {
     package let isLogged: Bool
 
     /// First GFN.
-    package var baseGFN: GFN { address / 4096 }
+    package var baseGFN: GFN { address / UInt64(pageBytes) }
 }
 
 /// What an exit asked for, once the guest has served it.

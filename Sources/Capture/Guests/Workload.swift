@@ -16,6 +16,9 @@ package struct Workload: Sendable, Equatable {
         case zipf
         /// A hot set that moves to the neighbouring pages every `phase` operations.
         case hotspot
+        /// Takes turns: every vCPU walks through its part of one region, has a hot set that moves back, meets the others in the
+        /// middle, and rests; `phase` operations each. A guest whose map has a shape.
+        case phases
         /// Computes and touches no memory.
         case idle
         /// Asks the VMM to write `burst` pages an operation, as a device would.
@@ -30,6 +33,8 @@ package struct Workload: Sendable, Equatable {
             case .shared: "all vCPUs walk one region from the same page on, and race for every page"
             case .zipf: "Zipf-distributed with exponent `theta`, ranks scattered over the region"
             case .hotspot: "`share` of the accesses in a hot set of `hot` bytes that moves every `phase` operations"
+            case .phases:
+                "a walk, a hot set of `hot` bytes that moves, one that all vCPUs share, and rest, `phase` operations each"
             case .idle: "computes and touches no memory"
             case .dma: "asks the VMM to write `burst` pages an operation, as a device would"
             }
@@ -41,6 +46,7 @@ package struct Workload: Sendable, Equatable {
             case .stride: ["stride"]
             case .zipf: ["theta"]
             case .hotspot: ["hot", "share", "phase"]
+            case .phases: ["hot", "phase"]
             case .dma: ["burst"]
             default: []
             }
@@ -73,18 +79,18 @@ package struct Workload: Sendable, Equatable {
     package private(set) var stride: Int64 = 64 << 10
     /// `zipf`: exponent, 0 is uniform.
     package private(set) var theta = 0.99
-    /// `hotspot`: bytes of the hot set; nil: a sixteenth of the region.
+    /// `hotspot`, `phases`: bytes of the hot set; nil: a sixteenth of the region.
     package private(set) var hot: Int64?
     /// `hotspot`: share of the operations that go to the hot set.
     package private(set) var share = 0.9
-    /// `hotspot`: operations until the hot set moves.
+    /// `hotspot`: operations until the hot set moves; `phases`: operations of a phase.
     package private(set) var phase: UInt64 = 100_000
     /// `dma`: pages an operation.
     package private(set) var burst: UInt64 = 16
 
     /// Pages of a region.
     package var pages: UInt64 { UInt64(size / 4096) }
-    /// `hotspot`: pages of the hot set.
+    /// `hotspot`, `phases`: pages of the hot set.
     package var hotPages: UInt64 { max(1, hot.map { UInt64($0 / 4096) } ?? pages / 16) }
     /// `stride`: pages from one operation to the next; 1 for `sequential`.
     package var stridePages: UInt64 { kind == .stride ? UInt64(stride / 4096) % pages : 1 % pages }
@@ -102,7 +108,7 @@ package struct Workload: Sendable, Equatable {
         }
         self.kind = kind
         specification = text
-        isShared = kind == .shared
+        isShared = kind == .shared || kind == .phases
         var given: Set<String> = []
         for assignment in parts.count > 1 ? parts[1].split(separator: ",") : [] {
             let pair = assignment.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
@@ -187,6 +193,9 @@ package struct Workload: Sendable, Equatable {
             throw GuestError("Workload parameters step= and ops= are not usable: give at least one operation.")
         }
         if phase == 0 { throw GuestError("Workload parameter phase=0 is not usable: give at least one operation.") }
+        guard kind != .phases || (isShared && pages < 1 << 32) else {
+            throw GuestError("Workload 'phases' has one region of less than 16 TiB for all vCPUs; leave region= out.")
+        }
         guard kind != .dma || (1...pages).contains(burst) else {
             throw GuestError("Workload parameter burst=\(burst) is not usable: give 1 to \(pages) pages.")
         }

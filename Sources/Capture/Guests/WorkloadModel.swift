@@ -32,10 +32,14 @@ package struct WorkloadModel: Sendable {
     private var random: GuestRandom
     private var cursor: UInt64
     private var phaseLeft: UInt64
+    private let places: PhasePlaces
+    private var phase: UInt64 = 0
     /// Operations done.
     package private(set) var operations: UInt64 = 0
 
-    init(workload: Workload, vcpu: Int, firstPage: UInt64, cursor: UInt64, table: AliasTable?) {
+    init(
+        workload: Workload, vcpu: Int, firstPage: UInt64, cursor: UInt64, places: PhasePlaces, table: AliasTable?
+    ) {
         self.workload = workload
         self.table = table
         self.firstPage = firstPage
@@ -43,6 +47,7 @@ package struct WorkloadModel: Sendable {
         writeThreshold = Self.threshold(workload.writes)
         random = GuestRandom(seed: workload.seed, stream: vcpu)
         phaseLeft = workload.phase
+        self.places = places
     }
 
     /// A probability as the bound of a 32-bit draw; 1 becomes 2³², which every draw is below.
@@ -78,10 +83,57 @@ package struct WorkloadModel: Sendable {
             } else {
                 page = draw.multipliedFullWidth(by: pages).high
             }
+        case .phases:
+            if phaseLeft == 0 {
+                phaseLeft = workload.phase
+                phase += 1
+            }
+            let place = workload.phase - phaseLeft
+            phaseLeft -= 1
+            switch phase % 4 {
+            case 0: page = cursor + PhasePlaces.pages(place, places.walkStep)
+            case 1:
+                let first = places.moveStart - PhasePlaces.pages(place, places.moveStep)
+                page = first + random.next().multipliedFullWidth(by: places.hotPages).high
+            case 2: page = places.meet + random.next().multipliedFullWidth(by: places.hotPages).high
+            default: return
+            }
         case .idle, .dma:
             return
         }
         body(firstPage + page, random.next() & 0xffff_ffff < writeThreshold)
+    }
+}
+
+/// Where the workload `phases` takes one vCPU; pages count from the region's first.
+struct PhasePlaces: Sendable {
+    /// The phases in their order, as markers name them.
+    static let names = ["walk", "move", "meet", "rest"]
+
+    /// Pages of the hot set: at most the vCPU's part of the region.
+    let hotPages: UInt64
+    /// Pages an operation, times 2³².
+    let walkStep: UInt64
+    let moveStep: UInt64
+    /// The hot set's first page before it moves, downwards.
+    let moveStart: UInt64
+    /// First page of the set that all share.
+    let meet: UInt64
+
+    /// The places of the vCPU whose part of the region begins at `start`.
+    init(_ workload: Workload, vcpus: Int, start: UInt64) {
+        let part = max(1, workload.pages / UInt64(vcpus))
+        hotPages = min(workload.hotPages, part)
+        walkStep = (part << 32) / workload.phase
+        moveStep = ((part - hotPages) << 32) / workload.phase
+        moveStart = start + part - hotPages
+        meet = (workload.pages - hotPages) / 2
+    }
+
+    /// How far `operations` lead.
+    static func pages(_ operations: UInt64, _ step: UInt64) -> UInt64 {
+        let (high, low) = operations.multipliedFullWidth(by: step)
+        return high << 32 | low >> 32
     }
 }
 

@@ -1,4 +1,5 @@
 import CKVM
+import Platform
 import Synchronization
 
 /// A page that KVM reports as dirty.
@@ -26,23 +27,10 @@ struct DirtyRing: ~Copyable, @unchecked Sendable {
 
     init(vcpu fd: CInt, entries: Int) throws(KVMError) {
         let bytes = entries * MemoryLayout<kvm_dirty_gfn>.stride
-        mapping = try Mapping(fd: fd, offset: Int(KVM_DIRTY_LOG_PAGE_OFFSET) * 4096, size: bytes, what: "a dirty ring")
+        mapping = try Mapping(
+            fd: fd, offset: Int(KVM_DIRTY_LOG_PAGE_OFFSET) * pageBytes, size: bytes, what: "a dirty ring")
         self.entries = entries
     }
-
-    /// A ring in memory that no kernel fills, to test the protocol.
-    init(testing memory: consuming Mapping, entries: Int) {
-        mapping = memory
-        self.entries = entries
-    }
-
-    /// The flags of a slot, as the kernel would set them.
-    func setForTesting(_ index: Int, flags: UInt32, slot: UInt32, offset: UInt64) {
-        unsafe self.slot(UInt32(index)).pointee = kvm_dirty_gfn(flags: flags, slot: slot, offset: offset)
-    }
-
-    /// The flags of a slot.
-    func flagsForTesting(_ index: Int) -> UInt32 { unsafe slot(UInt32(index)).pointee.flags }
 
     /// Hands every dirty entry to `body` in ring order and marks it for reset.
     ///

@@ -1,4 +1,5 @@
 import Foundation
+import Platform
 
 /// Host memory that backs a guest's slot. Bounds are checked; the guest may change it at any time.
 @safe
@@ -9,7 +10,7 @@ package final class GuestMemory: @unchecked Sendable {
 
     /// Reserves `size` bytes of zeroes; a multiple of the page size.
     package init(size: Int) throws(KVMError) {
-        precondition(size > 0 && size % 4096 == 0, "guest memory comes in pages")
+        precondition(size > 0 && size % pageBytes == 0, "guest memory comes in pages")
         mapping = try Mapping(anonymous: size, what: "\(size) bytes of guest memory")
         self.size = size
     }
@@ -22,7 +23,7 @@ package final class GuestMemory: @unchecked Sendable {
         let populateWrite: CInt = 23  // MADV_POPULATE_WRITE, Linux 5.14
         if unsafe madvise(mapping.base + offset, bytes, populateWrite) == 0 { return }
         guard errno == EINVAL else { throw KVMError("populating \(bytes) bytes of guest memory", errno: errno) }
-        for page in stride(from: offset, to: offset + bytes, by: 4096) { store(0 as UInt8, at: page) }
+        for page in stride(from: offset, to: offset + bytes, by: pageBytes) { store(0 as UInt8, at: page) }
     }
 
     /// Stores a fixed-size value.
@@ -51,21 +52,37 @@ package final class GuestMemory: @unchecked Sendable {
         return unsafe [UInt8](UnsafeRawBufferPointer(start: mapping.base + offset, count: count))
     }
 
+    /// A copy of `bytes` from `offset` on, whole pages. Pages of zeroes take no room in it.
+    package func copy(from offset: Int, bytes: Int) throws(KVMError) -> GuestMemory {
+        precondition(offset >= 0 && bytes >= 0 && offset + bytes <= size && offset % pageBytes == 0)
+        let copy = try GuestMemory(size: bytes)
+        for page in stride(from: 0, to: bytes, by: pageBytes) where !isZeroPage(at: offset + page) {
+            _ = unsafe memcpy(copy.mapping.base + page, mapping.base + offset + page, pageBytes)
+        }
+        return copy
+    }
+
     /// Whether the page at `offset` holds nothing but zeroes.
     package func isZeroPage(at offset: Int) -> Bool {
-        precondition(offset >= 0 && offset + 4096 <= size)
+        precondition(offset >= 0 && offset + pageBytes <= size)
         // A page is zero when its first byte is and every byte equals the one before.
         let page = unsafe mapping.base + offset
-        return unsafe page.load(as: UInt8.self) == 0 && memcmp(page, page + 1, 4095) == 0
+        return unsafe page.load(as: UInt8.self) == 0 && memcmp(page, page + 1, pageBytes - 1) == 0
+    }
+
+    /// Whether the page at `offset` holds what the page of `other` at `place` holds.
+    package func hasSamePage(at offset: Int, as other: GuestMemory, at place: Int) -> Bool {
+        precondition(offset >= 0 && offset + pageBytes <= size && place >= 0 && place + pageBytes <= other.size)
+        return unsafe memcmp(mapping.base + offset, other.mapping.base + place, pageBytes) == 0
     }
 
     /// Compares the page at `offset` with the same page of `other` and copies it there when they differ.
     ///
     /// - Returns: whether they differed.
     package func updatePage(of other: GuestMemory, at offset: Int) -> Bool {
-        precondition(offset >= 0 && offset + 4096 <= size && other.size == size)
-        if unsafe memcmp(mapping.base + offset, other.mapping.base + offset, 4096) == 0 { return false }
-        unsafe memcpy(other.mapping.base + offset, mapping.base + offset, 4096)
+        precondition(offset >= 0 && offset + pageBytes <= size && other.size == size)
+        if unsafe memcmp(mapping.base + offset, other.mapping.base + offset, pageBytes) == 0 { return false }
+        unsafe memcpy(other.mapping.base + offset, mapping.base + offset, pageBytes)
         return true
     }
 }

@@ -39,11 +39,14 @@ package final class VCPU: @unchecked Sendable {
     let handle: Handle
     private let area: Mapping
     private var ring: DirtyRing?
+    /// Keeps the memory that the vCPU may be writing to.
+    private let vm: VirtualMachine
 
-    init(index: Int, fd: CInt, runAreaSize: Int, ringEntries: Int?, system: KVMSystem) throws(KVMError) {
+    init(index: Int, fd: CInt, of vm: VirtualMachine, system: KVMSystem, ringEntries: Int?) throws(KVMError) {
         self.index = index
+        self.vm = vm
         handle = Handle(owning: fd)
-        area = try Mapping(fd: fd, offset: 0, size: runAreaSize, what: "kvm_run of vCPU \(index)")
+        area = try Mapping(fd: fd, offset: 0, size: system.runAreaSize, what: "kvm_run of vCPU \(index)")
         if let ringEntries { ring = try DirtyRing(vcpu: fd, entries: ringEntries) } else { ring = nil }
         try setCPUID(from: system)
     }

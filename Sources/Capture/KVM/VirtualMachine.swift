@@ -1,6 +1,7 @@
 import CKVM
 import Foundation
 import Platform
+import Synchronization
 
 /// A range of guest memory as KVM knows it.
 package struct MemoryRegion: Sendable, Equatable {
@@ -29,6 +30,8 @@ package struct MemoryRegion: Sendable, Equatable {
 package final class VirtualMachine: Sendable {
     private let system: KVMSystem
     let handle: Handle
+    /// What slots are made of, by slot id: a vCPU may still be in the guest when nobody else needs it any more.
+    private let memory = Mutex<[UInt32: GuestMemory]>([:])
     /// Where Intel's task-state pages lie, behind KVM's identity-map page; memory slots must stay clear of the 3 pages.
     private static let tssAddress: UInt = 0xfffb_d000
 
@@ -71,7 +74,7 @@ package final class VirtualMachine: Sendable {
         try request("KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2") { unsafe ioctl(handle.fd, CKVM_ENABLE_CAP, &capability) }
     }
 
-    /// Adds, changes, moves or (with size 0) deletes a slot. `memory` must live as long as the slot.
+    /// Adds, changes, moves or (with size 0) deletes a slot. Its memory lives as long as the slot.
     ///
     /// Rings must be drained before a slot is deleted or moved: their entries name the slot, not the page.
     package func setMemory(_ region: MemoryRegion, memory: GuestMemory, offset: Int = 0) throws(KVMError) {
@@ -84,20 +87,21 @@ package final class VirtualMachine: Sendable {
         raw.memory_size = region.size
         raw.userspace_addr = unsafe UInt64(UInt(bitPattern: memory.base + offset))
         try request("KVM_SET_USER_MEMORY_REGION") { unsafe ioctl(handle.fd, CKVM_SET_USER_MEMORY_REGION, &raw) }
+        self.memory.withLock { $0[region.slot] = region.size > 0 ? memory : nil }
     }
 
     /// Makes vCPU `index`, with a ring of `ringEntries` if rings are enabled.
     package func makeVCPU(index: Int, ringEntries: Int?) throws(KVMError) -> VCPU {
         let fd = try request("KVM_CREATE_VCPU") { ioctl(handle.fd, CKVM_CREATE_VCPU, CInt(index)) }
-        return try VCPU(index: index, fd: fd, runAreaSize: system.runAreaSize, ringEntries: ringEntries, system: system)
+        return try VCPU(index: index, fd: fd, of: self, system: system, ringEntries: ringEntries)
     }
 
     /// Re-protects every page whose entry is marked for reset, in all rings.
     ///
-    /// Call only inside ``SignalMask/withAllBlocked(_:)``: kernels from 6.17 on return early when a signal is pending
-    /// and lose up to 64 pages. The answer must equal the entries harvested since the last reset; less is data loss.
+    /// Call only on a thread that blocks every signal (``Worker``): kernels from 6.17 on return early when one is pending, and
+    /// drop up to 64 pages.
     ///
-    /// - Returns: the number of entries reset.
+    /// - Returns: the number of entries reset. It must be that of the entries harvested since the last reset.
     package func resetDirtyRings() throws(KVMError) -> Int {
         Int(try request("KVM_RESET_DIRTY_RINGS") { ioctl(handle.fd, CKVM_RESET_DIRTY_RINGS, 0) })
     }

@@ -10,17 +10,22 @@ final class BitmapCollector: Collector {
     /// A logged slot.
     private struct Slot {
         var id: UInt32
+        var generation: Int
         var baseGFN: GFN
         var pages: UInt64
         /// The last GET; rounded up to 64-bit words.
         var current: [UInt64] = []
         /// With manual protection: what this iteration has reported but not yet cleared.
         var reported: [UInt64] = []
+        /// Its first bitmap, of all ones, is still to come.
+        var initial: InitialContent?
 
-        init(_ slot: LiveSlot) {
+        init(_ slot: LiveSlot, initiallySet: Bool) throws(KVMError) {
             id = slot.region.slot
+            generation = slot.generation
             baseGFN = slot.baseGFN
             pages = slot.pages
+            initial = initiallySet ? try InitialContent(of: slot) : nil
             current = [UInt64](repeating: 0, count: Int((pages + 63) / 64))
             reported = current
         }
@@ -32,22 +37,32 @@ final class BitmapCollector: Collector {
     private let clearChunk: UInt64
     private var slots: [Slot]
     private var previousPass: Int64
-    /// The first bitmap that begins as all ones is still to come: pages that `isWritten` denies were never written.
-    private var isWritten: ((GFN) -> Bool)?
+    /// Whether the bitmap of a slot begins as all ones, whenever the slot comes.
+    private let initiallySet: Bool
 
     init(
-        vm: VirtualMachine, manual: Bool, clearChunk: UInt64, slots: [LiveSlot], startNs: Int64,
-        initiallySet isWritten: ((GFN) -> Bool)?
-    ) {
+        vm: VirtualMachine, manual: Bool, clearChunk: UInt64, slots: [LiveSlot], startNs: Int64, initiallySet: Bool
+    ) throws(KVMError) {
         self.vm = vm
         self.source = manual ? .clearLog : .dirtyLog
         self.clearChunk = clearChunk
-        self.slots = slots.map(Slot.init)
-        self.isWritten = isWritten
+        self.slots = []
+        self.initiallySet = initiallySet
         previousPass = startNs
+        try slotsChanged(to: slots)
     }
 
-    func slotsChanged(to slots: [LiveSlot]) { self.slots = slots.map(Slot.init) }
+    func slotsChanged(to slots: [LiveSlot]) throws(KVMError) {
+        let known = self.slots
+        self.slots = []
+        for slot in slots {
+            if let same = known.first(where: { $0.id == slot.region.slot && $0.generation == slot.generation }) {
+                self.slots.append(same)
+            } else {
+                self.slots.append(try Slot(slot, initiallySet: initiallySet))
+            }
+        }
+    }
 
     /// Bitmaps are never full.
     func collect(
@@ -87,24 +102,33 @@ final class BitmapCollector: Collector {
         batch.harvests.append((harvest, gfns))
     }
 
-    /// Splits what a first bitmap of all ones reported: pages never written become harvests with cause `initial`. Only
-    /// after the CLEAR: until then a page may be written without another report.
-    private func splitInitial(_ isWritten: (GFN) -> Bool, in batch: inout IterationBatch) {
+    /// Splits what first bitmaps of all ones reported: pages not written since their slot came become harvests with cause
+    /// `initial`. Only after the CLEAR: until then a page may be written without another report.
+    private func splitInitial(in batch: inout IterationBatch) {
+        let initial = slots.filter { $0.initial != nil }
+        guard !initial.isEmpty else { return }
+        func isWritten(_ gfn: GFN) -> Bool {
+            let slot = initial.first { gfn >= $0.baseGFN && gfn - $0.baseGFN < $0.pages }
+            return slot.map { $0.initial?.differs(page: gfn - $0.baseGFN) ?? true } ?? true
+        }
         for index in batch.harvests.indices where batch.harvests[index].harvest.source == source {
             var (harvest, gfns) = batch.harvests[index]
-            batch.harvests[index].gfns = gfns.filter(isWritten)
+            guard harvest.cause != .initial else { continue }
+            let isOurs = gfns.map(isWritten)
+            batch.harvests[index].gfns = zip(gfns, isOurs).filter(\.1).map(\.0)
             batch.harvests[index].harvest.entryCount = batch.harvests[index].gfns.count
-            gfns.removeAll(where: isWritten)
+            gfns = zip(gfns, isOurs).filter { !$0.1 }.map(\.0)
             harvest.cause = .initial
             harvest.entryCount = gfns.count
             harvest.scanNs = 0
-            batch.harvests.append((harvest, gfns))
+            if !gfns.isEmpty { batch.harvests.append((harvest, gfns)) }
         }
+        for index in slots.indices { slots[index].initial = nil }
     }
 
     /// Clears what this iteration reported, chunk by chunk; GET alone has done that already.
-    func reprotect(into batch: inout IterationBatch) throws(KVMError) -> Int64 {
-        guard source == .clearLog else { return 0 }
+    func reprotect(into batch: inout IterationBatch) throws(KVMError) -> Reprotection {
+        guard source == .clearLog else { return Reprotection() }
         let start = monotonicNow()
         for index in slots.indices {
             var first: UInt64 = 0
@@ -118,8 +142,27 @@ final class BitmapCollector: Collector {
         }
         let taken = monotonicNow() - start
         batch.iteration.clearNs += taken
-        if let isWritten { splitInitial(isWritten, in: &batch) }
-        isWritten = nil
-        return taken
+        splitInitial(in: &batch)
+        return Reprotection(ns: taken)
+    }
+}
+
+/// A slot's memory as it was when the slot came. A page that differs has been written since.
+///
+/// Pages that hold zeroes take no memory here. A write that leaves a page as it was goes unseen, as it does for every
+/// comparison of contents.
+private struct InitialContent {
+    private let slot: LiveSlot
+    private let copy: GuestMemory
+
+    /// Remembers the slot's memory; the vCPUs must stand still.
+    init(of slot: LiveSlot) throws(KVMError) {
+        self.slot = slot
+        copy = try slot.memory.copy(from: slot.offset, bytes: Int(slot.region.size))
+    }
+
+    func differs(page: UInt64) -> Bool {
+        let place = Int(page) * Int(pageBytes)
+        return !slot.memory.hasSamePage(at: slot.offset + place, as: copy, at: place)
     }
 }

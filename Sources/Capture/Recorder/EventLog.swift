@@ -46,7 +46,7 @@ final class EventLog: Sendable {
                     iteration: $0.iteration, tsNs: monotonicNow(), vcpu: vcpu, gpa: address, oldValue: old,
                     newValue: data, rip: rip))
             // The VMM did the write: KVM does not report the page.
-            $0.vmmPages.append(address / 4096)
+            $0.vmmPages.append(address / UInt64(pageBytes))
         }
     }
 

@@ -4,17 +4,17 @@ import Model
 import Platform
 
 /// The virtual machine of a recording: made once, from plan and guest.
-struct Machine: Sendable {
+package struct Machine: Sendable {
     let system: KVMSystem
-    let vm: VirtualMachine
-    let vcpus: [VCPU]
+    package let vm: VirtualMachine
+    package let vcpus: [VCPU]
     /// Memory at the start.
     let map: MemoryMap
     /// The plan with the host's defaults filled in.
     let plan: RecordPlan
     let info: RecordingInfo
 
-    init(plan: RecordPlan, guest: any Guest) throws {
+    package init(plan: RecordPlan, guest: any Guest) throws {
         var plan = plan
         let host = Host()
         let system = try KVMSystem()
@@ -111,31 +111,33 @@ struct Machine: Sendable {
         return info
     }
 
-    /// What harvests this machine's source.
-    func makeCollector(startNs: Int64) -> any Collector {
+    /// What harvests this machine's source; the vCPUs must stand still.
+    func makeCollector(startNs: Int64) throws(KVMError) -> any Collector {
         if let ringEntries = plan.ringEntries {
             return RingCollector(vm: vm, vcpus: vcpus, ringEntries: ringEntries, slots: map.logged, startNs: startNs)
         }
-        // Memory that is still all zeroes has never been written: guests start from zeroed memory.
-        let logged = map.logged
-        let isWritten: (GFN) -> Bool = { gfn in
-            guard let slot = logged.first(where: { $0.contains(gfn * 4096) }) else { return false }
-            return !slot.memory.isZeroPage(at: slot.offset + Int(gfn - slot.baseGFN) * 4096)
-        }
-        return BitmapCollector(
-            vm: vm, manual: plan.source == .clearLog, clearChunk: UInt64(plan.clearChunkPages), slots: logged,
-            startNs: startNs, initiallySet: plan.initiallySet ? isWritten : nil)
+        return try BitmapCollector(
+            vm: vm, manual: plan.source == .clearLog, clearChunk: UInt64(plan.clearChunkPages), slots: map.logged,
+            startNs: startNs, initiallySet: plan.initiallySet)
     }
 }
 
 /// Collects dirty pages from one kind of source and re-protects them. Used by the harvester thread only.
 protocol Collector: AnyObject {
-    /// Logged slots have changed; everything was collected and re-protected before.
-    func slotsChanged(to slots: [LiveSlot])
+    /// Logged slots have changed while the vCPUs stand still; everything was collected and re-protected before.
+    func slotsChanged(to slots: [LiveSlot]) throws(KVMError)
     /// Harvests everything there is.
     func collectAll(cause: HarvestCause, waiting: [VCPUCrew.Waiting], into batch: inout IterationBatch) throws(KVMError)
     /// Harvests the full rings of these vCPUs out of turn.
     func collect(_ vcpus: [Int], cause: HarvestCause, waiting: [VCPUCrew.Waiting], into batch: inout IterationBatch)
-    /// Re-protects what was harvested since the last call. - Returns: nanoseconds.
-    func reprotect(into batch: inout IterationBatch) throws(KVMError) -> Int64
+    /// Re-protects what was harvested since the last call.
+    func reprotect(into batch: inout IterationBatch) throws(KVMError) -> Reprotection
+}
+
+/// What a re-protection did.
+struct Reprotection {
+    /// Nanoseconds taken.
+    var ns: Int64 = 0
+    /// The most pages that stayed writable, so that the next write to them will not be reported.
+    var unprotected = 0
 }

@@ -20,8 +20,8 @@ struct LiveSlot: Sendable {
     /// The page of the guest's own layout at which it begins: differs from the GFN once the slot has moved.
     var layoutGFN: GFN
 
-    var baseGFN: GFN { region.guestAddress / 4096 }
-    var pages: UInt64 { region.size / 4096 }
+    var baseGFN: GFN { region.guestAddress / UInt64(pageBytes) }
+    var pages: UInt64 { region.size / UInt64(pageBytes) }
 
     func contains(_ address: UInt64) -> Bool {
         address >= region.guestAddress && address - region.guestAddress < region.size
@@ -87,7 +87,7 @@ struct MemoryMap: Sendable {
                     slot: id, guestAddress: range.lowerBound, size: range.upperBound - range.lowerBound,
                     logged: region.isLogged && !isWatched, readonly: isWatched),
                 memory: region.memory, offset: Int(range.lowerBound - region.address),
-                name: isWatched ? "watched" : region.name, layoutGFN: range.lowerBound / 4096))
+                name: isWatched ? "watched" : region.name, layoutGFN: range.lowerBound / UInt64(pageBytes)))
     }
 
     /// Slots whose dirty pages are logged.
@@ -103,7 +103,7 @@ struct MemoryMap: Sendable {
 
     /// The page of the guest's own layout that a GFN is now.
     func layoutGFN(_ gfn: GFN) -> GFN {
-        guard let slot = slots.first(where: { $0.contains(gfn * 4096) }) else { return gfn }
+        guard let slot = slots.first(where: { $0.contains(gfn * UInt64(pageBytes)) }) else { return gfn }
         return gfn - slot.baseGFN + slot.layoutGFN
     }
 
@@ -116,7 +116,7 @@ struct MemoryMap: Sendable {
     mutating func insert(_ memory: GuestMemory, at address: UInt64, nowNs: Int64) -> LiveSlot {
         let slot = LiveSlot(
             region: MemoryRegion(slot: nextSlot, guestAddress: address, size: UInt64(memory.size), logged: true),
-            memory: memory, offset: 0, name: "added", createdNs: nowNs, layoutGFN: address / 4096)
+            memory: memory, offset: 0, name: "added", createdNs: nowNs, layoutGFN: address / UInt64(pageBytes))
         nextSlot += 1
         slots.append(slot)
         return slot

@@ -58,7 +58,7 @@ struct KnownAnswer {
     mutating func judge(_ reported: ReportedPages, iteration: Int64, progress: [UInt64]) -> OracleVerdict {
         let base = guest.dataGFN
         // One byte a page, not a set: the guest may have done a hundred million operations.
-        var expected = [Expectation](repeating: [], count: guest.data.size / 4096)
+        var expected = [Expectation](repeating: [], count: guest.data.size / pageBytes)
         for vcpu in models.indices {
             var skip = reportedInFlight[vcpu]
             while models[vcpu].operations < progress[vcpu] {
@@ -107,7 +107,7 @@ final class ShadowMemory {
         var copies: [(baseGFN: GFN, memory: GuestMemory, copy: GuestMemory)] = []
         for slot in slots {
             let copy = try GuestMemory(size: slot.memory.size)
-            for offset in stride(from: 0, to: slot.memory.size, by: 4096) {
+            for offset in stride(from: 0, to: slot.memory.size, by: pageBytes) {
                 _ = slot.memory.updatePage(of: copy, at: offset)
             }
             copies.append((slot.baseGFN, slot.memory, copy))
@@ -122,10 +122,14 @@ final class ShadowMemory {
         verdict.initiallySet = Int64(reported.initial.count)
         var silent = Int64(dirty.count)
         for slot in slots {
-            for offset in stride(from: 0, to: slot.memory.size, by: 4096)
+            for offset in stride(from: 0, to: slot.memory.size, by: pageBytes)
             where slot.memory.updatePage(of: slot.copy, at: offset) {
                 verdict.expected += 1
-                if dirty.contains(slot.baseGFN + UInt64(offset / 4096)) { silent -= 1 } else { verdict.missing += 1 }
+                if dirty.contains(slot.baseGFN + UInt64(offset / pageBytes)) {
+                    silent -= 1
+                } else {
+                    verdict.missing += 1
+                }
             }
         }
         verdict.silent = silent

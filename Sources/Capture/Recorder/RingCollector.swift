@@ -30,6 +30,8 @@ final class RingCollector: Collector {
     private var slots: SlotTable
     /// Entries of each ring marked for reset since the last reset: their sum is what the kernel must answer.
     private var marked: [Int]
+    /// Entries that were marked before that reset, and for which it did not answer.
+    private var unanswered = 0
     /// When the previous scan of each ring began; its entries were pushed later.
     private var previousScan: [Int64]
 
@@ -94,9 +96,6 @@ final class RingCollector: Collector {
         }
     }
 
-    /// Makes the account wrong on purpose, to see that it is noticed.
-    func pretendToHaveMarked(_ count: Int, vcpu: Int) { marked[vcpu] += count }
-
     /// A vCPU says that its ring is full, but we see nothing: after an overrun the kernel's index is ahead of ours.
     private func resynchronise(_ vcpu: Int, into batch: inout IterationBatch) {
         let stale = vcpus[vcpu].resynchroniseRing()
@@ -132,32 +131,47 @@ final class RingCollector: Collector {
         return scan
     }
 
-    /// Resets everything harvested and checks the kernel's answer.
-    ///
-    /// - Returns: nanoseconds taken.
-    func reprotect(into batch: inout IterationBatch) throws(KVMError) -> Int64 {
-        let marked = self.marked.reduce(0, +)
-        guard marked > 0 else { return 0 }
+    /// Resets everything harvested and checks the kernel's answers.
+    func reprotect(into batch: inout IterationBatch) throws(KVMError) -> Reprotection {
+        let expected = marked.reduce(unanswered, +)
+        guard expected > 0 else { return Reprotection() }
         let start = monotonicNow()
-        var answered = try vm.resetDirtyRings()
-        let short = marked - answered
-        // A short reset leaves the rest marked: reset it now. At most 64 pages of the interrupted batch stay unprotected.
-        while answered < marked {
-            let more = try vm.resetDirtyRings()
-            if more == 0 { break }
-            answered += more
+        let tally = try ResetTally(of: expected) { () throws(KVMError) in try vm.resetDirtyRings() }
+        // What the kernel has not got to is in its ring still: it comes with the next reset, or never.
+        unanswered = unanswered == 0 ? tally.unanswered : 0
+        for vcpu in vcpus.indices { marked[vcpu] = 0 }
+        let taken = monotonicNow() - start
+        batch.iteration.resetNs += taken
+        return Reprotection(ns: taken, unprotected: tally.unprotected)
+    }
+}
+
+/// The answers to `KVM_RESET_DIRTY_RINGS` until everything that was harvested is reset.
+///
+/// From Linux 6.17 on the request returns early when its thread has work to do: a signal that is not blocked, but also SIGSTOP, a
+/// tracer, the freezer. It then drops the batch in its hands: up to 64 pages of one ring, counted as reset and left
+/// writable, so that no further write to them is logged. A call that answers 0 had nothing in its hands.
+struct ResetTally: Equatable {
+    /// Pages that a call which returned early can drop.
+    static let batch = 64
+    /// A call answers 0 again and again only while something keeps interrupting it.
+    private static let mostEmptyCalls = 1000
+
+    /// Entries that the kernel never answered for.
+    private(set) var unanswered: Int
+    /// The most pages that may be writable although their entry is harvested.
+    private(set) var unprotected = 0
+
+    /// Calls `reset` until it has answered for `expected` entries in all.
+    init(of expected: Int, by reset: () throws(KVMError) -> Int) throws(KVMError) {
+        unanswered = expected
+        var emptyCalls = 0
+        while unanswered > 0, emptyCalls < Self.mostEmptyCalls {
+            let answer = try reset()
+            unanswered -= answer
+            if answer == 0 { emptyCalls += 1 }
+            if answer > 0, unanswered > 0 { unprotected += min(Self.batch, answer) }
         }
-        let end = monotonicNow()
-        if short != 0 {
-            batch.losses.append(
-                Loss(
-                    iteration: batch.iteration.id, tsNs: end,
-                    kind: SignalMask.allBlocked ? .shortReset : .resetInterrupted, entries: Int64(abs(short)),
-                    detail: "KVM_RESET_DIRTY_RINGS reset \(marked - short) entries of \(marked) at the first call and"
-                        + " \(answered) in all; pages of the missing ones may have gone unprotected."))
-        }
-        for vcpu in vcpus.indices { self.marked[vcpu] = 0 }
-        batch.iteration.resetNs += end - start
-        return end - start
+        unprotected += max(0, unanswered)
     }
 }

@@ -51,69 +51,90 @@ package struct SlotEvent: Sendable, Equatable {
 /// Carries slot events out. Only while every vCPU stands still and every entry has been harvested and reset: entries name
 /// the slot, and would be lost or misattributed otherwise.
 struct SlotChanger {
-    let vm: VirtualMachine
-    let guest: any Guest
+    /// What KVM is told.
+    private enum Step {
+        case delete(LiveSlot)
+        case set(LiveSlot)
+    }
+
+    private let guest: any Guest
     private(set) var map: MemoryMap
     private var added: [UInt32] = []
 
-    init(vm: VirtualMachine, guest: any Guest, map: MemoryMap) {
-        self.vm = vm
+    init(guest: any Guest, map: MemoryMap) {
         self.guest = guest
         self.map = map
     }
 
+    /// Does everything in the order of time but tell KVM.
+    ///
+    /// - Throws: ``RecordError`` for an event that will not be possible.
+    static func rehearse(_ events: [SlotEvent], guest: any Guest, map: MemoryMap) throws {
+        var changer = SlotChanger(guest: guest, map: map)
+        for event in events.sorted(by: { $0.atNs < $1.atNs }) { _ = try changer.steps(for: event.action, nowNs: 0) }
+    }
+
     /// Changes the slots; rows of what went and what came are added to `batch`.
-    mutating func apply(_ action: SlotEvent.Action, into batch: inout IterationBatch) throws {
+    mutating func apply(_ action: SlotEvent.Action, to vm: VirtualMachine, into batch: inout IterationBatch) throws {
         let now = monotonicNow()
-        switch action {
-        case .add(let bytes):
-            let memory = try GuestMemory(size: Int(bytes))
-            let end = map.slots.map { $0.region.guestAddress + $0.region.size }.max() ?? 0
-            let unit: UInt64 = 1 << 30
-            let slot = map.insert(memory, at: (end + unit - 1) / unit * unit, nowNs: now)
-            try vm.setMemory(slot.region, memory: slot.memory)
-            added.append(slot.region.slot)
-            batch.slots.append(slot.row())
-        case .remove:
-            guard let id = added.popLast(), let slot = map.slots.first(where: { $0.region.slot == id }) else {
-                throw RecordError("--slot-event remove: no slot was added before; put an earlier TIME:add=SIZE.")
-            }
-            try delete(slot, nowNs: now, into: &batch)
-            map.remove(id)
-        case .readd, .move:
-            guard let guest = guest as? BuiltinGuest,
-                let slot = map.slots.first(where: { $0.region.slot == BuiltinGuest.dataSlot })
-            else { throw RecordError("--slot-event readd and move need a built-in workload.") }
-            var address = slot.region.guestAddress
-            if case .move(let distance) = action {
-                guard map.logged.count(where: { $0.name == slot.name }) == 1,
-                    !map.slots.contains(where: \.region.readonly)
-                else {
-                    throw RecordError(
-                        "--slot-event move cannot be combined with --watch: the data slot is cut in pieces.")
+        for step in try steps(for: action, nowNs: now) {
+            switch step {
+            case .delete(let slot):
+                var gone = slot.region
+                gone.size = 0
+                try vm.setMemory(gone, memory: slot.memory)
+                batch.slots.append(slot.row(deletedNs: now))
+            case .set(let slot):
+                // The guest's page tables follow its data.
+                if slot.generation > 1, let guest = guest as? BuiltinGuest {
+                    guest.moveData(to: slot.region.guestAddress)
                 }
-                address += UInt64(distance)
-                let target = address..<address + slot.region.size
-                guard
-                    !map.slots.contains(where: {
-                        $0.region.slot != slot.region.slot
-                            && target.overlaps($0.region.guestAddress..<$0.region.guestAddress + $0.region.size)
-                    })
-                else { throw RecordError("--slot-event move would put the data slot over another; move it elsewhere.") }
-            }
-            try delete(slot, nowNs: now, into: &batch)
-            if let renewed = map.renew(slot.region.slot, at: address, nowNs: now) {
-                guest.moveData(to: address)
-                try vm.setMemory(renewed.region, memory: renewed.memory, offset: renewed.offset)
-                batch.slots.append(renewed.row())
+                try vm.setMemory(slot.region, memory: slot.memory, offset: slot.offset)
+                batch.slots.append(slot.row())
             }
         }
     }
 
-    private func delete(_ slot: LiveSlot, nowNs: Int64, into batch: inout IterationBatch) throws(KVMError) {
-        var gone = slot.region
-        gone.size = 0
-        try vm.setMemory(gone, memory: slot.memory)
-        batch.slots.append(slot.row(deletedNs: nowNs))
+    /// Changes the map.
+    private mutating func steps(for action: SlotEvent.Action, nowNs: Int64) throws -> [Step] {
+        switch action {
+        case .add(let bytes):
+            let end = map.slots.map { $0.region.guestAddress + $0.region.size }.max() ?? 0
+            let unit: UInt64 = 1 << 30
+            let slot = map.insert(
+                try GuestMemory(size: Int(bytes)), at: (end + unit - 1) / unit * unit, nowNs: nowNs)
+            added.append(slot.region.slot)
+            return [.set(slot)]
+        case .remove:
+            guard let id = added.popLast(), let slot = map.slots.first(where: { $0.region.slot == id }) else {
+                throw RecordError("--slot-event remove: no slot was added before; put an earlier TIME:add=SIZE.")
+            }
+            map.remove(id)
+            return [.delete(slot)]
+        case .readd, .move:
+            guard guest is BuiltinGuest,
+                let slot = map.slots.first(where: { $0.region.slot == BuiltinGuest.dataSlot })
+            else { throw RecordError("--slot-event readd and move need a built-in workload.") }
+            var address = slot.region.guestAddress
+            if case .move(let distance) = action { address = try target(of: slot, movedBy: distance) }
+            guard let renewed = map.renew(slot.region.slot, at: address, nowNs: nowNs) else { return [] }
+            return [.delete(slot), .set(renewed)]
+        }
+    }
+
+    private func target(of slot: LiveSlot, movedBy distance: Int64) throws -> UInt64 {
+        guard map.logged.count(where: { $0.name == slot.name }) == 1, !map.slots.contains(where: \.region.readonly)
+        else {
+            throw RecordError("--slot-event move cannot be combined with --watch: the data slot is cut in pieces.")
+        }
+        let (address, overflow) = slot.region.guestAddress.addingReportingOverflow(UInt64(distance))
+        let isTaken = map.slots.contains {
+            $0.region.slot != slot.region.slot && address < $0.region.guestAddress + $0.region.size
+                && $0.region.guestAddress < address &+ slot.region.size
+        }
+        guard !overflow, address <= largestGFN * UInt64(pageBytes) - slot.region.size, !isTaken else {
+            throw RecordError("--slot-event move would put the data slot over another; move it elsewhere.")
+        }
+        return address
     }
 }

@@ -13,9 +13,9 @@ import Platform
 ///            └── done, died or quit ──► finished
 /// ```
 /// `parked`, `waiting`, `stepDone` and `finished` are outside the guest and stay there: a stop is complete when no member is `running`.
-final class VCPUCrew: Sendable {
+package final class VCPUCrew: Sendable {
     /// What a thread does after an exit.
-    enum Verdict {
+    package enum Verdict {
         /// Enters the guest again.
         case resume
         /// Waits for ``releaseSteps()`` or ``resume()``.
@@ -49,15 +49,15 @@ final class VCPUCrew: Sendable {
     }
 
     /// What a stop found.
-    struct StopResult {
+    package struct StopResult {
         /// From the request to each vCPU's answer; those already outside the guest answered in 0.
-        var latencies: [(vcpu: Int, ns: Int64)] = []
+        package var latencies: [(vcpu: Int, ns: Int64)] = []
         /// vCPUs that did not answer in time.
-        var stuck: [Int] = []
+        package var stuck: [Int] = []
     }
 
     /// How vCPUs are made to leave the guest. Recordings use the default; the others are there to be measured.
-    enum StopMethod: String, CaseIterable {
+    package enum StopMethod: String, CaseIterable {
         /// `immediate_exit`, then a signal: never late, whatever the thread is doing.
         case exitAndSignal = "immediate_exit + signal"
         /// A signal alone, sent again every millisecond: it is lost on a thread that is about to enter the guest.
@@ -96,7 +96,7 @@ final class VCPUCrew: Sendable {
 
     /// A crew whose vCPUs stand still until the first ``resume()``. `handle` is called on the vCPU's own thread for
     /// every exit but an interruption and a full ring.
-    init(vcpus: [VCPU], handle: @escaping @Sendable (VCPU, VCPUExit) -> Verdict) {
+    package init(vcpus: [VCPU], handle: @escaping @Sendable (VCPU, VCPUExit) -> Verdict) {
         self.vcpus = vcpus
         self.handle = handle
         state = Monitor(State(members: vcpus.map { _ in Member() }))
@@ -104,7 +104,7 @@ final class VCPUCrew: Sendable {
     }
 
     /// Starts one thread for every vCPU and waits until all are there.
-    func start() {
+    package func start() {
         for vcpu in vcpus {
             let thread = Thread { self.runThread(vcpu) }
             thread.name = "vcpu\(vcpu.index)"
@@ -251,38 +251,33 @@ final class VCPUCrew: Sendable {
     func interrupt() { state.change { $0.interrupted = true } }
 
     /// Asks every vCPU to leave the guest and waits until all have, or until `timeout` nanoseconds have passed.
-    func stop(timeout: Int64, method: StopMethod = .exitAndSignal) -> StopResult {
+    package func stop(timeout: Int64, method: StopMethod = .exitAndSignal) -> StopResult {
         let asked = monotonicNow()
-        let running = state.change { state -> [(Int, ThreadID?)] in
+        let running = state.change { state -> [Int] in
             state.stopRequested = true
             return state.members.indices.filter { state.members[$0].phase == .running }
-                .map { ($0, state.members[$0].thread) }
         }
-        if method == .exitAndSignal {
-            // The byte first: the signal alone would be lost on a thread that is just about to enter.
-            for (index, _) in running { vcpus[index].requestExit(true) }
-        }
+        // The byte first: the signal alone would be lost on a thread that is just about to enter.
+        if method == .exitAndSignal { for index in running { vcpus[index].requestExit(true) } }
         func waitForAll(until deadline: Int64) -> Bool {
             state.wait(until: deadline, for: { $0.members.allSatisfy { $0.phase != .running } }, then: { _ in true })
                 ?? false
         }
-        func kickAll() { for case (_, let thread?) in running { Kick.send(to: thread) } }
         switch method {
         case .exitAndSignal:
-            kickAll()
+            kick(running)
             _ = waitForAll(until: asked + timeout)
         case .signal:
             repeat {
-                kickAll()
+                kick(running)
             } while !waitForAll(until: monotonicNow() + 1_000_000) && monotonicNow() < asked + timeout
         case .poll: _ = waitForAll(until: asked + timeout)
         }
         return state.read { state in
             var result = StopResult()
-            for (index, _) in running where state.members[index].phase == .running { result.stuck.append(index) }
+            for index in running where state.members[index].phase == .running { result.stuck.append(index) }
             for (index, member) in state.members.enumerated() where !result.stuck.contains(index) {
-                let wasRunning = running.contains { $0.0 == index }
-                if wasRunning {
+                if running.contains(index) {
                     result.latencies.append((index, member.answeredNs - asked))
                 } else if member.phase != .finished {
                     result.latencies.append((index, 0))
@@ -292,26 +287,35 @@ final class VCPUCrew: Sendable {
         }
     }
 
-    /// Lets every stopped vCPU enter the guest again; full rings must have been served by now.
+    /// Signals these members' threads, as far as they still run. Under the lock under which a thread withdraws its id: until
+    /// then it has not ended.
+    private func kick(_ members: some Sequence<Int>) {
+        state.read { state in
+            for index in members {
+                if let thread = state.members[index].thread { Kick.send(to: thread) }
+            }
+        }
+    }
+
+    /// Lets every stopped vCPU enter the guest again.
     ///
-    /// - Parameter steps: whether the iteration is over for vCPUs that wait for that.
-    func resume(steps: Bool = true) {
+    /// - Parameters:
+    ///   - rings: whether those whose ring was full have been served; else they go on waiting.
+    ///   - steps: whether the iteration is over for vCPUs that wait for that.
+    package func resume(rings: Bool = true, steps: Bool = true) {
         for vcpu in vcpus { vcpu.requestExit(false) }
         state.change { state in
             state.stopRequested = false
-            for member in Self.waiting(in: state) { state.members[member.vcpu].phase = .parked }
+            if rings { for member in Self.waiting(in: state) { state.members[member.vcpu].phase = .parked } }
             if steps { Self.releaseSteps(in: &state) }
         }
     }
 
     /// Ends every thread and waits for it, at most `timeout` nanoseconds.
-    func quit(timeout: Int64) {
-        let threads = state.change { state -> [ThreadID] in
-            state.quit = true
-            return state.members.compactMap(\.thread)
-        }
+    package func quit(timeout: Int64) {
+        state.change { $0.quit = true }
         for vcpu in vcpus { vcpu.requestExit(true) }
-        for thread in threads { Kick.send(to: thread) }
+        kick(vcpus.indices)
         _ = state.wait(until: monotonicNow() + timeout, for: { $0.threads == 0 }, then: { _ in })
     }
 }

@@ -1,9 +1,12 @@
+import Platform
+
 /// Guest memory whose writes are stored one by one.
 package enum WatchRange {
     /// Reads `GPA`, `GPA..GPA` (inclusive) or several of these separated by commas, and widens each to whole pages.
     ///
     /// - Throws: ``RecordError`` with the forms that are understood.
     package static func parse(_ text: String) throws(RecordError) -> [Range<UInt64>] {
+        let page = UInt64(pageBytes)
         var ranges: [Range<UInt64>] = []
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
             let ends = part.split(separator: "..", omittingEmptySubsequences: false).map(number)
@@ -15,7 +18,7 @@ package enum WatchRange {
                     "--watch \(part) is not usable: write guest physical addresses such as 0x100000000 or 0x100000000..0x100003fff."
                 )
             }
-            ranges.append(first / 4096 * 4096..<(last / 4096 + 1) * 4096)
+            ranges.append(first / page * page..<(last / page + 1) * page)
         }
         return ranges
     }

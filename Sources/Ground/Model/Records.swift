@@ -282,7 +282,8 @@ package struct WatchEvent: Sendable, Equatable {
     package var oldValue: [UInt8]
     /// What was written.
     package var newValue: [UInt8]
-    /// Guest instruction pointer; 0 when it could not be read.
+    /// Address of the instruction that wrote, where the guest's code is known (built-in workloads); else that of the next one,
+    /// which is all that KVM leaves. 0 when it could not be read.
     package var rip: UInt64
 
     /// Describes a write.

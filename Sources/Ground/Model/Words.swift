@@ -74,7 +74,7 @@ package enum EndReason: String, Sendable, CaseIterable, Codable {
     case duration
     /// The asked number of iterations was reached.
     case iterations
-    /// SIGINT or SIGTERM.
+    /// SIGINT, SIGTERM or SIGHUP.
     case signal
     /// The guest finished, powered off or reset by itself.
     case guestExit = "guest_exit"

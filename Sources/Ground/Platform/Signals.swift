@@ -114,7 +114,8 @@ package enum Kick {
         unsafe pthread_sigmask(SIG_UNBLOCK, &mask, nil)
     }
 
-    /// Signals one thread.
+    /// Signals one thread. Call it under the lock under which the thread withdraws its id before it ends: the id of a thread that
+    /// has ended points into a stack that may be gone.
     package static func send(to thread: ThreadID) { _ = pthread_kill(thread.raw, signal) }
 }
 

@@ -26,4 +26,8 @@ PARAM(table, 0x60);
 PARAM(burst, 0x68);
 PARAM(tsc_slack, 0x70);
 PARAM(progress, 0x80);
+PARAM(walk_step, 0x88);
+PARAM(move_step, 0x90);
+PARAM(move_start, 0x98);
+PARAM(meet, 0xa0);
 _Static_assert(sizeof(struct ckvm_alias_entry) == 16, "an alias entry has 16 bytes");

@@ -26,6 +26,10 @@
 #define P_BURST 0x68
 #define P_SLACK 0x70
 #define P_PROGRESS 0x80
+#define P_WALK_STEP 0x88
+#define P_MOVE_STEP 0x90
+#define P_MOVE_START 0x98
+#define P_MEET 0xa0
 
 #define PORT_LIMIT 0xd0
 #define PORT_PHASE 0xd1
@@ -179,6 +183,43 @@ hotspot:
     movq %rdx, %rax
 4:  ACCESS 1b
 
+    // Four phases in turn: walk, move, meet, rest. rbx = operation in the phase, rsi = number of the phase.
+    .balign 16
+phases:
+    PROLOGUE
+    xorl %ebx, %ebx
+    xorl %esi, %esi
+1:  cmpq P_PHASE_OPS(%rdi), %rbx
+    jb 2f
+    xorl %ebx, %ebx
+    incq %rsi
+    movl %esi, %eax
+    outl %eax, $PORT_PHASE
+2:  movl %esi, %ecx
+    andl $3, %ecx
+    movq %rbx, %rax
+    incq %rbx
+    cmpl $1, %ecx
+    jb 3f
+    je 4f
+    cmpl $2, %ecx
+    je 5f
+    COMPLETE 1b
+3:  mulq P_WALK_STEP(%rdi)
+    shrdq $32, %rdx, %rax
+    addq P_START(%rdi), %rax
+    ACCESS 1b
+4:  mulq P_MOVE_STEP(%rdi)
+    shrdq $32, %rdx, %rax
+    movq P_MOVE_START(%rdi), %rcx
+    subq %rax, %rcx
+    jmp 6f
+5:  movq P_MEET(%rdi), %rcx
+6:  DRAW
+    mulq P_HOT_PAGES(%rdi)
+    leaq (%rcx, %rdx), %rax
+    ACCESS 1b
+
     .balign 16
 idle:
     PROLOGUE
@@ -204,11 +245,13 @@ dma:
 ckvm_workload_code_end:
 
     .balign 4
-    .globl ckvm_entry_stride, ckvm_entry_random, ckvm_entry_zipf, ckvm_entry_hotspot, ckvm_entry_idle, ckvm_entry_dma
+    .globl ckvm_entry_stride, ckvm_entry_random, ckvm_entry_zipf, ckvm_entry_hotspot, ckvm_entry_phases
+    .globl ckvm_entry_idle, ckvm_entry_dma
 ckvm_entry_stride:  .long stride - ckvm_workload_code
 ckvm_entry_random:  .long random - ckvm_workload_code
 ckvm_entry_zipf:    .long zipf - ckvm_workload_code
 ckvm_entry_hotspot: .long hotspot - ckvm_workload_code
+ckvm_entry_phases:  .long phases - ckvm_workload_code
 ckvm_entry_idle:    .long idle - ckvm_workload_code
 ckvm_entry_dma:     .long dma - ckvm_workload_code
 

@@ -109,13 +109,7 @@ struct Finisher {
                 let report = progress
                 var summary = Summary(
                     vcpuCount: info.vcpuCount,
-                    emit: { row in
-                        let counts = row.counts
-                        try iterations.run([
-                            row.iteration, counts.entries, counts.distinct, row.newPages, counts.crossRing,
-                            counts.sameRing, counts.provisional, counts.vmm,
-                        ])
-                    },
+                    emit: { try iterations.run($0.columns) },
                     progress: { report?(FinishProgress(phase: .summaries, completed: $0, total: total)) })
                 try TraceReader(db: db, path: path, info: info).replay(into: &summary)
                 try summary.finish { try pages.run($0.columns) }

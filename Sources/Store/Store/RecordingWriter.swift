@@ -59,6 +59,16 @@ package final class RecordingWriter {
     /// Nil until the file has its place and its log.
     private var sync: LogSync?
 
+    /// Tries whether a file can be created at `path`, and leaves nothing behind.
+    ///
+    /// - Throws: ``RecordingError``, as the initialiser would.
+    package static func checkPlace(_ path: String, options: Options = Options()) throws {
+        let replaced = options.replace ? try lockReplaced(path) : nil
+        let file = replaced == nil ? path : Connection.resolved(path) + ".new"
+        _ = try create(file, reportedAs: path, replacing: replaced)
+        removeFiles(file)
+    }
+
     /// Creates the file, exclusively, with its schema and provenance. If that fails, nothing is left behind.
     ///
     /// - Throws: ``RecordingError``.

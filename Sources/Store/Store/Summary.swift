@@ -30,6 +30,14 @@ struct Summary: TraceVisitor {
         var iteration: Int64
         var counts: DuplicateCounts
         var newPages: Int64
+
+        /// As the table has them: its `same_ring` is all that a ring repeats.
+        var columns: [Int64?] {
+            [
+                iteration, counts.entries, counts.distinct, newPages, counts.crossRing,
+                counts.redirtied + counts.sameRing, counts.provisional, counts.vmm,
+            ]
+        }
     }
     /// A row of `page_summary`.
     struct PageRow: Equatable {
@@ -50,6 +58,7 @@ struct Summary: TraceVisitor {
 
     private var index = PageIndex()
     private var classifier = DuplicateClassifier()
+    private var epochs = ProtectionEpochs()
     private var pages: [Page] = []
     /// Pages reported by each vCPU from 64 on, so that memory follows the entries and not pages times vCPUs.
     private var higher: Set<Report> = []
@@ -76,10 +85,11 @@ struct Summary: TraceVisitor {
     mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws {
         if harvest.iteration != iteration { begin(harvest.iteration) }
         let ring = DuplicateClassifier.ring(of: harvest)
+        let epoch = epochs.epoch(of: harvest)
         let firstProvisional = gfns.count - harvest.provisionalCount
         for (position, gfn) in gfns.enumerated() {
             let page = index.insert(gfn)
-            _ = classifier.classify(page: page, ring: ring, provisional: position >= firstProvisional)
+            _ = classifier.classify(page: page, ring: ring, provisional: position >= firstProvisional, epoch: epoch)
             if page == pages.count {
                 pages.append(Page(firstIteration: iteration, firstNs: harvest.tsNs))
             }

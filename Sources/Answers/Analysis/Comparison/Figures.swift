@@ -51,6 +51,7 @@ extension TraceAnalysis {
             Figure(name: "rate.bytes", value: rate.bytesPerSecond, unit: .bytesPerSecond),
             Figure(name: "duplicates.distinct", value: Double(duplicates.distinct), unit: .count),
             Figure(name: "duplicates.cross_ring", value: Double(duplicates.crossRing), unit: .count),
+            Figure(name: "duplicates.redirtied", value: Double(duplicates.redirtied), unit: .count),
             Figure(name: "duplicates.same_ring", value: Double(duplicates.sameRing), unit: .count),
             Figure(name: "duplicates.provisional", value: Double(duplicates.provisional), unit: .count),
             Figure(name: "duplicates.vmm", value: Double(duplicates.vmm), unit: .count),

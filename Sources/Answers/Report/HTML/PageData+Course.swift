@@ -45,7 +45,9 @@ extension PageSets {
                     .integer(bucket.firstTick), .integer(bucket.ticks), seconds(bucket.startNs, origin),
                     seconds(bucket.endNs, origin), .integer(bucket.duplicates.entries),
                     .integer(bucket.duplicates.distinct), .integer(bucket.newPages),
-                    .integer(bucket.duplicates.crossRing), .integer(bucket.duplicates.sameRing),
+                    .integer(bucket.duplicates.crossRing),
+                    // As SQL's iteration_summary has it.
+                    .integer(bucket.duplicates.redirtied + bucket.duplicates.sameRing),
                     .integer(bucket.duplicates.provisional), .integer(column.harvests), .integer(column.ringFull),
                     .integer(column.stallNs), .integer(column.pauseNs),
                 ]

@@ -103,7 +103,9 @@ struct Verdict {
         let share = 1 - Double(counts.distinct) / Double(counts.entries)
         let classes: [(Int64, String)] = [
             (counts.crossRing, "another vCPU had reported the page"),
-            (counts.sameRing, "the same vCPU had"), (counts.provisional, "the write was retried after a full ring"),
+            (counts.redirtied, "it was re-protected and written again within the iteration"),
+            (counts.sameRing, "KVM logs each write that it emulates"),
+            (counts.provisional, "the write was retried after a full ring"),
             (counts.vmm, "the VMM's log repeats it"),
         ]
         var sentence = "No page was reported twice in an iteration: entries are unique pages."
@@ -128,17 +130,20 @@ struct Verdict {
 
     private static func fidelity(_ analysis: TraceAnalysis) -> Verdict {
         let fidelity = analysis.fidelity
+        let missing = fidelity.oracles.reduce(Int64(0)) { $0 &+ $1.missing }
         let figure =
-            fidelity.isComplete ? "Nothing lost" : fidelity.losses.isEmpty ? Self.word(for: fidelity.ending) : "Losses"
+            fidelity.isComplete
+            ? "Nothing lost"
+            : !fidelity.losses.isEmpty || missing > 0
+                ? "Losses" : fidelity.ending == .clean ? "Unexplained" : Self.word(for: fidelity.ending)
         var sentence = TextFidelity.completeness(analysis)
         sentence =
             sentence.hasPrefix("yes: no known loss")
             ? "No known loss in \(Units.counted(fidelity.iterations, "iteration", "iterations"))"
             : "Not complete" + sentence.dropFirst(2)
-        let missing = fidelity.oracles.reduce(Int64(0)) { $0 &+ $1.missing }
+        let agree = fidelity.oracles.allSatisfy { $0.missing == 0 && $0.unexplained == 0 }
         sentence +=
-            fidelity.oracles.isEmpty
-            ? ". No oracle checked the entries." : missing == 0 ? "; every oracle agrees." : "."
+            fidelity.oracles.isEmpty ? ". No oracle checked the entries." : agree ? "; every oracle agrees." : "."
         return Verdict(
             question: "Can these figures be trusted?", figure: figure, sentence: sentence, section: "fidelity",
             tone: fidelity.isComplete ? .good : .bad)

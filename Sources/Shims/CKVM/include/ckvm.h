@@ -61,15 +61,19 @@ struct ckvm_workload_params {
     uint64_t op_limit;         // tell the VMM after so many operations; 2^64-1: never
     uint64_t word_offset;      // where in a page this vCPU writes its operation number
     uint64_t stride;           // stride: pages from one operation to the next
-    uint64_t start;            // stride: first page
-    uint64_t hot_pages;        // hotspot: size of the hot set
+    uint64_t start;            // stride, phases: first page
+    uint64_t hot_pages;        // hotspot, phases: size of the hot set
     uint64_t hot_threshold;    // hotspot: a 32-bit draw below it goes to the hot set
-    uint64_t phase_ops;        // hotspot: operations until the hot set moves
+    uint64_t phase_ops;        // hotspot: operations until the hot set moves; phases: operations of one
     uint64_t table;            // zipf: guest address of the alias table
     uint64_t burst;            // dma: pages that the VMM writes for one request
     uint64_t tsc_slack;        // how far pacing may fall behind before it forgets the backlog
     uint64_t reserved;
     uint64_t progress;         // operations completed, written by the guest
+    uint64_t walk_step;        // phases: pages from one operation of a walk to the next, times 2^32
+    uint64_t move_step;        // phases: pages that the hot set moves down with each operation, times 2^32
+    uint64_t move_start;       // phases: first page of the hot set before it moves
+    uint64_t meet;             // phases: first page of the set that all vCPUs share
 };
 
 // One entry of zipf's alias table (Walker 1974, Vose 1991).
@@ -82,7 +86,7 @@ struct ckvm_alias_entry {
 // I/O ports by which a built-in workload speaks to the VMM.
 enum {
     CKVM_PORT_LIMIT = 0xd0,  // op_limit is reached
-    CKVM_PORT_PHASE = 0xd1,  // hotspot: eax = number of the phase that begins
+    CKVM_PORT_PHASE = 0xd1,  // hotspot, phases: eax = number of the phase that begins
     CKVM_PORT_DMA = 0xd2,    // dma: eax = first page to write
 };
 
@@ -91,7 +95,7 @@ enum {
 extern const uint8_t ckvm_workload_code[], ckvm_workload_code_end[];
 static inline const uint8_t *ckvm_workload_start(void) { return ckvm_workload_code; }
 static inline size_t ckvm_workload_size(void) { return (size_t)(ckvm_workload_code_end - ckvm_workload_code); }
-extern const uint32_t ckvm_entry_stride, ckvm_entry_random, ckvm_entry_zipf, ckvm_entry_hotspot, ckvm_entry_idle,
-    ckvm_entry_dma;
+extern const uint32_t ckvm_entry_stride, ckvm_entry_random, ckvm_entry_zipf, ckvm_entry_hotspot, ckvm_entry_phases,
+    ckvm_entry_idle, ckvm_entry_dma;
 
 #endif

@@ -22,6 +22,7 @@ final class FileSink: BatchSink {
         var writer: RecordingWriter
         var index = PageIndex()
         var classifier = DuplicateClassifier()
+        var epochs = ProtectionEpochs()
         var totals = Totals()
         /// Whether parts of an iteration have come, but not yet its end.
         var isInIteration = false
@@ -46,10 +47,11 @@ final class FileSink: BatchSink {
             state.isInIteration = batch.isPart
             for (harvest, gfns) in batch.harvests {
                 let ring = DuplicateClassifier.ring(of: harvest)
+                let epoch = state.epochs.epoch(of: harvest)
                 let certain = gfns.count - harvest.provisionalCount
                 for (place, gfn) in gfns.enumerated() {
                     let page = state.index.insert(gfn)
-                    _ = state.classifier.classify(page: page, ring: ring, provisional: place >= certain)
+                    _ = state.classifier.classify(page: page, ring: ring, provisional: place >= certain, epoch: epoch)
                 }
             }
             guard !batch.isPart else { return }

@@ -53,7 +53,7 @@ struct Import: ParsableCommand {
             var next = try source.next()
             next?.foreignRates += rates
             while var batch = next {
-                if intake.mustStop { throw Interruption() }
+                if intake.mustStop { throw Interrupted() }
                 do { next = try source.next() } catch {
                     batch.losses.append(
                         Loss(

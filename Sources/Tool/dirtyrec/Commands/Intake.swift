@@ -4,7 +4,7 @@ import Store
 import Synchronization
 
 /// Somebody pressed Ctrl-C; what was made before is kept.
-struct Interruption: Error {}
+struct Interrupted: Error {}
 
 /// A recording that is made of entries at hand: one iteration is stored after the other, and what came before an error
 /// or Ctrl-C is kept.
@@ -50,10 +50,10 @@ final class Intake {
             Terminal.endLive()
             writer.discard()
             if !(error is RecordingError), writer.committedIterations > 0 {
-                try finish(error is Interruption ? .signal : .error, endNs(), [:])
+                try finish(error is Interrupted ? .signal : .error, endNs(), [:])
                 let kept = Units.counted(writer.committedIterations, "iteration", "iterations")
                 Terminal.say(
-                    "\(options.output) holds the \(kept) before \(error is Interruption ? "Ctrl-C" : "the error").")
+                    "\(options.output) holds the \(kept) before \(error is Interrupted ? "Ctrl-C" : "the error").")
             }
             throw error
         }

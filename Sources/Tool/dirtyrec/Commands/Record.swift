@@ -61,7 +61,7 @@ struct Record: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Store every write to these pages, as GPA or GPA..GPA (inclusive), several separated by commas.",
+            "Store every write to these pages, as GPA or GPA..GPA (inclusive), several separated by commas; rip is the writing instruction of a workload, of other guests the next one.",
             valueName: "ranges"))
     var watch: String?
 
@@ -131,12 +131,10 @@ struct Record: ParsableCommand {
     }
 
     func run() throws {
-        if compareSources {
-            try SourceComparison(record: self).run()
-            return
-        }
         if measure != nil { return try measureProgress() }
-        let (outcome, totals) = try record(plan(), into: recording.output)
+        let interruption = Interruption()
+        if compareSources { return try SourceComparison(record: self, interruption: interruption).run() }
+        let (outcome, totals) = try record(plan(), into: recording.output, interruption)
         try conclude(outcome, totals)
     }
 
@@ -153,28 +151,24 @@ struct Record: ParsableCommand {
         printResult("\(last.guestProgress ?? 0) operations in \(last.endNs - startNs) ns")
     }
 
+    /// How the file is made.
+    var writerOptions: RecordingWriter.Options { recording.durability.writing(replace: recording.force) }
+
     /// Runs the guest once and finishes its file.
-    func record(_ plan: RecordPlan, into path: String) throws -> (RecorderOutcome, FileSink.Totals) {
+    func record(
+        _ plan: RecordPlan, into path: String, _ interruption: Interruption
+    ) throws -> (RecorderOutcome, FileSink.Totals) {
         let (guest, console) = try self.guest.makeGuest()
         guard interval == nil || (guest as? BuiltinGuest)?.workload.step == nil else {
             throw ValidationError("With step= an iteration ends when its operations are done: leave --interval out.")
         }
         let recorder = try Recorder(plan: plan, guest: guest)
-        Termination.watch { count in
-            if count == 1 {
-                recorder.stop()
-            } else {
-                Terminal.endLive()
-                Terminal.say(
-                    "dirtyrec: stopped at once; \(path) holds every committed iteration, finish it with: dirtyrec recover \(path)"
-                )
-                Termination.exit(Failure.no)
-            }
-        }
         let live = LiveLine(recorder: recorder)
         let sink = Mutex<FileSink?>(nil)
         let outcome: RecorderOutcome
         do {
+            interruption.begin(path) { recorder.stop() }
+            defer { interruption.end() }
             outcome = try recorder.run { info, slots in
                 let file = try FileSink(
                     recording.writer(described(info, guest), slots, at: path),
@@ -217,7 +211,6 @@ struct Record: ParsableCommand {
         if outcome.ringFull > 0 {
             Terminal.say("\(Units.count(outcome.ringFull)) exits because a ring was full; vCPUs stood still meanwhile.")
         }
-        var isBad = !outcome.losses.isEmpty
         for loss in outcome.losses.prefix(10) { Terminal.say("LOSS (\(loss.kind.rawValue)): \(loss.detail)") }
         if outcome.losses.count > 10 {
             Terminal.say("… and \(outcome.losses.count - 10) more losses; all are in the file.")
@@ -233,10 +226,9 @@ struct Record: ParsableCommand {
                 \(sum(\.unexplained)) unexplained, \(sum(\.provisional)) provisional, \(sum(\.firstRead)) first reads, \
                 \(sum(\.initiallySet)) initially set, \(sum(\.silent)) silent; \(verdicts.count) verdicts.
                 """)
-            if verdicts.contains(where: { $0.missing > 0 }) { isBad = true }
         }
         Terminal.say("Next: dirtyrec report \(ShellWords.join([recording.output]))")
-        if isBad { throw Failure.answerIsNo }
+        if !outcome.isComplete { throw Failure.answerIsNo }
     }
 }
 

@@ -7,6 +7,7 @@ import Store
 /// `dirtyrec record --compare-sources`: one seeded guest under every source, and what each one cost.
 struct SourceComparison {
     let record: Record
+    let interruption: Interruption
 
     /// What is shown of each source: a name, a unit and a figure for one iteration or the whole run.
     private static let figures: [(name: String, value: @Sendable (FileSink.Totals) -> String)] = [
@@ -35,34 +36,34 @@ struct SourceComparison {
     }
 
     func run() throws {
-        var columns: [FileSink.Totals] = []
+        let stem = record.recording.output.hasSuffix(".db") ? String(record.recording.output.dropLast(3)) : record.recording.output
         let sources: [Source] = [.dirtyRing, .dirtyLog, .clearLog]
-        let stem =
-            record.recording.output.hasSuffix(".db")
-            ? String(record.recording.output.dropLast(3)) : record.recording.output
-        var isBad = false
-        // Found now, not after the recordings before it.
-        for path in sources.map({ "\(stem).\($0.rawValue).db" }) where !record.recording.force {
-            guard case .nothing = try FilePlace(path).content else { throw RecordingError(path, .exists) }
-        }
-        for source in sources {
+        let paths = sources.map { "\(stem).\($0.rawValue).db" }
+        for path in paths { try RecordingWriter.checkPlace(path, options: record.writerOptions) }
+        var columns: [FileSink.Totals] = []
+        var isComplete = true
+        for (source, path) in zip(sources, paths) {
             var plan = try record.plan()
             plan.source = source
             if source != .dirtyRing { plan.ringEntries = nil }
-            let path = "\(stem).\(source.rawValue).db"
             Terminal.say("Recording \(path)")
-            let (outcome, totals) = try record.record(plan, into: path)
+            let (outcome, totals) = try record.record(plan, into: path, interruption)
             for loss in outcome.losses { Terminal.say("LOSS (\(loss.kind.rawValue)): \(loss.detail)") }
-            // Runs of unequal length cannot be compared.
-            if outcome.reason == .signal { throw Interruption() }
-            if !outcome.losses.isEmpty || outcome.verdicts.contains(where: { $0.missing > 0 }) { isBad = true }
+            isComplete = isComplete && outcome.isComplete
             columns.append(totals)
+            // Runs of unequal length are no comparison.
+            guard !interruption.isAsked else {
+                Terminal.say(
+                    "Interrupted: no comparison. Next: dirtyrec report \(ShellWords.join(Array(paths.prefix(columns.count))))"
+                )
+                throw Failure.answerIsNo
+            }
         }
         var table = TableFormatter(
             .table, columns: ["figure"] + sources.map(\.rawValue), write: Output.standard.write)
         for figure in Self.figures { table.add([.text(figure.name)] + columns.map { .text(figure.value($0)) }) }
         table.finish()
-        if isBad { throw Failure.answerIsNo }
+        if !isComplete { throw Failure.answerIsNo }
     }
 }
 

@@ -63,7 +63,7 @@ struct Synth: ParsableCommand {
         var endNs = guest.endNs
         try intake.run(endNs: { endNs }) {
             while let batch = guest.next() {
-                if intake.mustStop { throw Interruption() }
+                if intake.mustStop { throw Interrupted() }
                 try intake.commit(batch)
                 endNs = batch.iteration.endNs
             }

@@ -34,7 +34,7 @@ enum Failure {
         case let error as Gate.ParsingError: end(usage, error.description)
         case let error as RecordingError: end(status(of: error.problem), sentence(of: error))
         case let error as Refusal: end(usage, error.description)
-        case is Interruption: end(no, "Interrupted: what was made before is kept.")
+        case is Interrupted: end(no, "Interrupted: what was made before is kept.")
         case let error as ExitCode: end(error.rawValue)
         default:
             switch Dirtyrec.exitCode(for: error) {

@@ -7,18 +7,18 @@ import Synchronization
 /// The line that shows on a terminal what a recording is doing.
 final class LiveLine: Sendable {
     private let recorder: Recorder
-    private let state = Monitor(false)
+    private let isOver = Monitor(false)
+    private let worker = Mutex<Worker?>(nil)
 
     init(recorder: Recorder) { self.recorder = recorder }
 
     /// Refreshes the line four times a second until ``stop()``; only on a terminal.
     func start(counting sink: FileSink) {
         guard Terminal.isInteractive else { return }
-        let thread = Thread { [recorder, state] in
-            SignalMask.blockAll()
+        let worker = Worker("live line") { [recorder, isOver] in
             var before = sink.totals
             var beforeNs = monotonicNow()
-            while state.wait(until: monotonicNow() + 250_000_000, for: { $0 }, then: { _ in true }) == nil {
+            while isOver.wait(until: monotonicNow() + 250_000_000, for: { $0 }, then: { _ in true }) == nil {
                 let now = sink.totals
                 let nowNs = monotonicNow()
                 let status = recorder.currentStatus
@@ -38,12 +38,14 @@ final class LiveLine: Sendable {
                 beforeNs = nowNs
             }
         }
-        thread.start()
+        self.worker.withLock { $0 = worker }
     }
 
     /// Removes the line.
     func stop() {
-        state.change { $0 = true }
+        isOver.change { $0 = true }
+        // A line that is being written must not come after what is said next.
+        worker.withLock { $0 }?.join()
         Terminal.endLive()
     }
 }
