@@ -1,14 +1,14 @@
 import Model
 
 /// Reads dirtyrec's text format: one harvest a line. `docs/import.md` describes it.
-final class TextFormat: ImportSource {
+package final class TextFormat: ImportSource {
     /// The first line of every such file.
     static let signature = "dirtyrec-text 1"
 
-    private(set) var info = RecordingInfo()
-    private(set) var slots: [MemorySlot] = []
-    private(set) var endNs: Int64 = 0
-    private(set) var endReason = EndReason.duration
+    package private(set) var info = RecordingInfo()
+    package private(set) var slots: [MemorySlot] = []
+    package private(set) var endNs: Int64 = 0
+    package private(set) var endReason = EndReason.duration
 
     private let lines: LineReader
     private var memory = SlotRanges()
@@ -45,7 +45,7 @@ final class TextFormat: ImportSource {
         endNs = info.startNs
     }
 
-    func next() throws -> IterationBatch? {
+    package func next() throws -> IterationBatch? {
         while let line = try pending ?? nextLine() {
             pending = nil
             if line.word == "harvest", let batch, try line.iteration() != batch.iteration.id {

@@ -64,7 +64,8 @@ struct SQL: ParsableCommand {
     var spreadsheet = false
 
     @Option(
-        help: ArgumentHelp("The longest time for the whole query (default: 5min; in the shell none).", valueName: "time"),
+        help: ArgumentHelp(
+            "The longest time for the whole query (default: 5min; in the shell none).", valueName: "time"),
         transform: Nanoseconds.init(parsing:))
     var timeout: Nanoseconds?
 
@@ -99,7 +100,8 @@ struct SQL: ParsableCommand {
         if list { return Catalog.list(format) }
         let named = try query.map { try Self.named($0, settings) }
         let session = try QuerySession(path: file ?? "")
-        var printer = RowPrinter(session: session, format: format, neutralizes: spreadsheet, timeout: timeout ?? Self.defaultTimeout)
+        var printer = RowPrinter(
+            session: session, format: format, neutralizes: spreadsheet, timeout: timeout ?? Self.defaultTimeout)
         if let named {
             return try interruptibly(session) {
                 let rows = try printer.run(named.sql, parameters: named.values)

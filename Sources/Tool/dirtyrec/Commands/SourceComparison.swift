@@ -36,7 +36,9 @@ struct SourceComparison {
     }
 
     func run() throws {
-        let stem = record.recording.output.hasSuffix(".db") ? String(record.recording.output.dropLast(3)) : record.recording.output
+        let stem =
+            record.recording.output.hasSuffix(".db")
+            ? String(record.recording.output.dropLast(3)) : record.recording.output
         let sources: [Source] = [.dirtyRing, .dirtyLog, .clearLog]
         let paths = sources.map { "\(stem).\($0.rawValue).db" }
         for path in paths { try RecordingWriter.checkPlace(path, options: record.writerOptions) }
