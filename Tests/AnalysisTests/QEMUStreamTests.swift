@@ -24,7 +24,7 @@ import Testing
         options.qemu?.zeroPageNs = zeroPageNs
         return try #require(
             try QEMUStreamReplay.run(
-                trace, Gathered(trace), memoryPages: trace.info.memoryBytes / 4096, options: options,
+                trace, Gathered(trace), memory: LoggedMemory(trace, dirtyPages: 0), options: options,
                 assuming: options.qemu ?? QEMUStreamOptions()
             ).first)
     }

@@ -36,7 +36,7 @@ package enum Analyzer {
             rings: gathered.rings,
             sharing: Sharing(collector.pages, rings: gathered.rings, limit: options.topPages),
             order: Order(
-                rings: gathered.orders, crossRingPairs: collector.crossRing.pairs,
+                host: collector.host, rings: gathered.orders, crossRingPairs: collector.crossRing.pairs,
                 orderedPairs: collector.crossRing.ordered),
             hottestPages: collector.pages.top(options.topPages) { $0.ticks },
             hotLists: collector.pages.hotLists(ticks: collector.ticks, pageSize: pageSize),
