@@ -27,6 +27,7 @@ extension Schemas {
         Query("duplicates/shared", PackageResources.shared_sql),
         Query("duplicates/sharing_matrix", PackageResources.sharing_matrix_sql),
         Query("order/runs", PackageResources.runs_sql),
+        Query("order/restored", PackageResources.restored_sql),
         Query("order/strides", PackageResources.strides_sql),
         Query("convergence/link", PackageResources.link_sql),
         Query("convergence/vcpus", PackageResources.vcpus_sql),

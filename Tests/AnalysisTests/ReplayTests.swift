@@ -248,6 +248,58 @@ import Testing
         #expect(looped.totalNs == Bracket(low: 9_000_000_000, high: 9_000_000_000))
     }
 
+    @Test func `over all starts the best is no worse than the worst, when none converges, too`() throws {
+        // Verdicts are open: some ends are bounded below only.
+        var options = ConvergenceOptions()
+        options.bandwidths = [20 * 4096]
+        options.downtimesNs = [1, 100_000_000, 300_000_000]
+        options.start = .all
+        var open = 0
+        for seed in UInt64(0)..<30 {
+            for cell in try Convergence.grid(Traces.random(seed), options: options).grid {
+                let spread = try #require(cell.starts)
+                let ends = [spread.best, spread.median, spread.worst].map {
+                    ($0.totalNs?.high ?? .max, $0.totalNs?.low ?? .max)
+                }
+                #expect(ends[0] <= ends[1] && ends[1] <= ends[2], "seed \(seed): \(spread)")
+                if spread.converging == 0, spread.best.totalNs != nil { open += 1 }
+            }
+        }
+        #expect(open > 0)
+    }
+
+    @Test func `a start beyond the recording is refused`() throws {
+        var options = ConvergenceOptions()
+        for (start, isRefused) in [(0, false), (1_999_999_999, false), (2_000_000_000, true), (.max, true)] as [(Int64, Bool)] {
+            options.start = .at(start)
+            for extend in ConvergenceOptions.Extension.allCases {
+                options.extend = extend
+                let grid = Result { try Convergence.grid(Traces.plain([[0], [0]], memoryPages: 8), options: options) }
+                #expect((try? grid.get()) == nil ? isRefused : !isRefused, "\(start)")
+            }
+        }
+    }
+
+    @Test func `the first round sends the slots that are there when the migration begins`() throws {
+        var trace = Traces.plain((0..<10).map { [GFN($0)] }, memoryPages: 5)
+        trace.slots = [
+            MemorySlot(slot: 0, baseGFN: 0, pages: 100, logged: true),
+            // Added in the fourth second and removed in the seventh; its id used again in the ninth.
+            MemorySlot(slot: 1, baseGFN: 1000, pages: 50, logged: true, createdNs: 3_500_000_000, deletedNs: 6_500_000_000),
+            MemorySlot(slot: 1, generation: 2, baseGFN: 1000, pages: 20, logged: true, createdNs: 8_500_000_000),
+        ]
+        var options = ConvergenceOptions()
+        for (start, pages) in [(0, 100), (3, 100), (4, 150), (6, 150), (7, 100), (9, 120)] as [(Int64, Int64)] {
+            options.start = .at(start * 1_000_000_000)
+            #expect(try Convergence.grid(trace, options: options).memoryPages == pages, "at \(start) s")
+        }
+        // Of a guest of others a slot is met when it is first used: it may have been there all the time.
+        trace.info.guestKind = "attached"
+        trace.slots[2].createdNs = 8_500_000_000
+        options.start = .first
+        #expect(try Convergence.grid(trace, options: options).memoryPages == 120)
+    }
+
     @Test func `policies stop where they say`() {
         // 10 pages/s for 1 s: ten pages are the limit, which QEMU must stay below.
         let limit = Rational(bandwidth: 10 * 4096, nanoseconds: 1_000_000_000)

@@ -44,6 +44,35 @@ struct `Known guests` {
         #expect(analysis.order.rings.first?.stride == 1)
     }
 
+    @Test func `exits with rings of other sizes lie within what one recording predicts`() throws {
+        // 16,384 random writes to 4,096 pages an iteration, the same in every run.
+        let sizes = [512, 1024, 2048, 4096, 8192]
+        let analyses = try sizes.map { size in
+            let recorded = try record(
+                BuiltinGuest(workload: Workload(parsing: "random:size=16MiB,step=16384,ops=49152"), vcpus: 1, memory: nil)
+            ) {
+                $0.mode = .paused
+                $0.iterations = nil
+                $0.ringEntries = size
+            }
+            #expect(recorded.outcome.losses == [])
+            var trace = recorded.trace
+            trace.info.ringEntries = size
+            return try Analyzer.analyze(trace)
+        }
+        let exits = analyses.map { $0.rings.reduce(Int64(0)) { $0 + $1.fullExits } }
+        #expect(exits[0] > exits[2] && exits[2] > 0)
+        for (recorded, analysis) in zip(sizes, analyses) {
+            for (size, real) in zip(sizes, exits) {
+                let predicted = try #require(analysis.ringWhatIf.first { $0.ringEntries == size })
+                let context = "\(recorded) to \(size): \(predicted.exits), really \(real)"
+                #expect(predicted.fullExits <= real && real <= predicted.mostFullExits ?? .max, "\(context)")
+                if size == recorded { #expect(predicted.isRecorded && predicted.exits.isExact, "\(context)") }
+                if size > recorded { #expect(predicted.mostFullExits != nil, "\(context)") }
+            }
+        }
+    }
+
     @Test func `hotspot changes its phase at the iterations in which its hot set moves`() throws {
         // 64 hot pages that move every 5,120 operations, 20 iterations of 256.
         let phases = try Analyzer.analyze(

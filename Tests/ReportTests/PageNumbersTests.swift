@@ -145,7 +145,7 @@ struct PageNumbersTests {
         (
             "ring_what_if", "ring_what_if",
             [
-                ("ring_entries", "ring_entries"), ("soft_limit", "soft_limit"), ("full_exits", "full_exits"),
+                ("ring_entries", "ring_entries"), ("soft_limit", "soft_limit"), ("full_exits", "full_exits_low"),
                 ("affected_intervals", "affected_intervals"),
             ]
         ),

@@ -84,7 +84,7 @@ import Testing
                         .integers(
                             $0.vcpu, $0.harvests, $0.steps + $0.harvests, $0.ascents, $0.descents,
                             $0.longestDescendingRun)
-                            + [.text($0.verdict.rawValue)]
+                            + [.text($0.shape.rawValue)]
                     })
             #expect(
                 try session.rows("pages/hottest", ["limit": "10000"]).map { [$0[0], $0[2], $0[4], $0[6], $0[7]] }

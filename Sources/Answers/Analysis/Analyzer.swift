@@ -35,9 +35,7 @@ package enum Analyzer {
             phases: Phases(windows),
             rings: gathered.rings,
             sharing: Sharing(collector.pages, rings: gathered.rings, limit: options.topPages),
-            order: Order(
-                rings: gathered.orders, crossRingPairs: collector.crossRing.pairs,
-                orderedPairs: collector.crossRing.ordered),
+            order: gathered.order,
             hottestPages: collector.pages.top(options.topPages) { $0.ticks },
             hotLists: collector.pages.hotLists(ticks: collector.ticks, pageSize: pageSize),
             costs: collector.costs.finish(stops: try trace.stops),
@@ -47,6 +45,10 @@ package enum Analyzer {
             statistics: StatisticTotal.all(try trace.statistics),
             fidelity: try gathered.fidelity(trace))
     }
+
+    /// The order of entries alone, in one pass.
+    /// - Throws: whatever reading the recording throws.
+    package static func order(_ trace: some Trace) throws -> Order { try Gathered(trace).order }
 }
 
 /// One pass over a recording, and what several sections need of it.
@@ -65,6 +67,12 @@ struct Gathered: Sendable {
         let finished = collector.rings.map { $0.finish() }
         rings = finished.map(\.0)
         orders = finished.map(\.1)
+    }
+
+    var order: Order {
+        Order(
+            host: collector.host, rings: orders, crossRingPairs: collector.crossRing.pairs,
+            orderedPairs: collector.crossRing.ordered)
     }
 
     var durationNs: Int64 { collector.endNs - (collector.startNs ?? collector.endNs) }

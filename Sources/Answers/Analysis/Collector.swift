@@ -27,7 +27,16 @@ struct Collector: TraceVisitor, Sendable {
     /// Ticks completed.
     var ticks: Int { Int(pages.tick) - 1 }
 
-    init(info: RecordingInfo) { whatIf = RingTally.whatIf(pml: info.pml == true) }
+    /// In what order the host pushes entries.
+    let host: PushOrder
+    /// Whether first touches of pages must be told apart, because they stand in another order.
+    private let needsFaults: Bool
+
+    init(info: RecordingInfo) {
+        whatIf = RingTally.whatIf(info)
+        host = PushOrder(info)
+        needsFaults = host == .reversedBatches && WriteOrder.faultsOnFirstTouch(info)
+    }
 
     /// One pass over `trace`. A last iteration that was cut off before its end counts as one that ended with its last
     /// harvest.
@@ -50,10 +59,14 @@ struct Collector: TraceVisitor, Sendable {
         harvests += 1
         let ring = number(of: harvest)
         let before = pages.counts
+        let known = pages.index.count
         pages.add(
             gfns, ring: ring, epoch: epochs.epoch(of: harvest), isVMM: harvest.source == .vmm && harvest.vcpu == nil,
             provisionalCount: harvest.provisionalCount)
-        rings[ring].add(harvest, gfns: gfns, counts: pages.counts - before, fresh: pages.fresh)
+        rings[ring].add(
+            harvest, gfns: gfns, counts: pages.counts - before, firsts: pages.fresh, repeats: pages.freshRepeats,
+            faults: needsFaults && harvest.vcpu != nil ? pages.firstTouches(gfns, before: known) : .none,
+            sizes: whatIf[0].rings)
         crossRing.add(ring: ring, sinceNs: harvest.sinceNs, tsNs: harvest.tsNs, entries: gfns.count)
         costs.add(harvest)
     }
@@ -90,7 +103,7 @@ struct Collector: TraceVisitor, Sendable {
             if number > Int(UInt16.max) {
                 number = Int(UInt16.max)
             } else {
-                rings.append(RingTally(vcpu: harvest.vcpu, source: harvest.source))
+                rings.append(RingTally(vcpu: harvest.vcpu, source: harvest.source, host: host))
                 ringNumbers[key] = number
             }
         }

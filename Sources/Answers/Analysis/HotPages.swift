@@ -60,11 +60,11 @@ extension PageTable {
         return best.map { PageHeat(gfn: index.gfns[$0.page], states[$0.page]) }
     }
 
-    /// The hot lists of pages dirtied in at least 90 %, 50 % and 10 % of `ticks` iterations, and more than once.
+    /// The hot lists of pages dirtied in at least 90 %, 50 % and 10 % of `ticks` iterations.
     func hotLists(ticks: Int, pageSize: Int64) -> [HotList] {
         [90, 50, 10].map { percent in
             var list = HotList(tickShare: Double(percent) / 100)
-            for state in states where state.ticks > 1 && Int(state.ticks) * 100 >= ticks * percent {
+            for state in states where Int(state.ticks) * 100 >= ticks * percent {
                 list.pages += 1
                 list.records += Int64(state.ticks)
             }

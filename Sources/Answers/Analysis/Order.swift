@@ -1,20 +1,64 @@
 import Model
 
-/// In what order the entries of one ring stand (question O1).
+/// In what order a host pushes the entries of a ring.
+package enum PushOrder: String, Sendable {
+    /// The order of the writes: no PML, or a kernel that reads its log from the front.
+    case written
+    /// Batch by batch of up to 512 entries, each from its end: PML before Linux 6.14 (commit 37c3ddfe5238). First touches of
+    /// a page are page faults and stand in the order of the writes.
+    case reversedBatches = "reversed_batches"
+    /// The recording does not say whether the host has PML, or which kernel it ran.
+    case unknown
+
+    /// Entries in a CPU's log: the most that a batch holds.
+    package static let batchEntries = 512
+
+    /// What `info` says of the host.
+    package init(_ info: RecordingInfo) {
+        // Only Intel has page-modification logging.
+        if info.pml == false || ["kvm_amd", "kvm_pvm"].contains(info.kvmModule) {
+            self = .written
+            return
+        }
+        let numbers = info.kernel.split(separator: ".", maxSplits: 2).prefix(2).compactMap {
+            Int($0.prefix { ("0"..."9").contains($0) })
+        }
+        guard numbers.count == 2 else {
+            self = .unknown
+            return
+        }
+        let isNew = (numbers[0], numbers[1]) >= (6, 14)
+        self = isNew ? .written : info.pml == true ? .reversedBatches : .unknown
+    }
+}
+
+/// In what order the entries of one ring stand, and what that says of the order of the writes (question O1).
 package struct RingOrder: Sendable, Equatable {
-    /// What the evidence says.
-    package enum Verdict: String, Sendable, CaseIterable {
+    /// How most entries stand, whatever the cause. Harvests are judged one by one and weigh as much as they hold entries.
+    package enum Shape: String, Sendable {
         /// Too few entries to say.
         case unknown
-        /// Mean ascending run of at least 8 entries.
+        /// Most stand in harvests whose mean ascending run has at least 8 entries.
         case ascending
-        /// Mean descending run of at least 8 entries, none longer than 512: what PML before Linux 6.14 makes of an
-        /// ascending writer, pushing each batch in reverse.
-        case reversedBatches = "reversed_batches"
-        /// Mean descending run of at least 8 entries, some longer than a PML batch: the guest itself writes downwards.
+        /// Most stand in harvests whose mean descending run has at least 8 entries, and is longer than the ascending one.
         case descending
         /// Neither.
         case mixed
+    }
+    /// What entries and host together say.
+    package enum Verdict: String, Sendable, CaseIterable {
+        /// Too few entries to say.
+        case unknown
+        /// The guest writes upwards.
+        case ascending
+        /// Batches of at most 512 stand backwards, and the guest writes the other way.
+        case reversedBatches = "reversed_batches"
+        /// The guest writes downwards.
+        case descending
+        /// The guest writes neither way.
+        case mixed
+        /// A bitmap: it knows no order of writes.
+        case unordered
     }
 
     /// The vCPU; nil for a bitmap or the VMM's log.
@@ -35,26 +79,88 @@ package struct RingOrder: Sendable, Equatable {
     package var stride: Int64?
     /// Share of the sampled steps that the stride makes up.
     package var strideShare = 0.0
+    /// Harvests with at least one entry.
+    package var harvests: Int64 = 0
+    /// Entries in harvests of at least 8, by what those are.
+    package var weights = Weights()
+    /// Of ``weights``, those in harvests that first touches of a page made: page faults, not PML.
+    package var faultWeights = Weights()
+    /// Longest strictly ascending run of a harvest that PML may have made; 0 where it was not measured.
+    package var longestAscendingRun: Int64 = 0
+    /// Runs of at least 8 entries whose successor lies wholly above, and wholly below.
+    package var seamsUp: Int64 = 0
+    /// See ``seamsUp``.
+    package var seamsDown: Int64 = 0
+    /// Entries whose place among the writes of their harvest is proven: all where the host pushes in the order of the writes; of a
+    /// host that reverses, those of page faults and of batches whose ends are certain.
+    package var proven: Int64 = 0
+    /// The verdict of entries and host together.
+    package var verdict = Verdict.unknown
+
+    /// Entries by the harvests that hold them.
+    package struct Weights: Sendable, Equatable {
+        /// In harvests that ascend.
+        package var ascending: Int64 = 0
+        /// In harvests that descend.
+        package var descending: Int64 = 0
+        /// In all others.
+        package var mixed: Int64 = 0
+
+        var shape: Shape {
+            let all = ascending + descending + mixed
+            return all > 0 && ascending * 2 > all ? .ascending : all > 0 && descending * 2 > all ? .descending : .mixed
+        }
+        mutating func add(_ shape: Shape, _ entries: Int64) {
+            switch shape {
+            case .ascending: ascending += entries
+            case .descending: descending += entries
+            default: mixed += entries
+            }
+        }
+        static func - (left: Self, right: Self) -> Self {
+            var difference = left
+            difference.ascending -= right.ascending
+            difference.descending -= right.descending
+            difference.mixed -= right.mixed
+            return difference
+        }
+    }
 
     /// Entries in an average strictly ascending run.
     package var meanAscendingRun: Double { mean(runs: ascendingRuns) }
     /// Entries in an average strictly descending run.
     package var meanDescendingRun: Double { mean(runs: descendingRuns) }
+    /// Share of entries whose place among the writes of their harvest is proven; nil without entries.
+    package var provenShare: Double? { harvests == 0 ? nil : Double(proven) / Double(steps + harvests) }
     private func mean(runs: Int64) -> Double { runs == 0 ? 0 : Double(steps + harvests) / Double(runs) }
-    /// Harvests with at least one entry.
-    package var harvests: Int64 = 0
 
-    /// The verdict from the figures above.
-    package var verdict: Verdict {
-        if steps < 16 { return .unknown }
-        if meanAscendingRun >= 8, meanAscendingRun >= meanDescendingRun { return .ascending }
-        if meanDescendingRun >= 8 { return longestDescendingRun <= 512 ? .reversedBatches : .descending }
-        return .mixed
+    /// How most entries stand.
+    package var shape: Shape { steps < 16 ? .unknown : weights.shape }
+
+    /// Runs that mean something have at least so many entries: by chance one in 40,000 has.
+    static let meaningfulRun = 8
+
+    /// Weighs entries, kernel and PML together.
+    mutating func judge(_ host: PushOrder) {
+        guard steps >= 16 else { return }
+        let byPML = weights - faultWeights
+        let shape = byPML == Weights() ? weights.shape : byPML.shape
+        verdict = shape == .ascending ? .ascending : shape == .descending ? .descending : .mixed
+        // No batch is longer than the CPU's log: a longer run is the guest's own.
+        let most = Int64(PushOrder.batchEntries)
+        guard host != .written, longestAscendingRun <= most, longestDescendingRun <= most else { return }
+        switch shape {
+        case .descending where host == .reversedBatches || seamsUp > seamsDown: verdict = .reversedBatches
+        case .ascending where host == .reversedBatches && seamsDown > seamsUp: verdict = .reversedBatches
+        default: break
+        }
     }
 }
 
 /// Order within every ring, and how far entries of different rings can be ordered.
 package struct Order: Sendable, Equatable {
+    /// What the recording says of the host.
+    package var host = PushOrder.unknown
     /// One per ring, in the order of the rings.
     package var rings: [RingOrder] = []
     /// Pairs of entries of two rings in one iteration.
@@ -64,21 +170,36 @@ package struct Order: Sendable, Equatable {
 
     /// Share of cross-ring pairs whose order is known; nil when there is none.
     package var crossRingConfidence: Double? { crossRingPairs == 0 ? nil : orderedPairs / crossRingPairs }
+    /// Share of all rings' entries whose place among the writes of their harvest is proven; nil without rings.
+    package var provenShare: Double? {
+        let entries = rings.filter { $0.vcpu != nil }.reduce(Int64(0)) { $0 + $1.steps + $1.harvests }
+        return entries == 0 ? nil : Double(rings.reduce(0) { $0 + $1.proven }) / Double(entries)
+    }
 }
 
 /// Gathers the order of one ring.
 struct OrderTally: Sendable {
     private(set) var result = RingOrder()
+    private let host: PushOrder
+    /// Proven if the host turns out to reverse its batches, and if not.
+    private var provenIfReversed: Int64 = 0
+    private var entries: Int64 = 0
     /// Matches per candidate stride; bounded.
     private var strides: [Int64: Int64] = [:]
     private var sampledSteps: Int64 = 0
+    /// The last run of the harvest before, where it was long enough.
+    private var lastRun: ClosedRange<GFN>?
 
     /// Steps sampled for the stride at the beginning of each harvest.
     private static let strideSample = 256
 
-    mutating func add(_ gfns: [GFN]) {
+    init(host: PushOrder) { self.host = host }
+
+    /// Takes one harvest. `faults` are those of its entries that are the first touch of a page, and logged by its page fault.
+    mutating func add(_ harvest: Harvest, gfns: [GFN], faults: FaultPlaces) {
         guard let first = gfns.first else { return }
         result.harvests += 1
+        entries += Int64(gfns.count)
         var ascents: Int64 = 0
         var descents: Int64 = 0
         var previous = first
@@ -94,15 +215,56 @@ struct OrderTally: Sendable {
         result.descents += descents
         result.ascendingRuns += steps - ascents + 1
         result.descendingRuns += steps - descents + 1
-        if descents > ascents { measureDescent(gfns) }
+        let shape = Self.shape(entries: steps + 1, ascents: ascents, descents: descents)
+        let isByFault = faults.count * 2 > gfns.count
+        if shape != .unknown {
+            result.weights.add(shape, steps + 1)
+            if isByFault { result.faultWeights.add(shape, steps + 1) }
+        }
+        if descents > ascents { result.longestDescendingRun = max(result.longestDescendingRun, longest(gfns, isDescending: true)) }
+        if host != .written, harvest.vcpu != nil {
+            if shape == .ascending || shape == .descending, !isByFault {
+                if shape == .ascending {
+                    result.longestAscendingRun = max(result.longestAscendingRun, longest(gfns, isDescending: false))
+                }
+                countSeams(gfns, isDescending: shape == .descending)
+            } else {
+                lastRun = nil
+            }
+            provenIfReversed += Int64(WriteOrder.restored(gfns, faults: faults, endsAreKnown: harvest.cause != .periodic).proven)
+        }
         sampleStride(gfns)
     }
 
-    private mutating func measureDescent(_ gfns: [GFN]) {
+    /// What a harvest of its own is; unknown when it is too small to weigh.
+    private static func shape(entries: Int64, ascents: Int64, descents: Int64) -> RingOrder.Shape {
+        let least = Int64(RingOrder.meaningfulRun)
+        if entries < least { return .unknown }
+        let (ascendingRuns, descendingRuns) = (entries - ascents, entries - descents)
+        if entries >= least * ascendingRuns, ascendingRuns <= descendingRuns { return .ascending }
+        return entries >= least * descendingRuns ? .descending : .mixed
+    }
+
+    private func longest(_ gfns: [GFN], isDescending: Bool) -> Int64 {
         var run: Int64 = 1
+        var longest: Int64 = 1
         for place in gfns.indices.dropFirst() {
-            run = gfns[place] < gfns[place - 1] ? run + 1 : 1
-            result.longestDescendingRun = max(result.longestDescendingRun, run)
+            let goesOn = isDescending ? gfns[place] < gfns[place - 1] : gfns[place] > gfns[place - 1]
+            run = goesOn ? run + 1 : 1
+            longest = max(longest, run)
+        }
+        return longest
+    }
+
+    private mutating func countSeams(_ gfns: [GFN], isDescending: Bool) {
+        for run in WriteOrder.runs(gfns, gfns.indices, isDescending: isDescending) {
+            let ends = (gfns[run.lowerBound], gfns[run.upperBound - 1])
+            let span = min(ends.0, ends.1)...max(ends.0, ends.1)
+            if let lastRun, run.count >= RingOrder.meaningfulRun {
+                if span.lowerBound > lastRun.upperBound { result.seamsUp += 1 }
+                if span.upperBound < lastRun.lowerBound { result.seamsDown += 1 }
+            }
+            lastRun = run.count >= RingOrder.meaningfulRun ? span : nil
         }
     }
 
@@ -132,6 +294,18 @@ struct OrderTally: Sendable {
         if let best = strides.max(by: { ($0.value, $1.key) < ($1.value, $0.key) }), best.value > 1 {
             order.stride = best.key
             order.strideShare = Double(best.value) / Double(sampledSteps)
+        }
+        guard vcpu != nil else {
+            order.verdict = .unordered
+            return order
+        }
+        order.judge(host)
+        // A run that no batch can hold, or a host that is known: entries stand as they were written.
+        let isSeenWritten = max(order.longestAscendingRun, order.longestDescendingRun) > Int64(PushOrder.batchEntries)
+        if host == .written || isSeenWritten {
+            order.proven = entries
+        } else if host == .reversedBatches || order.verdict == .reversedBatches {
+            order.proven = provenIfReversed
         }
         return order
     }

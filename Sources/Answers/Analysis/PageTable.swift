@@ -37,8 +37,10 @@ struct PageTable: Sendable {
     private(set) var gaps: [Int64] = [0, 0]
     /// Who shares pages.
     private(set) var sharers = SharerSets()
-    /// Of the harvest added last: entries by freshness, provisional duplicates left out.
+    /// Of the harvest added last, by freshness: the first entry of each page in this tick,
     private(set) var fresh = [Int64](repeating: 0, count: HarvestWhatIf.steps + 1)
+    /// and the others, provisional duplicates left out.
+    private(set) var freshRepeats = [Int64](repeating: 0, count: HarvestWhatIf.steps + 1)
     /// Counts of the tick in progress.
     private(set) var counts = DuplicateCounts()
     /// Pages of the tick in progress that were never seen before.
@@ -71,7 +73,7 @@ struct PageTable: Sendable {
 
     /// Takes the entries of one harvest of ring number `ring` in its `epoch`; `isVMM` for the VMM's own log.
     mutating func add(_ gfns: [GFN], ring: Int, epoch: UInt16, isVMM: Bool, provisionalCount: Int) {
-        for place in fresh.indices { fresh[place] = 0 }
+        for place in fresh.indices { (fresh[place], freshRepeats[place]) = (0, 0) }
         let ring = UInt16(truncatingIfNeeded: ring)
         // In blocks: numbers of a block stay in the first-level cache, and growth of `states` leaves the inner loop.
         let block = 512
@@ -186,7 +188,22 @@ struct PageTable: Sendable {
         } else {
             counts.sameRing += 1
         }
-        fresh[Int(states[page].freshness)] += 1
+        freshRepeats[Int(states[page].freshness)] += 1
+    }
+
+    /// Which of `gfns`, the harvest added last, were met for the first time, when `before` pages were known before it.
+    func firstTouches(_ gfns: [GFN], before: Int) -> FaultPlaces {
+        let count = index.count - before
+        if count == 0 { return .none }
+        if count == gfns.count { return .all(count) }
+        // Numbers are given in the order of first touches.
+        var next = before
+        return .some(
+            gfns.map { gfn in
+                guard index.find(gfn) == next else { return false }
+                next += 1
+                return true
+            }, count)
     }
 
     /// Remembers the epoch of a ring's entry of a page that `rings` have reported in this tick, this one perhaps too.

@@ -22,15 +22,31 @@ package struct RingUse: Sendable, Equatable {
 }
 
 /// How often vCPUs would have left the guest with rings of another size (question R1).
+///
+/// A ring that is emptied at another moment protects its pages at another moment, and writes that follow are in the recording
+/// only where it protected them, too: so this is a bracket. Within one interval, let a ring have logged E entries, F of them the first of
+/// their page, and at most P between two of its harvests; L is the soft limit of the size in question.
+///
+/// - At least ⌊F / L⌋: each of these pages is logged whenever the ring is emptied. And at least ⌊E' / L⌋ − 1 for every E' entries between
+///   two harvests: different pages, of which a ring's fill was logged before; without the − 1 where the interval begins.
+/// - None when E < L; else at most 1 + ⌊(E − L) / (L − 1 − P)⌋: to fill the ring again takes L − 1 more pages, of which at most P were
+///   written again unseen. Without bound when P ≥ L − 1.
 package struct RingWhatIf: Sendable, Equatable {
     /// Ring size in entries.
     package var ringEntries: Int
     /// Entries at which KVM leaves the guest: size − 64, with PML − 512 more.
     package var softLimit: Int
-    /// Exits over the whole recording, all vCPUs: Σ ⌊entries of a harvest ÷ soft limit⌋.
+    /// Exits over the whole recording, all vCPUs: at least.
     package var fullExits: Int64 = 0
-    /// Harvests × vCPUs with at least one exit.
+    /// Exits at most; nil when the recording cannot say.
+    package var mostFullExits: Int64? = 0
+    /// Intervals × vCPUs with at least one exit: at least.
     package var affectedIntervals: Int64 = 0
+    /// Whether this is the recorded size at the recorded interval: what was counted, and no prediction.
+    package var isRecorded = false
+
+    /// ``fullExits`` and ``mostFullExits``.
+    package var exits: Bracket { Bracket(low: fullExits, high: mostFullExits) }
 }
 
 /// What harvests at longer intervals would have found (question R1): a page that is dirty already is not logged again.
@@ -60,37 +76,75 @@ package struct HarvestWhatIf: Sendable, Equatable {
 
 /// Gathers what one ring contributes.
 struct RingTally: Sendable {
+    /// What one interval of a what-if holds so far.
+    private struct Interval {
+        /// Entries that are left, provisional duplicates not counted.
+        var left: Int64 = 0
+        /// Those that are the first of their page.
+        var firsts: Int64 = 0
+        /// All entries of its iterations, provisional duplicates not counted.
+        var logged: Int64 = 0
+        /// Harvests, and most entries of one.
+        var harvests = 0
+        var longest: Int64 = 0
+        /// Exits that are certain within single harvests, by ring size.
+        var certain: [Int64] = []
+        /// Exits that happened.
+        var recorded: Int64 = 0
+    }
+
     private(set) var use: RingUse
-    private(set) var order = OrderTally()
+    private(set) var order: OrderTally
     private var stall = Sample()
     private var fill = Sample()
-    /// Entries of the harvest in progress at each interval, provisional duplicates left out.
-    private var fills = [Int64](repeating: 0, count: HarvestWhatIf.steps)
+    private var intervals = [Interval](repeating: Interval(), count: HarvestWhatIf.steps)
     private var wasUsed = false
 
-    init(vcpu: Int?, source: Source) { use = RingUse(vcpu: vcpu, source: source) }
+    init(vcpu: Int?, source: Source, host: PushOrder) {
+        use = RingUse(vcpu: vcpu, source: source)
+        order = OrderTally(host: host)
+    }
 
-    /// Takes one harvest: its entries by class, and by freshness.
-    mutating func add(_ harvest: Harvest, gfns: [GFN], counts: DuplicateCounts, fresh: [Int64]) {
+    /// Takes one harvest: its entries by class, and by freshness, first ones and repeats.
+    mutating func add(
+        _ harvest: Harvest, gfns: [GFN], counts: DuplicateCounts, firsts: [Int64], repeats: [Int64], faults: FaultPlaces,
+        sizes: [RingWhatIf]
+    ) {
         use.duplicates += counts
-        var left: Int64 = 0
-        for step in fills.indices.reversed() {
-            left += fresh[step + 1]
-            fills[step] += left
+        let entries = Int64(gfns.count)
+        var (first, left) = (Int64(0), Int64(0))
+        for step in intervals.indices.reversed() {
+            first += firsts[step + 1]
+            left += firsts[step + 1] + repeats[step + 1]
+            intervals[step].firsts += first
+            intervals[step].left += left
+            intervals[step].logged += entries - counts.provisional
+            intervals[step].harvests += 1
+            intervals[step].longest = max(intervals[step].longest, entries)
+            let isFirst = intervals[step].harvests == 1
+            for (place, size) in sizes.enumerated() {
+                let exits = entries / Int64(size.softLimit) - (isFirst ? 0 : 1)
+                if exits <= 0 { break }  // Sizes ascend.
+                if intervals[step].certain.isEmpty {
+                    intervals[step].certain = [Int64](repeating: 0, count: sizes.count)
+                }
+                intervals[step].certain[place] += exits
+            }
         }
         wasUsed = true
         if harvest.cause == .ringFull {
             use.fullExits += 1
+            intervals[0].recorded += 1
             stall.add(harvest.stallNs)
         }
-        order.add(gfns)
+        order.add(harvest, gfns: gfns, faults: faults)
     }
 
     /// Ends iteration `tick`, from 1; adds this ring's exits to each what-if whose harvest ends with it.
     mutating func endTick(_ tick: Int, _ whatIf: inout [HarvestWhatIf]) {
-        if wasUsed { fill.add(fills[0]) }
+        if wasUsed { fill.add(intervals[0].left) }
         wasUsed = false
-        for step in fills.indices {
+        for step in intervals.indices {
             if tick & ((1 << step) - 1) != 0 { break }
             endHarvest(step, &whatIf[step])
         }
@@ -98,20 +152,33 @@ struct RingTally: Sendable {
 
     /// Ends the recording, which may cut a last harvest short.
     mutating func end(_ whatIf: inout [HarvestWhatIf]) {
-        for step in fills.indices { endHarvest(step, &whatIf[step]) }
+        for step in intervals.indices { endHarvest(step, &whatIf[step]) }
     }
 
     private mutating func endHarvest(_ step: Int, _ whatIf: inout HarvestWhatIf) {
-        whatIf.entries += fills[step]
-        if use.vcpu != nil {
-            for place in whatIf.rings.indices {
-                let exits = fills[step] / Int64(whatIf.rings[place].softLimit)
-                if exits == 0 { break }  // Sizes ascend.
-                whatIf.rings[place].fullExits += exits
-                whatIf.rings[place].affectedIntervals += 1
-            }
+        let interval = intervals[step]
+        intervals[step] = Interval()
+        whatIf.entries += interval.left
+        guard use.vcpu != nil else { return }
+        for place in whatIf.rings.indices {
+            let (low, high) =
+                whatIf.rings[place].isRecorded
+                ? (interval.recorded, interval.recorded)
+                : Self.exits(
+                    interval, limit: Int64(whatIf.rings[place].softLimit),
+                    certain: interval.certain.isEmpty ? 0 : interval.certain[place])
+            whatIf.rings[place].fullExits += low
+            whatIf.rings[place].mostFullExits = whatIf.rings[place].mostFullExits.flatMap { most in high.map { most + $0 } }
+            whatIf.rings[place].affectedIntervals += low > 0 ? 1 : 0
         }
-        fills[step] = 0
+    }
+
+    /// See ``RingWhatIf``.
+    private static func exits(_ interval: Interval, limit: Int64, certain: Int64) -> (low: Int64, high: Int64?) {
+        guard interval.logged >= limit else { return (0, 0) }
+        let low = max(interval.firsts / limit, certain)
+        let room = limit - 1 - interval.longest
+        return (low, room > 0 ? max(low, 1 + (interval.logged - limit) / room) : nil)
     }
 
     func finish() -> (RingUse, RingOrder) {
@@ -122,10 +189,13 @@ struct RingTally: Sendable {
     }
 
     /// The sizes that KVM accepts: powers of two to 65,536; 1,024 at least with PML, whose batches need room.
-    static func whatIf(pml: Bool) -> [HarvestWhatIf] {
+    static func whatIf(_ info: RecordingInfo) -> [HarvestWhatIf] {
+        let pml = info.pml == true
         let rings = (pml ? 10...16 : 8...16).map { bits in
             RingWhatIf(ringEntries: 1 << bits, softLimit: (1 << bits) - 64 - (pml ? 512 : 0))
         }
-        return (0..<HarvestWhatIf.steps).map { HarvestWhatIf(ticks: 1 << $0, rings: rings) }
+        var result = (0..<HarvestWhatIf.steps).map { HarvestWhatIf(ticks: 1 << $0, rings: rings) }
+        for place in rings.indices { result[0].rings[place].isRecorded = rings[place].ringEntries == info.ringEntries }
+        return result
     }
 }

@@ -87,7 +87,7 @@ package enum JSONConvergence {
             ("bandwidth_bytes_per_s", .integer(stream.bandwidth)), ("downtime_ns", .integer(stream.downtimeNs)),
             ("verdict", .string(stream.verdict.rawValue)), ("total_ns", .integer(stream.totalNs)),
             ("bytes", .integer(stream.bytes)), ("downtime_actual_ns", .integer(stream.downtimeNsActual)),
-            ("syncs", .integer(Int64(stream.syncs))),
+            ("reason", .string(stream.reason)), ("syncs", .integer(Int64(stream.syncs))),
             ("last_dirty_pages", .array(stream.dirtyPages.map { .integer($0) })),
             ("starts", .integer(Int64(stream.starts))), ("converging", .integer(Int64(stream.converging))),
             ("total_ns_least", .integer(stream.totalRangeNs?.lowerBound)),

@@ -228,12 +228,14 @@ package enum JSONReport {
     private static func order(_ order: Order) -> JSON {
         .object([
             ("cross_ring_confidence", .number(order.crossRingConfidence)),
+            ("host", .string(order.host.rawValue)), ("proven_share", .number(order.provenShare)),
             (
                 "rings",
                 .array(
                     order.rings.map {
                         .object([
                             ("vcpu", .integer($0.vcpu.map { Int64($0) })), ("verdict", .string($0.verdict.rawValue)),
+                            ("shape", .string($0.shape.rawValue)), ("proven_share", .number($0.provenShare)),
                             ("mean_ascending_run", .number($0.meanAscendingRun)),
                             ("mean_descending_run", .number($0.meanDescendingRun)),
                             ("longest_descending_run", .integer($0.longestDescendingRun)),
@@ -247,7 +249,8 @@ package enum JSONReport {
     private static func ringWhatIf(_ ring: RingWhatIf) -> JSON {
         .object([
             ("ring_entries", .integer(Int64(ring.ringEntries))), ("soft_limit", .integer(Int64(ring.softLimit))),
-            ("full_exits", .integer(ring.fullExits)), ("affected_intervals", .integer(ring.affectedIntervals)),
+            ("full_exits", .integer(ring.mostFullExits)), ("full_exits_low", .integer(ring.fullExits)),
+            ("affected_intervals", .integer(ring.affectedIntervals)), ("is_recorded", .bool(ring.isRecorded)),
         ])
     }
 

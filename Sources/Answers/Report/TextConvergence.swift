@@ -74,6 +74,21 @@ package enum TextConvergence {
                 ] + (starts > 1 ? ["\(stream.converging) of \(stream.starts)", range ?? "-"] : []))
         }
         section.table(table)
+        let reasons = report.streams.compactMap { stream in
+            stream.reason.map { reason in
+                switch stream.verdict {
+                case .doesNotConverge: "Does not converge: \(reason)."
+                case .mayConverge: "May converge: \(reason)."
+                default: "Converges, where the replay in rounds does not: \(reason)."
+                }
+            }
+        }
+        for reason in Set(reasons).sorted().prefix(8) { section.note(reason) }
+        if report.streams.contains(where: { ($0.downtimeNsActual ?? 0) > $0.downtimeNs && $0.isPausedAtOnce }) {
+            section.note(
+                "Paused for longer than the limit: everything was sent within QEMU's first 100 ms, when it knows no bandwidth yet and "
+                    + "asks for no limit.")
+        }
         if starts > 1 {
             section.note(
                 "Replayed from \(starts) places of the recording; the row is the start with the median total of those that converge."

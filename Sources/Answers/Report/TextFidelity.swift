@@ -24,8 +24,10 @@ enum TextFidelity {
         section.field("provisional", "\(Units.count(fidelity.provisional)) duplicates at full rings")
         section.field(
             "order",
-            "within a ring \(pmlOrder(info)); across rings "
-                + (fidelity.orderConfidence.map { "\(Units.percent($0)) of pairs known" } ?? "nothing to compare"))
+            fidelity.hasVCPUs
+                ? "within a ring \(withinRing(analysis.order)); across rings "
+                    + (fidelity.orderConfidence.map { "\(Units.percent($0)) of pairs known" } ?? "nothing to compare")
+                : "none: a bitmap does not say which page was written first")
         section.field(
             "overhead", "all vCPUs stood still \(Units.percent(fidelity.pausedShare)) of the time for harvests")
         for oracle in fidelity.oracles {
@@ -86,11 +88,15 @@ enum TextFidelity {
         return "no: " + reasons.joined(separator: "; ")
     }
 
-    private static func pmlOrder(_ info: RecordingInfo) -> String {
-        switch info.pml {
-        case false?: "exact"
-        case true?: "by batches of 512: kernels before 6.14 reverse them"
-        case nil: "exact without PML, which is unknown here"
+    private static func withinRing(_ order: Order) -> String {
+        let proven = order.provenShare.map { Units.percent($0) } ?? "nothing"
+        let isReversed = order.rings.contains { $0.verdict == .reversedBatches }
+        return switch order.host {
+        case .written: "exact"
+        case .reversedBatches where order.rings.allSatisfy { $0.provenShare ?? 1 == 1 } && !isReversed: "exact"
+        case .reversedBatches: "by PML batches of up to 512, backwards: \(proven) of the places can be restored"
+        case .unknown where isReversed: "by batches of up to 512, backwards: \(proven) of the places can be restored"
+        case .unknown: "exact unless PML before Linux 6.14 reversed it: the recording names neither, or only one"
         }
     }
 }

@@ -261,19 +261,31 @@ package enum TextReport {
 
     private static func order(_ analysis: TraceAnalysis) -> Section {
         var section = Section("Order of entries")
-        let rings = analysis.order.rings.filter { $0.steps > 0 }
-        guard !rings.isEmpty else { return section }
+        let rings = analysis.order.rings.filter { $0.steps > 0 && $0.vcpu != nil }
+        guard !rings.isEmpty else {
+            if analysis.order.rings.contains(where: { $0.steps > 0 }) {
+                section.note("None: a bitmap gives pages in the order of their addresses.")
+            }
+            return section
+        }
         var table = Columns(
-            ["vCPU", "verdict", "mean ascending run", "mean descending run", "most frequent step"], right: [0, 2, 3, 4])
+            [
+                "vCPU", "verdict", "mean ascending run", "mean descending run", "most frequent step",
+                "place among writes proven",
+            ], right: [0, 2, 3, 4, 5])
         for ring in rings.prefix(8) {
             table.add([
                 ring.vcpu.map { "\($0)" } ?? "-", ring.verdict.rawValue,
                 Units.fixed(ring.meanAscendingRun, decimals: 1),
                 Units.fixed(ring.meanDescendingRun, decimals: 1),
                 ring.stride.map { "\($0) (\(Units.percent(ring.strideShare)))" } ?? "-",
+                ring.provenShare.map(Units.percent) ?? "-",
             ])
         }
         section.table(table)
+        if rings.contains(where: { $0.verdict == .reversedBatches }) {
+            section.note("PML batches stand backwards; dirtyrec export --order written turns them round.")
+        }
         if rings.count > 8 { section.note("The first 8 of \(rings.count) rings.") }
         if let confidence = analysis.order.crossRingConfidence {
             section.note(
@@ -332,8 +344,9 @@ package enum TextReport {
             table.add(
                 [
                     Units.count(Int64(size.ringEntries)), Units.count(Int64(size.softLimit)),
-                    Units.count(size.fullExits), Units.count(size.affectedIntervals),
-                ] + coarser.map { Units.count($0.rings[place].fullExits) })
+                    Text.bracket(size.exits, Units.count) + (size.isRecorded ? " recorded" : ""),
+                    Units.count(size.affectedIntervals),
+                ] + coarser.map { Text.bracket($0.rings[place].exits, Units.count) })
         }
         section.table(table)
         if let recorded = analysis.harvestWhatIf.first, !coarser.isEmpty {
@@ -343,7 +356,9 @@ package enum TextReport {
                     + " of \(Units.counted(recorded.entries, "entry", "entries")) would be left: a dirty page is not logged again."
             )
         }
-        section.note("From the recorded fill. What a shorter interval would show cannot be known.")
+        section.note(
+            "A ring emptied at other moments protects pages at other moments, and writes between are unseen: so low..high, and ≥ where "
+                + "nothing bounds it. What a shorter interval would show cannot be known.")
         return section
     }
 

@@ -13,7 +13,7 @@
 WITH hot(pages, records) AS (
     SELECT count(*), coalesce(sum(iterations), 0)
     FROM page_summary
-    WHERE iterations > 1 AND iterations * 100 >= (SELECT count(*) FROM iteration) * :percent
+    WHERE iterations * 100 >= (SELECT count(*) FROM iteration) * :percent
 )
 SELECT
     h.pages AS pages,

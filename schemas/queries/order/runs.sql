@@ -1,5 +1,5 @@
--- In what order the entries of each ring stand, within a window of iterations, and what that means: see
--- docs/analysis.md.
+-- In what order the entries of each ring stand, within a window of iterations. What that means depends on kernel and CPU,
+-- too: dirtyrec report, and order/restored.
 --
 -- Parameters
 --   ticks    integer = 10. Length of the window in iterations.
@@ -14,7 +14,8 @@
 --   mean_ascending_run      Entries in an average strictly ascending run.
 --   mean_descending_run     Entries in an average strictly descending run.
 --   longest_descending_run  Entries in the longest one, of harvests that mostly descend; 0 when none does.
---   verdict                 unknown, ascending, reversed_batches (a PML batch pushed backwards), descending or mixed.
+--   shape                   How most entries stand: unknown, ascending, descending or mixed. Harvests weigh as much as they
+--                           hold entries; one ascends or descends when its mean run has at least 8.
 WITH window(first, last) AS (
     SELECT w.last - :ticks + 1, w.last
     FROM (SELECT coalesce(:through, (SELECT max(id) FROM iteration)) AS last) AS w
@@ -42,6 +43,17 @@ numbered(ring, harvest, run) AS (
 longest(ring, entries) AS (
     SELECT ring, max(entries) FROM (SELECT ring, count(*) AS entries FROM numbered GROUP BY harvest, run) GROUP BY ring
 ),
+-- What each harvest weighs for either direction; fewer than 8 entries weigh nothing.
+weighed(ring, entries, ascending, descending) AS (
+    SELECT
+        ring, entries, ascents >= descents AND entries >= 8 * (entries - ascents),
+        NOT (ascents >= descents AND entries >= 8 * (entries - ascents)) AND entries >= 8 * (entries - descents)
+    FROM harvested
+    WHERE entries >= 8
+),
+weight(ring, entries, ascending, descending) AS (
+    SELECT ring, sum(entries), sum(entries * ascending), sum(entries * descending) FROM weighed GROUP BY ring
+),
 total AS (
     SELECT
         h.vcpu AS vcpu,
@@ -51,18 +63,20 @@ total AS (
         sum(h.descents) AS descents,
         sum(h.entries) * 1.0 / (sum(h.entries) - sum(h.ascents)) AS mean_ascending_run,
         sum(h.entries) * 1.0 / (sum(h.entries) - sum(h.descents)) AS mean_descending_run,
-        coalesce((SELECT l.entries FROM longest AS l WHERE l.ring = h.ring), 0) AS longest_descending_run
+        coalesce((SELECT l.entries FROM longest AS l WHERE l.ring = h.ring), 0) AS longest_descending_run,
+        CASE
+            WHEN sum(h.entries) - count(*) < 16 THEN 'unknown'
+            ELSE coalesce(
+                (
+                    SELECT CASE
+                        WHEN w.ascending * 2 > w.entries THEN 'ascending' WHEN w.descending * 2 > w.entries THEN 'descending'
+                    END
+                    FROM weight AS w
+                    WHERE w.ring = h.ring
+                ), 'mixed')
+        END AS shape
     FROM harvested AS h
     GROUP BY h.ring
 )
-SELECT
-    *,
-    CASE
-        WHEN entries - harvests < 16 THEN 'unknown'
-        WHEN mean_ascending_run >= 8 AND mean_ascending_run >= mean_descending_run THEN 'ascending'
-        WHEN mean_descending_run < 8 THEN 'mixed'
-        WHEN longest_descending_run <= 512 THEN 'reversed_batches'
-        ELSE 'descending'
-    END AS verdict
-FROM total
+SELECT * FROM total
 ORDER BY vcpu IS NULL, vcpu;

@@ -2,38 +2,59 @@ import Model
 
 /// Will a migration converge, how long does it take, and what would help? (Questions C1–C6.)
 package enum Convergence {
-    /// Replays every combination of policy, bandwidth and downtime against a recording.
+    /// Replays every combination of policy, bandwidth and downtime against a recording, on all cores.
     ///
-    /// - Throws: whatever reading the recording throws.
-    package static func grid(_ trace: some Trace, options: ConvergenceOptions) throws -> ConvergenceReport {
-        try report(trace, Gathered(trace), options)
+    /// - Parameter progress: told now and then how far it is; from any thread, one call at a time.
+    /// - Throws: ``StartBeyondRecording``, or whatever reading the recording throws.
+    package static func grid(
+        _ trace: some Trace, options: ConvergenceOptions,
+        progress: @escaping @Sendable (ConvergenceProgress) -> Void = { _ in }
+    ) throws -> ConvergenceReport {
+        try report(trace, Gathered(trace), options, progress: progress)
     }
 
     static func report(
-        _ trace: some Trace, _ gathered: Gathered, _ options: ConvergenceOptions
+        _ trace: some Trace, _ gathered: Gathered, _ options: ConvergenceOptions,
+        progress: @escaping @Sendable (ConvergenceProgress) -> Void = { _ in }
     ) throws -> ConvergenceReport {
-        let (memoryPages, basis) = memory(of: trace.info, slots: try trace.slots, dirty: gathered.collector.pages)
+        var first: Int64 = 0
+        if case .at(let offset) = options.start {
+            first = max(0, offset)
+            guard first == 0 || first < gathered.durationNs else {
+                throw StartBeyondRecording(startNs: first, durationNs: gathered.durationNs)
+            }
+        }
+        let memory = try LoggedMemory(trace, dirtyPages: gathered.collector.pages.states.count)
+        let (memoryPages, basis) = memory.pages(at: gathered.windows.boundaries[0] + first)
         let clock = ReplayClock(
             gathered.collector, table: gathered.windows, extend: options.extend, memoryPages: memoryPages)
         let room = Room(
             info: trace.info, gathered: gathered, replayer: Replayer(clock: clock, pageSize: trace.info.pageSize),
-            options: options)
+            memory: memory, firstStart: first, options: options)
         var report = ConvergenceReport(
             memoryPages: memoryPages, memoryBasis: basis, extend: clock.extend,
             ticksPerBoundary: Int64(gathered.windows.ticksPerGroup), losses: Int64(try trace.losses.count))
-        for policy in options.policies {
-            for bandwidth in options.bandwidths {
-                for downtime in options.downtimesNs {
-                    report.grid.append(room.cell(policy, bandwidth, downtime))
-                }
+        let cells = options.policies.flatMap { policy in
+            options.bandwidths.flatMap { bandwidth in
+                options.downtimesNs.map { (policy: policy, bandwidth: bandwidth, downtimeNs: $0) }
             }
-            report.leastBandwidth += options.downtimesNs.map { room.leastBandwidth(policy, downtimeNs: $0) }
+        }
+        let leasts = options.policies.flatMap { policy in options.downtimesNs.map { (policy: policy, downtimeNs: $0) } }
+        let counter = WorkCounter(total: cells.count + leasts.count, report: progress)
+        report.grid = Parallel.map(cells.count) { place in
+            defer { counter.finish() }
+            return room.cell(cells[place].policy, cells[place].bandwidth, cells[place].downtimeNs)
+        }
+        report.leastBandwidth = Parallel.map(leasts.count) { place in
+            defer { counter.finish() }
+            return room.leastBandwidth(leasts[place].policy, downtimeNs: leasts[place].downtimeNs)
         }
         report.leastDowntime = options.bandwidths.map(room.leastDowntime)
         report.postCopy = options.bandwidths.flatMap(room.postCopy)
         if let stream = options.qemu, options.policies.contains(.qemu) {
-            report.streams = try QEMUStreamReplay.run(
-                trace, gathered, memoryPages: memoryPages, options: options, assuming: stream)
+            let streams = try QEMUStreamReplay.run(
+                trace, gathered, memory: memory, options: options, assuming: stream, progress: progress)
+            report.streams = zip(streams, report.grid.filter { $0.policy == .qemu }).map { $0.explained(against: $1) }
             report.zeroPages = stream.zeroPages.map { min(max($0, 0), memoryPages) }
             if trace.info.source != .tracefs, gathered.collector.ticks > 0 {
                 report.unknownTimesNs = gathered.durationNs / Int64(gathered.collector.ticks)
@@ -42,36 +63,39 @@ package enum Convergence {
         if options.namesBlockingPages { report.blocking = try room.blocking(trace, report.grid) }
         return report
     }
+}
 
-    /// S₀: the pages of every logged slot in its last generation. Where a slot's size is unknown, slots say nothing.
-    private static func memory(
-        of info: RecordingInfo, slots: [MemorySlot], dirty: PageTable
-    ) -> (pages: Int64, basis: ConvergenceReport.MemoryBasis) {
-        var last: [Int: MemorySlot] = [:]
-        // Address space 1 is another view of the same memory.
-        for slot in slots where slot.logged && slot.addressSpace == 0 {
-            if slot.generation >= last[slot.slot]?.generation ?? 0 { last[slot.slot] = slot }
-        }
-        // x86 addresses 2^52 bytes: more is a lie, whose multiples would overflow.
-        let most = 1 << 52 / info.pageSize
-        let logged = last.values.reduce(Int64(0)) { min($0 + Int64(clamping: $1.pages), most) }
-        if logged > 0, last.values.allSatisfy(\.isKnown) { return (logged, .slots) }
-        if info.memoryBytes >= info.pageSize { return (min(info.memoryBytes / info.pageSize, most), .memorySize) }
-        return (Int64(dirty.states.count), .dirtyPages)
+/// How far a convergence report is.
+package enum ConvergenceProgress: Sendable {
+    /// Cells, and searches for a least bandwidth.
+    case replays(done: Int, of: Int)
+    /// Reading the recording for QEMU's stream.
+    case stream(pass: Int, of: Int)
+}
+
+/// The asked start lies beyond the recording.
+package struct StartBeyondRecording: Error, CustomStringConvertible {
+    /// Nanoseconds after the recording's start.
+    package let startNs: Int64
+    /// The recording's length in nanoseconds.
+    package let durationNs: Int64
+
+    package var description: String {
+        "The migration cannot begin \(Units.duration(startNs)) after the start of a recording of "
+            + "\(Units.duration(durationNs)): choose an earlier start."
     }
 }
 
 /// What all cells share.
-private struct Room {
+private struct Room: Sendable {
     let info: RecordingInfo
     let gathered: Gathered
     let replayer: Replayer
+    let memory: LoggedMemory
+    /// Nanoseconds after the recording's start.
+    let firstStart: Int64
     let options: ConvergenceOptions
 
-    private var firstStart: Int64 {
-        if case .at(let offset) = options.start { return max(0, offset) }
-        return 0
-    }
     private var table: WindowTable { gathered.windows }
     private var average: AverageConvergence {
         AverageConvergence(
@@ -108,19 +132,23 @@ private struct Room {
     }
 
     private func spread(_ scenario: Scenario) -> StartSpread {
-        var converging = 0
-        let points = table.boundaries.dropLast().map { boundary -> StartSpread.Point in
-            let start = boundary - table.boundaries[0]
-            let outcome = replayer.run(scenario, start: start)
-            if outcome.verdict == .converges { converging += 1 }
-            return StartSpread.Point(startNs: start, totalNs: outcome.totalNs)
-        }.sorted { one, other in
-            let times = (one.totalNs?.high ?? Int64.max, other.totalNs?.high ?? Int64.max)
-            return times.0 == times.1 ? one.startNs < other.startNs : times.0 < times.1
+        let starts = table.boundaries.dropLast()
+        let outcomes = Parallel.map(starts.count) { place in
+            let start = starts[place] - table.boundaries[0]
+            let outcome = replayer.run(scenario, start: start, memoryPages: memory.pages(at: starts[place]).pages)
+            return (
+                converges: outcome.verdict == .converges,
+                point: StartSpread.Point(startNs: start, totalNs: outcome.totalNs)
+            )
         }
+        // What was not seen to end is longer than anything; of open ends, the one that may end first.
+        func order(_ point: StartSpread.Point) -> (Int64, Int64, Int64) {
+            (point.totalNs?.high ?? .max, point.totalNs?.low ?? .max, point.startNs)
+        }
+        let points = outcomes.map(\.point).sorted { order($0) < order($1) }
         let none = StartSpread.Point(startNs: 0, totalNs: nil)
         return StartSpread(
-            count: points.count, converging: converging, best: points.first ?? none,
+            count: points.count, converging: outcomes.count { $0.converges }, best: points.first ?? none,
             median: points.isEmpty ? none : points[(points.count - 1) / 2], worst: points.last ?? none)
     }
 

@@ -33,6 +33,10 @@ package struct QEMUStreamOutcome: Sendable, Equatable {
     package var syncs = 1
     /// Pages that were dirty after the last times that the log was read, oldest first, at most 8.
     package var dirtyPages: [Int64] = []
+    /// Whether everything had been sent before QEMU's first window was over, so that it paused without asking the limit.
+    package var isPausedAtOnce = false
+    /// Why it does not converge, or why it says the opposite of the replay in rounds.
+    package var reason: String?
     /// Replays from different places of the recording.
     package var starts = 1
     /// Those of them that converge.
@@ -56,6 +60,42 @@ package struct QEMUStreamOutcome: Sendable, Equatable {
 
     init(bandwidth: Int64, downtimeNs: Int64) { (self.bandwidth, self.downtimeNs) = (bandwidth, downtimeNs) }
 
+    /// How good a verdict is.
+    private var rank: Int { verdict == .converges ? 2 : verdict == .mayConverge ? 1 : 0 }
+
+    /// More bandwidth and a longer limit cannot make it worse. Where they seem to, QEMU's windows happen to fall in step with a
+    /// guest that repeats itself to the nanosecond, which no real one does: then neither verdict is certain.
+    static func settled(_ outcomes: [Self]) -> [Self] {
+        outcomes.map { outcome in
+            let isContested = outcomes.contains { other in
+                let isLess = other.bandwidth <= outcome.bandwidth && other.downtimeNs <= outcome.downtimeNs
+                let isMore = other.bandwidth >= outcome.bandwidth && other.downtimeNs >= outcome.downtimeNs
+                return isLess && other.rank > outcome.rank || isMore && other.rank < outcome.rank
+            }
+            guard isContested else { return outcome }
+            var result = outcome
+            result.verdict = .mayConverge
+            result.reason =
+                "with less bandwidth or a shorter limit it ends better: how QEMU's windows of 100 ms meet the guest decides"
+            return result
+        }
+    }
+
+    /// With a reason where it says the opposite of the replay in rounds.
+    func explained(against cell: ConvergenceCell) -> Self {
+        var result = self
+        switch (cell.outcome.verdict, verdict) {
+        case (.doesNotConverge, .converges) where isPausedAtOnce:
+            result.reason =
+                "everything was sent within its first 100 ms, when QEMU knows no bandwidth yet and pauses whatever is left"
+        case (.doesNotConverge, .converges):
+            result.reason =
+                "QEMU looks every 100 ms while it sends, and pauses in the middle of a round, where the replay looks at its end"
+        default: break
+        }
+        return result
+    }
+
     private static func range(_ values: [Int64]) -> ClosedRange<Int64>? {
         guard let least = values.min(), let most = values.max() else { return nil }
         return least...most
@@ -77,16 +117,25 @@ struct StreamLayout: Sendable {
     let pageBytes: Double
     /// Pages with content that no entry names. The pages of zeros are taken to lie together behind them: free memory does.
     let others: Int64
-    /// Pages of zeros.
+    /// Pages of zeros that no entry names.
     let zeros: Int64
+    /// Named pages that hold zeros until they are written: when more pages of zeros are there than unnamed ones, those whose first
+    /// write comes last.
+    let namedZeros: [Int]
 
-    init(sortedGFNs: [GFN], slots: [MemorySlot], memoryPages: Int64, pageSize: Int64, zeroPages: Int64) {
+    init(
+        sortedGFNs: [GFN], slots: [MemorySlot], memoryPages: Int64, pageSize: Int64, zeroPages: Int64, firstTicks: [UInt32]
+    ) {
         let named = Int64(sortedGFNs.count)
         let all = max(memoryPages, named)
         self.memoryPages = all
         pageBytes = Double(pageSize) + Self.headerBytes
         zeros = min(max(zeroPages, 0), all - named)
         others = all - named - zeros
+        let more = Int(min(max(zeroPages, 0) - zeros, named))
+        namedZeros =
+            more == 0
+            ? [] : Array(firstTicks.indices.sorted { (firstTicks[$1], $1) < (firstTicks[$0], $0) }.prefix(more))
         ranks = Self.ranks(sortedGFNs, slots, all)
     }
 
@@ -144,6 +193,8 @@ struct QEMUStream: Sendable {
     private(set) var isDone = false
     private var pending: PageSet
     private var dirty: PageSet
+    /// Named pages that nobody wrote since the migration began, and that held zeros then.
+    private var zeros: PageSet
     /// Where the walk is: a rank on the first lap, then the number of a named page.
     private var next: Int64 = 0
     private var nextNamed = 0
@@ -158,6 +209,8 @@ struct QEMUStream: Sendable {
     private var threshold = 0.0
     private var isWindowNew = true
     private var windows = 0
+    /// The fewest pages left after a reading of the log that did not lead to a pause, and the bytes below which it would have.
+    private var fewestLeft: (pages: Int64, threshold: Double)?
     /// The recording's time minus the migration's; nil until the next iteration begins.
     private var offset: Int64?
 
@@ -177,8 +230,12 @@ struct QEMUStream: Sendable {
         outcome = QEMUStreamOutcome(bandwidth: bandwidth, downtimeNs: downtimeNs)
         pending = PageSet(full: layout.ranks.count)
         dirty = PageSet(empty: layout.ranks.count)
+        zeros = PageSet(empty: layout.ranks.count)
+        for page in layout.namedZeros { zeros.insert(page) }
     }
 
+    /// How long a page of zeros takes.
+    private var zeroNs: Double { StreamLayout.zeroPageBytes / link * 1e9 + zeroPageNs }
     private var isWaiting: Bool { offset == nil }
     /// Pages that no recording names and that were not sent yet.
     private var othersLeft: Int64 { layout.others + layout.zeros - othersSent }
@@ -200,7 +257,9 @@ struct QEMUStream: Sendable {
     /// A named page is written at `time`.
     mutating func write(_ page: Int, at time: Int64) {
         advance(to: time)
-        if !isWaiting, !isDone { dirty.insert(page) }
+        if isDone { return }
+        if !isWaiting { dirty.insert(page) }
+        if !isWaiting || outcome.syncs > 1 { _ = zeros.remove(page) }
     }
 
     /// Does what happens before `time`.
@@ -215,7 +274,11 @@ struct QEMUStream: Sendable {
         }
         let end = windowStart + Self.windowNs
         send(budget - windowBytes, until: end)
-        if leftPages == 0 { return synchronize() }
+        if leftPages == 0 {
+            // Before its first window is over QEMU knows no bandwidth, hence no threshold; with nothing left it pauses
+            // all the same, and reads the log in the pause.
+            return windows == 0 ? pause() : synchronize()
+        }
         clock = max(clock, Double(end))
         threshold = windowBytes * Double(outcome.downtimeNs) / Double(now - windowStart)
         windowStart = now
@@ -246,7 +309,13 @@ struct QEMUStream: Sendable {
                 }
                 next += 1
             }
-            if pending.remove(nextNamed) { put(1, layout.pageBytes, pageNs) }
+            if pending.remove(nextNamed) {
+                if zeros.contains(nextNamed) {
+                    put(1, StreamLayout.zeroPageBytes, zeroNs)
+                } else {
+                    put(1, layout.pageBytes, pageNs)
+                }
+            }
             nextNamed += 1
             if !isFirstLap { nextNamed = pending.first(from: nextNamed) ?? pending.first(from: 0) ?? 0 }
         }
@@ -257,7 +326,7 @@ struct QEMUStream: Sendable {
     private mutating func sendOthers(_ count: Int64, _ room: Double, until end: Int64) {
         let isZero = othersSent >= layout.others
         let size = isZero ? StreamLayout.zeroPageBytes : layout.pageBytes
-        let duration = isZero ? StreamLayout.zeroPageBytes / link * 1e9 + zeroPageNs : pageNs
+        let duration = isZero ? zeroNs : pageNs
         let alike = isZero ? count : min(count, layout.others - othersSent)
         let fit = min(room / size, (Double(end) - clock) / max(duration, 1e-9)).rounded(.down) + 1
         let sent = Int64(max(1, min(fit, Double(alike))))
@@ -278,6 +347,7 @@ struct QEMUStream: Sendable {
         outcome.syncs += 1
         outcome.dirtyPages = outcome.dirtyPages.suffix(7) + [leftPages]
         if leftPages == 0 || leftBytes < threshold { return pause() }
+        if fewestLeft.map({ leftPages < $0.pages }) ?? true { fewestLeft = (leftPages, threshold) }
         offset = nil
         if outcome.syncs >= maxSyncs {
             isDone = true
@@ -288,8 +358,13 @@ struct QEMUStream: Sendable {
 
     private mutating func pause() {
         let start = now
-        put(Int64(pending.count) + max(0, layout.others - othersSent), layout.pageBytes, pageNs)
-        put(min(layout.zeros, othersLeft), StreamLayout.zeroPageBytes, zeroPageNs)
+        pending.formUnion(dirty)
+        dirty.removeAll()
+        outcome.isPausedAtOnce = windows == 0 && outcome.syncs == 1
+        if outcome.isPausedAtOnce { outcome.dirtyPages = [leftPages] }
+        let zeroPages = Int64(pending.count(in: zeros))
+        put(Int64(pending.count) - zeroPages + max(0, layout.others - othersSent), layout.pageBytes, pageNs)
+        put(zeroPages + min(layout.zeros, othersLeft), StreamLayout.zeroPageBytes, zeroNs)
         outcome.downtimeNsActual = now - start
         outcome.syncs += 1
         outcome.verdict = .converges
@@ -307,6 +382,12 @@ struct QEMUStream: Sendable {
     mutating func keep() {
         outcome.totalNs = now
         outcome.bytes = Int64(bytes)
+        guard outcome.verdict == .doesNotConverge, let fewestLeft else { return }
+        let enough = Int64(min((fewestLeft.threshold / pageSize).rounded(.up), 9e18))
+        outcome.reason =
+            "after each of \(Units.counted(Int64(outcome.syncs - 1), "reading", "readings")) of the log at least "
+            + "\(Units.counted(fewestLeft.pages, "page was", "pages were")) left, and QEMU pauses with fewer than "
+            + Units.count(enough)
     }
 }
 
@@ -324,6 +405,12 @@ private struct PageSet: Sendable {
         words = [UInt64](repeating: .max, count: (size + 63) / 64)
         if size % 64 > 0 { words[size / 64] = 1 << UInt64(size % 64) - 1 }
         count = size
+    }
+
+    func contains(_ page: Int) -> Bool { words[page >> 6] & (UInt64(1) << UInt64(page & 63)) != 0 }
+
+    func count(in other: Self) -> Int {
+        zip(words, other.words).reduce(0) { $0 + ($1.0 & $1.1).nonzeroBitCount }
     }
 
     mutating func insert(_ page: Int) {

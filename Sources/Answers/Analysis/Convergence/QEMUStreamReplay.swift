@@ -35,26 +35,25 @@ struct QEMUStreamReplay: TraceVisitor {
     ///
     /// - Throws: whatever reading the recording throws.
     static func run(
-        _ trace: some Trace, _ gathered: Gathered, memoryPages: Int64, options: ConvergenceOptions,
-        assuming stream: QEMUStreamOptions
+        _ trace: some Trace, _ gathered: Gathered, memory: LoggedMemory, options: ConvergenceOptions,
+        assuming stream: QEMUStreamOptions, progress: @Sendable (ConvergenceProgress) -> Void = { _ in }
     ) throws -> [QEMUStreamOutcome] {
         let pages = gathered.collector.pages.index
         let order = pages.gfns.indices.sorted { pages.gfns[$0] < pages.gfns[$1] }
-        var slots: [Int: MemorySlot] = [:]
-        for slot in try trace.slots where slot.logged && slot.addressSpace == 0 && slot.isKnown {
-            if slot.generation >= slots[slot.slot]?.generation ?? 0 { slots[slot.slot] = slot }
-        }
+        var delay: Int64 = 0
+        var isAsked = false
+        if case .at(let offset) = options.start { (delay, isAsked) = (max(0, offset), true) }
+        let begin = gathered.windows.boundaries[0] + delay
         let layout = StreamLayout(
-            sortedGFNs: order.map { pages.gfns[$0] }, slots: Array(slots.values), memoryPages: memoryPages,
-            pageSize: trace.info.pageSize, zeroPages: stream.zeroPages ?? 0)
+            sortedGFNs: order.map { pages.gfns[$0] }, slots: memory.slots(at: begin).filter(\.isKnown),
+            memoryPages: memory.pages(at: begin).pages, pageSize: trace.info.pageSize, zeroPages: stream.zeroPages ?? 0,
+            firstTicks: order.map { gathered.collector.pages.states[$0].firstTick })
         let ticks = gathered.collector.ticks
         // Less is no guest's behaviour that could go on.
         let canRepeat = options.extend != .none && gathered.durationNs > 0 && ticks >= 4
         let cells = options.bandwidths.count * options.downtimesNs.count
-        var (starts, delay) = ([0], Int64(0))
-        if case .at(let offset) = options.start {
-            delay = max(0, offset)
-        } else if canRepeat {
+        var starts = [0]
+        if !isAsked, canRepeat {
             starts = startTicks(ticks, writes: gathered.collector.total.entries, cells: cells)
         }
         var replay = QEMUStreamReplay(
@@ -71,6 +70,7 @@ struct QEMUStreamReplay: TraceVisitor {
         for pass in 0..<(canRepeat ? mostPasses : 1) {
             replay.isFirstPass = pass == 0
             replay.tick = 0
+            progress(.stream(pass: pass + 1, of: canRepeat ? mostPasses : 1))
             if !replay.skipsEnds { replay.start(at: replay.startNs) }
             try trace.replay(into: &replay)
             if replay.streams.allSatisfy(\.isDone) { break }
@@ -80,9 +80,10 @@ struct QEMUStreamReplay: TraceVisitor {
             if !stream.isDone { stream.giveUp(hasRepeated: canRepeat) }
             return stream.outcome
         }
-        return stride(from: 0, to: outcomes.count, by: starts.count).map {
-            QEMUStreamOutcome(of: Array(outcomes[$0..<$0 + starts.count]))
-        }
+        return QEMUStreamOutcome.settled(
+            stride(from: 0, to: outcomes.count, by: starts.count).map {
+                QEMUStreamOutcome(of: Array(outcomes[$0..<$0 + starts.count]))
+            })
     }
 
     /// An odd number of iterations, evenly spaced, the first and the last left out.
@@ -133,14 +134,17 @@ struct QEMUStreamReplay: TraceVisitor {
     mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws { try visit(harvest, gfns: gfns, times: []) }
 
     mutating func visit(_ harvest: Harvest, gfns: [GFN], times: [Int64]) throws {
-        let length = Double(harvest.tsNs - harvest.sinceNs) / Double(max(gfns.count, 1))
+        // What was pushed before the last re-protection is counted with the iteration that re-protection began: spread, too,
+        // or it would be a heap of writes in the moment after each reading.
+        let since = min(max(harvest.sinceNs, endNs), harvest.tsNs)
+        let length = Double(harvest.tsNs &- since) / Double(max(gfns.count, 1))
         for (place, gfn) in gfns.enumerated() {
             let page = index.insert(gfn)
             // A file may have grown since it was first read.
             guard page < seen.count, seen[page] != iteration else { continue }
             seen[page] = iteration
             // A ring is in the order of writes: without exact times they are taken to be as far apart as can be.
-            let time = times.isEmpty ? harvest.sinceNs + Int64(length * Double(place + 1)) : times[place]
+            let time = times.isEmpty ? since &+ Int64(length * Double(place + 1)) : times[place]
             writes.append(Write(time: max(time, endNs), page: Int(places[page])))
         }
     }

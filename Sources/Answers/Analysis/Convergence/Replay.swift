@@ -92,11 +92,13 @@ struct Replayer: Sendable {
         }
     }
 
-    /// Replays one migration that begins `start` nanoseconds after the recording's start.
-    func run(_ scenario: Scenario, start: Int64) -> ReplayOutcome {
+    /// Replays one migration that begins `start` nanoseconds after the recording's start, with so many pages if they are not
+    /// those of the first start.
+    func run(_ scenario: Scenario, start: Int64, memoryPages: Int64? = nil) -> ReplayOutcome {
         let limit = Rational(bandwidth: scenario.bandwidth, nanoseconds: scenario.downtimeNs)
         var outcome = ReplayOutcome(verdict: .traceTooShort, startNs: start)
-        var dirty = (low: clock.memoryPages, high: clock.memoryPages)
+        let all = memoryPages ?? clock.memoryPages
+        var dirty = (low: all, high: all)
         var elapsed = (low: Int64(0), high: Int64(0))
         var sent = (low: Int64(0), high: Int64(0))
         var ending: Ending?

@@ -176,7 +176,7 @@ enum PageSets {
             "ring_what_if",
             [
                 .init("ring_entries", "ring entries", .count), .init("soft_limit", "exits at", .count),
-                .init("full_exits", "exits", .count),
+                .init("full_exits", "exits, at least", .count),
                 .init("affected_intervals", "vCPU-iterations with one", .count),
             ],
             analysis.ringWhatIf.map {

@@ -1,3 +1,4 @@
+import Analysis
 import ArgumentParser
 import Model
 import Platform
@@ -8,6 +9,8 @@ import Store
 struct Export: ParsableCommand {
     /// What can be written.
     enum Format: String, ExpressibleByArgument, CaseIterable { case csv, jsonl, perfetto }
+    /// In what order.
+    enum EntryOrder: String, ExpressibleByArgument, CaseIterable { case ring, written }
 
     static let configuration = CommandConfiguration(
         abstract:
@@ -35,6 +38,10 @@ struct Export: ParsableCommand {
     @Option(name: .shortAndLong, help: "File to write; - is standard output.")
     var output: String?
 
+    @Option(
+        help: "With csv and jsonl: as entries stand in their ring, or as written, PML batches that stand backwards turned round.")
+    var order = EntryOrder.ring
+
     @Option(help: ArgumentHelp("Folder to add the recordings to, as Parquet.", valueName: "dir"))
     var parquet: String?
 
@@ -57,6 +64,9 @@ struct Export: ParsableCommand {
                 throw ValidationError("Give --format and -o, or --parquet DIR.")
             }
             guard files.count == 1 else { throw ValidationError("Give one recording; --parquet takes any number.") }
+        }
+        guard order == .ring || (parquet == nil && format != .perfetto) else {
+            throw ValidationError("--order belongs to csv and jsonl.")
         }
         guard parquet != nil || (jobs == nil && !pages) else {
             throw ValidationError("--jobs and --pages belong to --parquet.")
@@ -85,10 +95,13 @@ struct Export: ParsableCommand {
         Termination.watch { _ in session.interrupt() }
         var table: TableFormatter?
         var done: Int64 = 0
+        var written = order == .written ? try WrittenRows(recording) : nil
         try session.run("SELECT * FROM dirty") { columns in
             table = TableFormatter(format == .csv ? .csv : .jsonl, columns: columns, write: target.write)
+            written?.gfnColumn = columns.firstIndex(of: "gfn") ?? 0
         } row: { row in
-            table?.add(row)
+            if written == nil { table?.add(row) }
+            for row in written?.add(row) ?? [] { table?.add(row) }
             try target.check()
             done += 1
             if done % 100_000 == 0 {
@@ -97,5 +110,54 @@ struct Export: ParsableCommand {
         }
         table?.finish()
         Terminal.endLive()
+        if let written { Terminal.say(written.summary) }
+    }
+}
+
+/// Holds back the rows of one harvest at a time and gives them in the order in which they were written.
+private struct WrittenRows {
+    /// Harvests with entries, in order.
+    private struct List: TraceVisitor {
+        var harvests: [Harvest] = []
+        mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws { if !gfns.isEmpty { harvests.append(harvest) } }
+        mutating func visit(_ iteration: Iteration) throws {}
+    }
+
+    /// Where a row says its page.
+    var gfnColumn = 0
+    private let harvests: [Harvest]
+    private var restorer: WriteOrder
+    private var next = 0
+    private var held: [[SQLValue]] = []
+
+    init(_ recording: RecordingFile) throws {
+        var list = List()
+        try recording.replay(into: &list)
+        harvests = list.harvests
+        restorer = WriteOrder(recording.info, try Analyzer.order(recording))
+    }
+
+    /// Takes a row. - Returns: all rows of its harvest once it is complete.
+    mutating func add(_ row: [SQLValue]) -> [[SQLValue]] {
+        held.append(row)
+        // A recording that grows has harvests that were not there before.
+        guard next < harvests.count else {
+            defer { held = [] }
+            return held
+        }
+        guard held.count == harvests[next].entryCount else { return [] }
+        let gfns = held.map { row -> GFN in
+            if case .integer(let gfn) = row[gfnColumn] { GFN(bitPattern: gfn) } else { 0 }
+        }
+        let rows = restorer.places(harvests[next], gfns: gfns).map { held[$0] }
+        next += 1
+        held = []
+        return rows
+    }
+
+    var summary: String {
+        let share = restorer.entries == 0 ? 0 : Double(restorer.proven) / Double(restorer.entries)
+        return "The place among the writes of their harvest is proven for \(Units.count(restorer.proven)) of "
+            + "\(Units.counted(restorer.entries, "ring entry", "ring entries")) (\(Units.percent(share)))."
     }
 }

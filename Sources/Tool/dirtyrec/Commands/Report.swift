@@ -2,8 +2,10 @@ import Analysis
 import ArgumentParser
 import Foundation
 import Model
+import Platform
 import Report
 import Store
+import Synchronization
 
 /// `dirtyrec report`.
 struct ReportCommand: ParsableCommand {
@@ -174,7 +176,40 @@ struct Converge: ParsableCommand {
         if let start { options.start = start.value }
         if let sync { options.syncNs = sync.ns }
         options.extend = extend
-        let report = try Convergence.grid(recording, options: options)
+        let report: ConvergenceReport
+        do {
+            let line = ProgressLine()
+            report = try Convergence.grid(recording, options: options) { line.show($0) }
+            Terminal.endLive()
+        } catch let error as StartBeyondRecording {
+            throw ValidationError(error.description)
+        }
         printResult(json ? JSONConvergence.render(report).text(indented: true) : TextConvergence.render(report))
+    }
+}
+
+/// Says on stderr how far a replay is: four times a second where somebody looks, else a line every ten seconds.
+private final class ProgressLine: Sendable {
+    private let nextNs: Mutex<Int64>
+    private static var pauseNs: Int64 { Terminal.isInteractive ? 250_000_000 : 10_000_000_000 }
+
+    init() { nextNs = Mutex(monotonicNow() + Self.pauseNs) }
+
+    func show(_ progress: ConvergenceProgress) {
+        let isDue = nextNs.withLock { next in
+            let now = monotonicNow()
+            guard now >= next else { return false }
+            next = now + Self.pauseNs
+            return true
+        }
+        guard isDue else { return }
+        let text =
+            switch progress {
+            case .replays(let done, let total):
+                "Replayed \(Units.count(Int64(done))) of \(Units.count(Int64(total))) migrations and searches for a bandwidth"
+            case .stream(let pass, let total):
+                "Replaying QEMU's stream: the recording for the \(pass). time of at most \(total)"
+            }
+        if Terminal.isInteractive { Terminal.live(text) } else { Terminal.say(text + ".") }
     }
 }
