@@ -31,7 +31,7 @@ struct PageTests {
         let scripts = page.between("<script>", "</script>")
         #expect(scripts.count == 5)
         for inline in scripts + page.between("<style>", "</style>") {
-            #expect(policy.contains("'sha256-\(Base64.encode(SHA256.digest(inline.utf8)))'"))
+            #expect(policy.contains("'sha256-\(Data(SHA256.digest(inline.utf8)).base64EncodedString())'"))
         }
         #expect(policy.components(separatedBy: "sha256-").count - 1 == 6)
         #expect(!page.contains("http:") && page.components(separatedBy: "https:").count - 1 == 11, "only $schema names")

@@ -123,22 +123,7 @@ struct HTMLPage: PageStyle {
 
     private func failure(_ error: String) -> String { "<p class=\"error\" role=\"alert\">\(escape(error))</p>" }
 
-    private func escape(_ text: String) -> String {
-        var output = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "&": output += "&amp;"
-            case "<": output += "&lt;"
-            case ">": output += "&gt;"
-            case "\"": output += "&quot;"
-            case "'": output += "&#39;"
-            case "\n", "\t": output.unicodeScalars.append(scalar)
-            // Control characters and direction overrides make text look like what it is not.
-            default: output += Sanitizer.line(String(scalar))
-            }
-        }
-        return output
-    }
+    private func escape(_ text: String) -> String { HTML.escape(text, keepsLines: true) }
 
     private static let style = """
         body{font:16px/1.5 system-ui,sans-serif;color:#1d2430;background:#fff;margin:0}

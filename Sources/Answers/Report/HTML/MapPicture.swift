@@ -22,7 +22,7 @@ struct MapPicture {
             packed = map.layers.map { Self.pack($0.counts) }
         }
         self.map = map
-        layers = packed.map { Base64.encode($0) }
+        layers = packed.map { Data($0).base64EncodedString() }
     }
 
     /// Counts as LEB128 numbers; 0 is followed by how many zeros there are.
@@ -130,7 +130,7 @@ struct MapPicture {
         }
         let palette = [0xF3F5F7] + (0..<15).map { Palette.heat(Double($0) / 14) }
         return "data:image/png;base64,"
-            + Base64.encode(PNG.encode(width: width, height: height, pixels: pixels, palette: palette))
+            + Data(PNG.encode(width: width, height: height, pixels: pixels, palette: palette)).base64EncodedString()
     }
 
     /// The cells of one axis that pixel `place` stands for: at least one.

@@ -1,3 +1,4 @@
+import Foundation
 import Mustache
 
 /// What every page has: one file with its style, its scripts and a policy that allows nothing else.
@@ -28,7 +29,7 @@ enum PageTemplate {
 
     /// Only what is in the file: no request, no other script, no other style.
     private static func policy(style: String, scripts: [String]) -> String {
-        func hash(_ text: String) -> String { "'sha256-\(Base64.encode(SHA256.digest(text.utf8)))'" }
+        func hash(_ text: String) -> String { "'sha256-\(Data(SHA256.digest(text.utf8)).base64EncodedString())'" }
         let allowed = scripts.isEmpty ? "'none'" : scripts.map(hash).joined(separator: " ")
         return "default-src 'none'; script-src \(allowed); "
             + "style-src \(hash(style)); img-src data:; base-uri 'none'; form-action 'none'"

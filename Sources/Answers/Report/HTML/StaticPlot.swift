@@ -165,18 +165,23 @@ struct StaticPlot {
     }
 }
 
-/// What HTML text and attributes need.
-enum HTML {
-    /// `text` with everything that HTML gives a meaning to taken out of it.
-    static func escape(_ text: String) -> String {
+/// What text and attributes of HTML and XML need.
+package enum HTML {
+    /// `text` with everything that markup gives a meaning to taken out of it, control characters and direction overrides
+    /// spelled out.
+    ///
+    /// - Parameter keepsLines: Whether newlines and tabs stay what they are.
+    package static func escape(_ text: String, keepsLines: Bool = false) -> String {
         var output = ""
-        for scalar in Sanitizer.line(text).unicodeScalars {
+        for scalar in text.unicodeScalars {
             switch scalar {
+            case "\n" where keepsLines, "\t" where keepsLines: output.unicodeScalars.append(scalar)
             case "&": output += "&amp;"
             case "<": output += "&lt;"
             case ">": output += "&gt;"
             case "\"": output += "&quot;"
             case "'": output += "&#39;"
+            case _ where Sanitizer.isHarmful(scalar): output += Sanitizer.line(String(scalar))
             default: output.unicodeScalars.append(scalar)
             }
         }

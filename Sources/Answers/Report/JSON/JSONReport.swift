@@ -5,10 +5,8 @@ import Model
 ///
 /// `format_version` rises when a key changes its meaning or goes away; new keys may come at any time.
 package enum JSONReport {
-    /// Version of the contract.
     package static let formatVersion: Int64 = 1
 
-    /// The whole analysis.
     package static func render(_ analysis: TraceAnalysis) -> JSON {
         .object([
             ("format_version", .integer(formatVersion)),
@@ -33,33 +31,13 @@ package enum JSONReport {
                     ("pages_per_iteration", summary(analysis.rate.pagesPerIteration)),
                 ])
             ),
-            (
-                "foreign_rates",
-                .array(
-                    analysis.foreignRates.map {
-                        .object([
-                            ("tool", .string($0.rate.tool)), ("vcpu", .integer($0.rate.vcpu.map { Int64($0) })),
-                            ("since_ns", .integer($0.rate.sinceNs)), ("ts_ns", .integer($0.rate.tsNs)),
-                            ("bytes_per_s", .integer($0.rate.bytesPerSecond)), ("quantum", .integer($0.rate.quantum)),
-                            ("entries", .integer($0.entries)), ("pages", .integer($0.pages)),
-                        ])
-                    })
-            ),
+            ("foreign_rates", Tables.foreignRates.json(analysis)),
             ("foreign_rates_left_out", .integer(Int64(analysis.foreignRatesLeftOut))),
             ("duplicates", duplicates(analysis.duplicates)),
             ("working_set", .array(analysis.workingSet.map(workingSet))),
-            ("working_set_course", .array(analysis.workingSetCourse.flatMap(workingSetCourse))),
-            ("footprint", .array(analysis.footprint.map(footprint))),
-            (
-                "redirty",
-                .array(
-                    analysis.redirty.buckets.map {
-                        .object([
-                            ("ticks", .integer($0.ticks)), ("last_ticks", .integer($0.lastTicks)),
-                            ("count", .integer($0.count)),
-                        ])
-                    })
-            ),
+            ("working_set_course", Tables.workingSetCourse.json(analysis)),
+            ("footprint", Tables.footprint.json(analysis)),
+            ("redirty", Tables.redirty.json(analysis)),
             (
                 "redirty_never",
                 .object([
@@ -67,47 +45,30 @@ package enum JSONReport {
                     ("share", .number(analysis.redirty.neverShare)),
                 ])
             ),
-            (
-                "granularity",
-                .array(
-                    analysis.granularity.map {
-                        .object([
-                            ("bytes", .integer($0.bytes)), ("units", .integer($0.units)),
-                            ("amplification", .number($0.amplification)),
-                        ])
-                    })
-            ),
-            ("phases", phases(analysis.phases)),
+            ("granularity", Tables.granularity.json(analysis)),
+            ("phases", phases(analysis)),
             ("rings", .array(analysis.rings.map(ring))),
-            ("sharing", sharing(analysis.sharing)),
-            ("order", order(analysis.order)),
-            ("hottest_pages", .array(analysis.hottestPages.map(heat))),
-            (
-                "hot_lists",
-                .array(
-                    analysis.hotLists.map {
-                        .object([
-                            ("tick_share", .number($0.tickShare)), ("pages", .integer($0.pages)),
-                            ("records", .integer($0.records)), ("bytes_saved", .integer($0.bytesSaved)),
-                        ])
-                    })
-            ),
+            ("sharing", sharing(analysis)),
+            ("order", order(analysis)),
+            ("hottest_pages", Tables.hottest.json(analysis)),
+            ("hot_lists", Tables.hotLists.json(analysis)),
             ("costs_ns", .object(analysis.costs.steps.map { ($0.name, summary($0.summary)) })),
             ("convergence", JSONConvergence.render(analysis.convergence)),
-            ("checkpoints", .array(analysis.checkpoints.map(checkpoint))),
+            ("checkpoints", Tables.checkpoints.json(analysis)),
             (
                 "harvest_what_if",
                 .array(
                     analysis.harvestWhatIf.map {
                         .object([
                             ("ticks", .integer($0.ticks)), ("interval_ns", .integer($0.intervalNs)),
-                            ("entries", .integer($0.entries)), ("rings", .array($0.rings.map(ringWhatIf))),
+                            ("entries", .integer($0.entries)), ("rings", Tables.ringWhatIf.json($0.rings, analysis)),
                         ])
                     })
             ),
-            ("ring_what_if", .array(analysis.ringWhatIf.map(ringWhatIf))),
+            ("ring_what_if", Tables.ringWhatIf.json(analysis)),
+            ("kvm_statistics", Tables.statistics.json(analysis)),
             ("timeline", .array(analysis.timeline.map(bucket))),
-            ("fidelity", fidelity(analysis.fidelity)),
+            ("fidelity", fidelity(analysis)),
         ])
     }
 
@@ -165,36 +126,13 @@ package enum JSONReport {
         ])
     }
 
-    private static func workingSetCourse(_ course: WorkingSetCourse) -> [JSON] {
-        course.points.map {
-            .object([
-                ("ticks", .integer(course.ticks)), ("last_tick", .integer($0.lastTick)),
-                ("end_ns", .integer($0.endNs)), ("pages", .integer($0.pages)),
-            ])
-        }
-    }
-
-    private static func footprint(_ point: FootprintPoint) -> JSON {
-        .object([
-            ("ticks", .integer(point.ticks)), ("pages", .number(point.pages)), ("sum", .integer(point.sum)),
-            ("windows", .integer(point.windows)),
-        ])
-    }
-
-    private static func phases(_ phases: Phases) -> JSON {
-        .object([
+    private static func phases(_ analysis: TraceAnalysis) -> JSON {
+        let phases = analysis.phases
+        return .object([
             ("window_ticks", .integer(phases.window)), ("median_similarity", .number(phases.medianSimilarity)),
-            ("list", .array(phases.phases.map(phase))), ("quiet_ticks", .integer(phases.quietTicks)),
-            ("quietest", phases.quietest.map(phase) ?? .null),
+            ("list", Tables.phases.json(analysis)), ("quiet_ticks", .integer(phases.quietTicks)),
+            ("quietest", phases.quietest.map { Tables.phases.object($0, analysis) } ?? .null),
             ("quiet_median_pages", .integer(phases.quietMedianPages)),
-        ])
-    }
-
-    private static func phase(_ phase: Phase) -> JSON {
-        .object([
-            ("first_tick", .integer(phase.firstTick)), ("last_tick", .integer(phase.lastTick)),
-            ("start_ns", .integer(phase.startNs)), ("end_ns", .integer(phase.endNs)),
-            ("pages", .integer(phase.pages)), ("similarity", .number(phase.similarity)),
         ])
     }
 
@@ -206,63 +144,17 @@ package enum JSONReport {
         ])
     }
 
-    private static func sharing(_ sharing: Sharing) -> JSON {
+    private static func sharing(_ analysis: TraceAnalysis) -> JSON {
         .object([
-            ("pages", .integer(sharing.pages)), ("truncated", .bool(sharing.isTruncated)),
-            (
-                "pairs",
-                .array(
-                    sharing.pairs.map {
-                        .object([
-                            ("first_vcpu", .integer(Int64($0.first))), ("second_vcpu", .integer(Int64($0.second))),
-                            ("pages", .integer($0.pages)),
-                        ])
-                    })
-            ),
-            ("top_pages", .array(sharing.topPages.map(heat))),
+            ("pages", .integer(analysis.sharing.pages)), ("truncated", .bool(analysis.sharing.isTruncated)),
+            ("pairs", Tables.sharingPairs.json(analysis)), ("top_pages", Tables.sharedPages.json(analysis)),
         ])
     }
 
-    private static func order(_ order: Order) -> JSON {
+    private static func order(_ analysis: TraceAnalysis) -> JSON {
         .object([
-            ("cross_ring_confidence", .number(order.crossRingConfidence)),
-            (
-                "rings",
-                .array(
-                    order.rings.map {
-                        .object([
-                            ("vcpu", .integer($0.vcpu.map { Int64($0) })), ("verdict", .string($0.verdict.rawValue)),
-                            ("mean_ascending_run", .number($0.meanAscendingRun)),
-                            ("mean_descending_run", .number($0.meanDescendingRun)),
-                            ("longest_descending_run", .integer($0.longestDescendingRun)),
-                            ("stride", .integer($0.stride)), ("stride_share", .number($0.strideShare)),
-                        ])
-                    })
-            ),
-        ])
-    }
-
-    private static func ringWhatIf(_ ring: RingWhatIf) -> JSON {
-        .object([
-            ("ring_entries", .integer(Int64(ring.ringEntries))), ("soft_limit", .integer(Int64(ring.softLimit))),
-            ("full_exits", .integer(ring.fullExits)), ("affected_intervals", .integer(ring.affectedIntervals)),
-        ])
-    }
-
-    private static func heat(_ page: PageHeat) -> JSON {
-        .object([
-            ("gfn", .integer(Int64(page.gfn))), ("ticks", .integer(page.ticks)), ("entries", .integer(page.entries)),
-            ("shared_ticks", .integer(page.sharedTicks)), ("first_tick", .integer(page.firstTick)),
-            ("last_tick", .integer(page.lastTick)),
-        ])
-    }
-
-    private static func checkpoint(_ checkpoint: Checkpoint) -> JSON {
-        .object([
-            ("ticks", .integer(checkpoint.ticks)), ("cadence_ns", .integer(checkpoint.cadenceNs)),
-            ("count", .integer(checkpoint.count)), ("pages", .integer(checkpoint.pages)),
-            ("largest_bytes", .integer(checkpoint.largestBytes)), ("chain_bytes", .integer(checkpoint.chainBytes)),
-            ("full_every", .integer(checkpoint.fullEvery)),
+            ("cross_ring_confidence", .number(analysis.order.crossRingConfidence)),
+            ("rings", Tables.orders.json(analysis)),
         ])
     }
 
@@ -274,8 +166,9 @@ package enum JSONReport {
         ])
     }
 
-    private static func fidelity(_ fidelity: Fidelity) -> JSON {
-        .object([
+    private static func fidelity(_ analysis: TraceAnalysis) -> JSON {
+        let fidelity = analysis.fidelity
+        return .object([
             ("iterations", .integer(fidelity.iterations)), ("lost", .integer(fidelity.lost)),
             ("losses_of_unknown_extent", .integer(fidelity.lossesOfUnknownExtent)),
             ("overruns", .integer(fidelity.overruns)), ("short_resets", .integer(fidelity.shortResets)),
@@ -285,27 +178,8 @@ package enum JSONReport {
             ("ticks_per_boundary", .integer(fidelity.ticksPerBoundary)),
             ("order_confidence", .number(fidelity.orderConfidence)),
             ("paused_share", .number(fidelity.pausedShare)), ("has_vcpus", .bool(fidelity.hasVCPUs)),
-            (
-                "losses",
-                .array(
-                    fidelity.losses.map {
-                        .object([
-                            ("kind", .string($0.kind.rawValue)), ("count", .integer($0.count)),
-                            ("entries", .integer($0.entries)), ("unknown_extent", .integer($0.unknownExtent)),
-                        ])
-                    })
-            ),
-            (
-                "oracles",
-                .array(
-                    fidelity.oracles.map {
-                        .object([
-                            ("oracle", .string($0.oracle)), ("iterations", .integer($0.iterations)),
-                            ("expected", .integer($0.expected)), ("missing", .integer($0.missing)),
-                            ("unexplained", .integer($0.unexplained)), ("silent", .integer($0.silent)),
-                        ])
-                    })
-            ),
+            ("losses", Tables.losses.json(analysis)),
+            ("oracles", Tables.oracles.json(analysis)),
         ])
     }
 }

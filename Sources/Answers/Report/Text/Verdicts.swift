@@ -86,9 +86,7 @@ struct Verdict {
     }
 
     private static func workingSet(_ analysis: TraceAnalysis) -> Verdict? {
-        let exact = analysis.workingSet.filter { $0.ticks != nil }
-        let wanted = exact.min { abs($0.tauNs - 1_000_000_000) < abs($1.tauNs - 1_000_000_000) }
-        guard let window = wanted else { return nil }
+        guard let window = analysis.secondWindow else { return nil }
         let size = analysis.info.pageSize
         return Verdict(
             question: "How large is its writable working set?", figure: Units.size(window.high.p95 * size),
@@ -121,11 +119,11 @@ struct Verdict {
         let fidelity = analysis.fidelity
         let figure =
             fidelity.isComplete ? "Nothing lost" : fidelity.wasCutOff && fidelity.losses.isEmpty ? "Cut off" : "Losses"
-        var sentence = TextFidelity.completeness(analysis)
-        sentence =
-            sentence.hasPrefix("yes: no known loss")
+        let reasons = TextFidelity.incompleteness(analysis)
+        var sentence =
+            reasons.isEmpty
             ? "No known loss in \(Units.counted(fidelity.iterations, "iteration", "iterations"))"
-            : "Not complete" + sentence.dropFirst(2)
+            : "Not complete: " + reasons.joined(separator: "; ")
         let missing = fidelity.oracles.reduce(Int64(0)) { $0 &+ $1.missing }
         sentence +=
             fidelity.oracles.isEmpty

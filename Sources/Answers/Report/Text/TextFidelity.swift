@@ -53,9 +53,14 @@ enum TextFidelity {
         return section
     }
 
-    static func completeness(_ analysis: TraceAnalysis) -> String {
+    private static func completeness(_ analysis: TraceAnalysis) -> String {
+        let reasons = incompleteness(analysis)
+        return reasons.isEmpty ? "yes: no known loss" : "no: " + reasons.joined(separator: "; ")
+    }
+
+    /// Why figures may be too small; empty for a complete recording.
+    static func incompleteness(_ analysis: TraceAnalysis) -> [String] {
         let fidelity = analysis.fidelity
-        if fidelity.isComplete { return "yes: no known loss" }
         var reasons: [String] = []
         if fidelity.wasCutOff { reasons.append("the recording was cut off; its last iterations may be missing") }
         if !fidelity.losses.isEmpty {
@@ -65,7 +70,7 @@ enum TextFidelity {
         }
         let missing = fidelity.oracles.reduce(Int64(0)) { $0 &+ $1.missing }
         if missing > 0 { reasons.append("an oracle misses \(Units.counted(missing, "page", "pages"))") }
-        return "no: " + reasons.joined(separator: "; ")
+        return reasons
     }
 
     private static func pmlOrder(_ info: RecordingInfo) -> String {
