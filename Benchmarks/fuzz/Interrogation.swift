@@ -57,10 +57,10 @@ struct Interrogation {
             let session = try QuerySession(path: path)
             let page = try HTMLReport(file, analysis: analysis, topPages: 20, fileName: path, vega: nil)
             _ = try page.render { sql in
-                var rows: [[JSON]] = []
+                var rows: [[SQLValue]] = []
                 try session.run(sql, timeout: .seconds(10)) { _ in
                 } row: {
-                    rows.append($0.map(JSON.init))
+                    rows.append($0)
                 }
                 return rows
             }

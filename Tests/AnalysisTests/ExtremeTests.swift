@@ -17,7 +17,9 @@ import Testing
         for ticks in [0, 1, 2, 5] {
             for (start, length) in [(0, 0), (0, most), (most, 0), (0, 1)] as [(Int64, Int64)] {
                 var trace = MemoryTrace()
-                (trace.info.vcpuCount, trace.info.memoryBytes, trace.info.ringEntries, trace.info.intervalNs) = (0, 0, 0, most)
+                (trace.info.vcpuCount, trace.info.memoryBytes, trace.info.ringEntries, trace.info.intervalNs) = (
+                    0, 0, 0, most
+                )
                 (trace.info.pml, trace.info.kernel) = (true, ticks == 5 ? "6." : "99999999999999999999.1")
                 for id in 1..<Int64(ticks + 1) {
                     // Only the last iteration takes its time: sums of durations stay below 2^60.
@@ -29,7 +31,8 @@ import Testing
                             (
                                 Harvest(
                                     iteration: id, source: vcpu == nil ? .dirtyLog : .dirtyRing, vcpu: vcpu,
-                                    cause: .ringFull, sinceNs: end, tsNs: start, entryCount: 4, provisionalCount: 4), gfns
+                                    cause: .ringFull, sinceNs: end, tsNs: start, entryCount: 4, provisionalCount: 4),
+                                gfns
                             ))
                     }
                     trace.batches.append(batch)

@@ -65,7 +65,8 @@ import Testing
             for policy in MigrationPolicy.allCases {
                 let outcomes = options.bandwidths.flatMap { bandwidth in
                     options.downtimesNs.map {
-                        replayer.run(Scenario(bandwidth: bandwidth, downtimeNs: $0, policy: policy, maxRounds: 100), start: 0)
+                        replayer.run(
+                            Scenario(bandwidth: bandwidth, downtimeNs: $0, policy: policy, maxRounds: 100), start: 0)
                     }
                 }
                 checkRanks(outcomes.map { rank($0.verdict) }, limits: 4, "seed \(seed), \(policy)")

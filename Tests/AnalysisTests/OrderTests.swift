@@ -7,7 +7,9 @@ import Testing
 /// In what order entries stand, whose order that is, and how it is given back. Recordings here are patterns of what was seen on
 /// real kvm_intel (made in memory); the rig's CI records the real ones.
 @Suite struct OrderTests {
-    private func analysis(_ ticks: [[GFN]], pml: Bool?, kernel: String = "", kind: String = "builtin", module: String = "")
+    private func analysis(
+        _ ticks: [[GFN]], pml: Bool?, kernel: String = "", kind: String = "builtin", module: String = ""
+    )
         throws -> TraceAnalysis
     {
         try Analyzer.analyze(trace(ticks, pml: pml, kernel: kernel, kind: kind, module: module))
@@ -35,7 +37,8 @@ import Testing
         // 300 entries a harvest: shorter than any batch.
         let down = (0..<6).map { tick in (0..<GFN(300)).map { 5000 - GFN(tick) * 300 - $0 } }
         for (pml, kernel, module) in [
-            (false, "6.1.0", "kvm_intel"), (true, "6.18.15-cloud", "kvm_intel"), (true, "7.3.4", "kvm_intel"), (nil, "6.1.0", "kvm_amd"),
+            (false, "6.1.0", "kvm_intel"), (true, "6.18.15-cloud", "kvm_intel"), (true, "7.3.4", "kvm_intel"),
+            (nil, "6.1.0", "kvm_amd"),
         ] as [(Bool?, String, String)] {
             let found = try analysis(down, pml: pml, kernel: kernel, module: module).order
             #expect(found.host == .written && found.rings[0].verdict == .descending && found.provenShare == 1)
@@ -47,10 +50,13 @@ import Testing
         #expect(try analysis(up, pml: nil, kind: "imported").order.rings[0].verdict == .reversedBatches)
     }
 
-    @Test func `as on kvm_intel with Linux 6.12: page faults in order, then reversed batches, and all is given back`() throws {
+    @Test func `as on kvm_intel with Linux 6.12: page faults in order, then reversed batches, and all is given back`()
+        throws
+    {
         // Five walks over 2,048 pages. The first touches are page faults.
         let recorded = trace(
-            [walk] + Array(repeating: reversed(walk), count: 4), pml: true, kernel: "6.12.117-cloud-amd64", module: "kvm_intel")
+            [walk] + Array(repeating: reversed(walk), count: 4), pml: true, kernel: "6.12.117-cloud-amd64",
+            module: "kvm_intel")
         let order = try Analyzer.analyze(recorded).order
         #expect(order.host == .reversedBatches && order.rings[0].verdict == .reversedBatches)
         #expect(order.rings[0].faultWeights.ascending == 2048 && order.rings[0].weights.descending == 4 * 2048)
@@ -64,10 +70,12 @@ import Testing
     }
 
     @Test func `as on kvm_intel with Linux 6.18: in order`() throws {
-        let order = try analysis(Array(repeating: walk, count: 5), pml: true, kernel: "6.18.15", module: "kvm_intel").order
+        let order = try analysis(Array(repeating: walk, count: 5), pml: true, kernel: "6.18.15", module: "kvm_intel")
+            .order
         #expect(order.host == .written && order.rings[0].verdict == .ascending && order.provenShare == 1)
         // A fix that was carried back to an older kernel is seen: no batch is longer than 512.
-        let back = try analysis(Array(repeating: walk, count: 5), pml: true, kernel: "5.14.0-el9", module: "kvm_intel").order
+        let back = try analysis(Array(repeating: walk, count: 5), pml: true, kernel: "5.14.0-el9", module: "kvm_intel")
+            .order
         #expect(back.host == .reversedBatches && back.rings[0].verdict == .ascending && back.provenShare == 1)
     }
 
@@ -127,7 +135,8 @@ import Testing
 
     @Test func `a few harvests of another kind do not outweigh the rest`() throws {
         // Means over the recording would be torn down by many short harvests.
-        let ticks = [reversed(walk)] + (0..<40).map { [GFN($0), 9000, GFN($0) + 1] } + [reversed(walk.map { $0 + 2048 })]
+        let ticks =
+            [reversed(walk)] + (0..<40).map { [GFN($0), 9000, GFN($0) + 1] } + [reversed(walk.map { $0 + 2048 })]
         #expect(try analysis(ticks, pml: nil, kind: "imported").order.rings[0].verdict == .reversedBatches)
     }
 }

@@ -270,7 +270,9 @@ import Testing
 
     @Test func `a start beyond the recording is refused`() throws {
         var options = ConvergenceOptions()
-        for (start, isRefused) in [(0, false), (1_999_999_999, false), (2_000_000_000, true), (.max, true)] as [(Int64, Bool)] {
+        for (start, isRefused) in [(0, false), (1_999_999_999, false), (2_000_000_000, true), (.max, true)]
+            as [(Int64, Bool)]
+        {
             options.start = .at(start)
             for extend in ConvergenceOptions.Extension.allCases {
                 options.extend = extend
@@ -285,7 +287,8 @@ import Testing
         trace.slots = [
             MemorySlot(slot: 0, baseGFN: 0, pages: 100, logged: true),
             // Added in the fourth second and removed in the seventh; its id used again in the ninth.
-            MemorySlot(slot: 1, baseGFN: 1000, pages: 50, logged: true, createdNs: 3_500_000_000, deletedNs: 6_500_000_000),
+            MemorySlot(
+                slot: 1, baseGFN: 1000, pages: 50, logged: true, createdNs: 3_500_000_000, deletedNs: 6_500_000_000),
             MemorySlot(slot: 1, generation: 2, baseGFN: 1000, pages: 20, logged: true, createdNs: 8_500_000_000),
         ]
         var options = ConvergenceOptions()

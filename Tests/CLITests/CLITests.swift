@@ -232,7 +232,8 @@ struct `Recording from the command line` {
             #expect(result.status == 5)
             #expect(
                 result.stderr
-                    == "dirtyrec: The folder \(folder)/no does not exist. Create it with: mkdir -p \(folder)/no\n")
+                    == "dirtyrec: \(folder)/no/a.db cannot be written: there is no folder \(folder)/no; make it with: mkdir -p \(folder)/no\n"
+            )
         }
     }
 

@@ -208,7 +208,9 @@ import Testing
         let folder = try #require(ProcessInfo.processInfo.environment["DIRTYREC_PAGES"])
         let path = "\(folder)/notebook.db"
         try? FileManager.default.removeItem(atPath: path)
-        let writer = try RecordingWriter(path: path, info: RecordingInfo())
+        var info = RecordingInfo()
+        info.vcpuCount = 2
+        let writer = try RecordingWriter(path: path, info: info)
         for tick in 1...30 as ClosedRange<Int64> {
             var batch = IterationBatch(
                 iteration: Iteration(id: tick, startNs: (tick - 1) * 100_000_000, endNs: tick * 100_000_000))

@@ -49,7 +49,8 @@ struct `Known guests` {
         let sizes = [512, 1024, 2048, 4096, 8192]
         let analyses = try sizes.map { size in
             let recorded = try record(
-                BuiltinGuest(workload: Workload(parsing: "random:size=16MiB,step=16384,ops=49152"), vcpus: 1, memory: nil)
+                BuiltinGuest(
+                    workload: Workload(parsing: "random:size=16MiB,step=16384,ops=49152"), vcpus: 1, memory: nil)
             ) {
                 $0.mode = .paused
                 $0.iterations = nil

@@ -1,4 +1,5 @@
 import Foundation
+import Model
 import Testing
 
 @testable import Report
@@ -9,13 +10,13 @@ struct FleetPageTests {
     private func page(guest: String = "zipf", label: String = "kernel=6.1", file: String? = nil) throws -> String {
         var overview = FleetPage.Table(name: "overview", description: "All.", sql: "SELECT '</code>'")
         overview.columns = ["recording", "guest", "entries", "duplicate_share"]
-        overview.rows = [[.string(Self.id), .string(guest), .integer(1_234_567), .number(0.25)]]
+        overview.rows = [[.text(Self.id), .text(guest), .integer(1_234_567), .real(0.25)]]
         var outliers = FleetPage.Table(name: "outliers", description: "Far away.", sql: "SELECT 1")
         outliers.columns = ["figure", "recording", "value"]
         outliers.rows = [
-            [.string("pages"), .string(Self.id), .number(9)],
-            [.string("unique_bytes_per_s"), .string(Self.id), .number(12_582_912)],
-            [.string("longest_pause_ns"), .string(Self.id), .number(2_500_000)],
+            [.text("pages"), .text(Self.id), .real(9)],
+            [.text("unique_bytes_per_s"), .text(Self.id), .real(12_582_912)],
+            [.text("longest_pause_ns"), .text(Self.id), .real(2_500_000)],
         ]
         return try FleetPage(
             folder: "/fleets/a", tables: [outliers, overview], labels: [Self.id: [label]],
@@ -61,14 +62,14 @@ struct FleetPageTests {
         ]
         overview.rows = ids.enumerated().map { number, id in
             [
-                .string(id), .string(number == 3 ? PageSample.hostile : "zipf:size=64MiB,rate=40k/s,region=shared"),
-                .string("synthetic"), .string("6.12.90"), .string("dirty-ring"), .integer(4), .integer(128 << 20),
-                .number(10), .integer(Int64(number) * 123_457), .integer(4096), .number(1234.5), .number(0.25),
+                .text(id), .text(number == 3 ? PageSample.hostile : "zipf:size=64MiB,rate=40k/s,region=shared"),
+                .text("synthetic"), .text("6.12.90"), .text("dirty-ring"), .integer(4), .integer(128 << 20),
+                .real(10), .integer(Int64(number) * 123_457), .integer(4096), .real(1234.5), .real(0.25),
             ]
         }
         var outliers = FleetPage.Table(name: "outliers", description: "Far from the others.", sql: "SELECT 2")
         outliers.columns = ["figure", "recording", "value"]
-        outliers.rows = [[.string("entries"), .string(ids[39]), .number(4_814_823)]]
+        outliers.rows = [[.text("entries"), .text(ids[39]), .real(4_814_823)]]
         let labels = Dictionary(uniqueKeysWithValues: ids.map { ($0, ["kernel=6.12", "team=migration"]) })
         let addresses = Dictionary(uniqueKeysWithValues: ids.map { ($0, "recording=\($0)/report.html") })
         try FleetPage(folder: "fleet", tables: [outliers, overview], labels: labels, addresses: addresses).render()

@@ -56,13 +56,20 @@ import Testing
     }
 
     @Test func `the documentation lists exactly the keys that are emitted`() throws {
-        let documented = try #require(try documented("report").first)
+        let documented = try documented("report").flatMap { $0 }
         let all = paths(try json())
         // A key that is null in one place and an object in another is documented by its members.
         let emitted = all.filter { path in !all.contains { $0.hasPrefix(path + ".") } }
         #expect(Set(documented).subtracting(emitted) == [], "documented, but not emitted")
         #expect(emitted.subtracting(documented) == [], "emitted, but not documented")
         #expect(Set(documented).count == documented.count)
+    }
+
+    @Test func `the documentation's tables are those that are declared`() throws {
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("docs/json-output.md")
+        let text = try String(contentsOf: file, encoding: .utf8)
+        #expect(Reference.updated(text) == text, "docs/json-output.md is stale: run scripts/gen-docs")
     }
 
     @Test func `the documentation lists exactly the keys and the figures of a comparison`() throws {

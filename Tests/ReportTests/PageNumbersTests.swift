@@ -20,7 +20,9 @@ struct PageNumbersTests {
             #expect(answer.columns == set.columns.map(\.key), "\(set.name)")
             #expect(answer.rows.count == set.rows.count, "\(set.name)")
             for (place, (theirs, ours)) in zip(answer.rows, set.rows).enumerated() {
-                #expect(zip(theirs, ours).allSatisfy(equal), "\(set.name), row \(place): \(theirs) \(ours)")
+                #expect(
+                    zip(theirs, ours).allSatisfy { equal(JSON($0), JSON($1)) },
+                    "\(set.name), row \(place): \(theirs) \(ours)")
             }
         }
     }
@@ -35,7 +37,7 @@ struct PageNumbersTests {
             let answer = try PageSample.rows(path, set.sql).rows
             #expect(answer.count == set.rows.count, "\(set.name)")
             for (theirs, ours) in zip(answer, set.rows) {
-                #expect(zip(theirs, ours).allSatisfy(equal), "\(set.name): \(theirs) \(ours)")
+                #expect(zip(theirs, ours).allSatisfy { equal(JSON($0), JSON($1)) }, "\(set.name): \(theirs) \(ours)")
             }
         }
     }
@@ -54,7 +56,7 @@ struct PageNumbersTests {
             for (row, (number, round)) in zip(counted, known) {
                 let dirty = round.dirtyPages
                 #expect(
-                    row == [.integer(Int64(number)), .integer(dirty?.low), .integer(dirty?.high)],
+                    row.map { JSON($0) } == [.integer(Int64(number)), .integer(dirty?.low), .integer(dirty?.high)],
                     "\(ConvergenceView.title(cell)), round \(number)")
                 rounds += 1
             }
@@ -77,11 +79,11 @@ struct PageNumbersTests {
             for (row, object) in zip(set.rows, theirs) {
                 for (column, path) in columns {
                     let place = try #require(set.columns.firstIndex { $0.key == column })
-                    #expect(equal(row[place], object.at(path) ?? .string("missing")), "\(name).\(column)")
+                    #expect(equal(JSON(row[place]), object.at(path) ?? .string("missing")), "\(name).\(column)")
                 }
             }
         }
-        func sum(_ set: String, _ column: String, where match: ([JSON]) -> Bool = { _ in true }) throws -> Int64 {
+        func sum(_ set: String, _ column: String, where match: ([SQLValue]) -> Bool = { _ in true }) throws -> Int64 {
             let set = try #require(sets[set])
             let place = try #require(set.columns.firstIndex { $0.key == column })
             return set.rows.filter(match).reduce(0) {
@@ -93,7 +95,7 @@ struct PageNumbersTests {
         #expect(try JSON.integer(sum("rings", "entries")) == entries)
         for (step, key) in [("scan", "scan"), ("reset", "reset"), ("pause", "pause")] {
             #expect(
-                try JSON.integer(sum("costs", "ns") { $0.contains(.string(step)) }) == json.at("costs_ns.\(key).sum"))
+                try JSON.integer(sum("costs", "ns") { $0.contains(.text(step)) }) == json.at("costs_ns.\(key).sum"))
         }
         #expect(try JSON.integer(sum("losses", "entries")) == json.at("fidelity.lost"))
         let cells = try #require(json.at("convergence.grid")?.elements)

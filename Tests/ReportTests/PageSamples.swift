@@ -115,22 +115,13 @@ enum PageSample {
         return try DiffPage(comparison, gates: gates, before: before, after: after, repetitions: 0).render()
     }
 
-    static func rows(_ path: String, _ sql: String) throws -> (columns: [String], rows: [[JSON]]) {
+    static func rows(_ path: String, _ sql: String) throws -> (columns: [String], rows: [[SQLValue]]) {
         var names: [String] = []
-        var rows: [[JSON]] = []
+        var rows: [[SQLValue]] = []
         try QuerySession(path: path).run(sql) {
             names = $0
-        } row: { row in
-            rows.append(
-                row.map { value in
-                    switch value {
-                    case .null: .null
-                    case .integer(let number): .integer(number)
-                    case .real(let number): .number(number)
-                    case .text(let text): .string(text)
-                    case .blob: .null
-                    }
-                })
+        } row: {
+            rows.append($0)
         }
         return (names, rows)
     }

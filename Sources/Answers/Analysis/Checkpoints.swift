@@ -12,6 +12,8 @@ package struct Checkpoint: Sendable, Equatable {
     package var largestBytes: Int64
     /// Bytes of all increments.
     package var chainBytes: Int64
+    /// Bytes of an increment on average.
+    package var meanBytes: Int64 { chainBytes / max(1, count) }
     /// Increments after which the chain is as large as a full image, so that restoring never reads more than twice the
     /// guest: the best "full every N". Nil when that is never reached within the recording.
     package var fullEvery: Int64?

@@ -6,6 +6,8 @@ package struct Granularity: Sendable, Equatable {
     package var bytes: Int64
     /// Units with at least one dirty page, over the whole recording.
     package var units: Int64
+    /// What sending those units would take.
+    package var dirtyBytes: Int64 { units * bytes }
     /// Amplification A_g = units · g / distinct pages, g in pages; 0 when there is no page.
     package var amplification: Double
 

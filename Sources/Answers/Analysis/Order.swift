@@ -221,7 +221,9 @@ struct OrderTally: Sendable {
             result.weights.add(shape, steps + 1)
             if isByFault { result.faultWeights.add(shape, steps + 1) }
         }
-        if descents > ascents { result.longestDescendingRun = max(result.longestDescendingRun, longest(gfns, isDescending: true)) }
+        if descents > ascents {
+            result.longestDescendingRun = max(result.longestDescendingRun, longest(gfns, isDescending: true))
+        }
         if host != .written, harvest.vcpu != nil {
             if shape == .ascending || shape == .descending, !isByFault {
                 if shape == .ascending {
@@ -231,7 +233,8 @@ struct OrderTally: Sendable {
             } else {
                 lastRun = nil
             }
-            provenIfReversed += Int64(WriteOrder.restored(gfns, faults: faults, endsAreKnown: harvest.cause != .periodic).proven)
+            provenIfReversed += Int64(
+                WriteOrder.restored(gfns, faults: faults, endsAreKnown: harvest.cause != .periodic).proven)
         }
         sampleStride(gfns)
     }

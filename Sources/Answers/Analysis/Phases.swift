@@ -33,6 +33,9 @@ package struct Phases: Sendable, Equatable {
     /// Median of distinct pages over all windows of that length.
     package var quietMedianPages: Int64 = 0
 
+    /// Where the first phase begins, nanoseconds on CLOCK_MONOTONIC; 0 without one.
+    package var beginNs: Int64 { phases.first?.startNs ?? 0 }
+
     init(_ table: WindowTable) {
         let groups = table.groups
         guard groups > 0 else { return }

@@ -22,6 +22,12 @@ package struct Redirty: Sendable, Equatable {
     /// Share of pages dirtied in one tick only; 0 when there is no page.
     package var neverShare: Double { pages == 0 ? 0 : Double(neverRedirtied) / Double(pages) }
 
+    /// Share of the intervals that are at most `ticks` long, whole buckets counted; 0 without intervals.
+    package func share(upTo ticks: Int64) -> Double {
+        intervals == 0
+            ? 0 : Double(buckets.reduce(0) { $0 + ($1.lastTicks <= ticks ? $1.count : 0) }) / Double(intervals)
+    }
+
     init(_ table: PageTable, ticks: Int) {
         pages = Int64(table.states.count)
         neverRedirtied = table.states.reduce(0) { $0 + ($1.ticks == 1 ? 1 : 0) }

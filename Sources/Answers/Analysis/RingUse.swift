@@ -107,7 +107,8 @@ struct RingTally: Sendable {
 
     /// Takes one harvest: its entries by class, and by freshness, first ones and repeats.
     mutating func add(
-        _ harvest: Harvest, gfns: [GFN], counts: DuplicateCounts, firsts: [Int64], repeats: [Int64], faults: FaultPlaces,
+        _ harvest: Harvest, gfns: [GFN], counts: DuplicateCounts, firsts: [Int64], repeats: [Int64],
+        faults: FaultPlaces,
         sizes: [RingWhatIf]
     ) {
         use.duplicates += counts
@@ -168,7 +169,9 @@ struct RingTally: Sendable {
                     interval, limit: Int64(whatIf.rings[place].softLimit),
                     certain: interval.certain.isEmpty ? 0 : interval.certain[place])
             whatIf.rings[place].fullExits += low
-            whatIf.rings[place].mostFullExits = whatIf.rings[place].mostFullExits.flatMap { most in high.map { most + $0 } }
+            whatIf.rings[place].mostFullExits = whatIf.rings[place].mostFullExits.flatMap { most in
+                high.map { most + $0 }
+            }
             whatIf.rings[place].affectedIntervals += low > 0 ? 1 : 0
         }
     }

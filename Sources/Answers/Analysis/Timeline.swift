@@ -14,6 +14,14 @@ package struct TimelineBucket: Sendable, Equatable {
     package var duplicates = DuplicateCounts()
     /// Pages never seen before.
     package var newPages: Int64 = 0
+
+    /// Entries a second; nil without time.
+    package var entriesPerSecond: Double? { perSecond(duplicates.entries) }
+    /// Unique pages a second; nil without time.
+    package var pagesPerSecond: Double? { perSecond(duplicates.distinct) }
+    private func perSecond(_ count: Int64) -> Double? {
+        endNs > startNs ? Double(count) * 1e9 / Double(endNs - startNs) : nil
+    }
 }
 
 /// The course of a recording in bounded memory: when it is full, neighbours are added up.

@@ -54,6 +54,40 @@ package struct TraceAnalysis: Sendable, Equatable {
     package var fidelity: Fidelity
 }
 
+extension TraceAnalysis {
+    /// Of the windows on ticks, the one whose length is nearest to a second: the one to name when only one is named.
+    package var secondWindow: WorkingSetWindow? { nearestToSecond { _ in true } }
+    /// The same among the windows whose course is known.
+    package var secondCourseWindow: WorkingSetWindow? {
+        let known = Set(workingSetCourse.map { Int($0.ticks) })
+        return nearestToSecond(where: known.contains)
+    }
+
+    private func nearestToSecond(where isWanted: (Int) -> Bool) -> WorkingSetWindow? {
+        workingSet.filter { $0.ticks.map(isWanted) ?? false }
+            .min { abs($0.tauNs - 1_000_000_000) < abs($1.tauNs - 1_000_000_000) }
+    }
+
+    /// Rings in the order of their vCPUs; bitmaps and the VMM's log come last.
+    package var ringsByVCPU: [RingUse] {
+        rings.sorted { ($0.vcpu ?? .max, $0.source.rawValue) < ($1.vcpu ?? .max, $1.source.rawValue) }
+    }
+    /// Part of all entries that a ring reported.
+    package func share(of ring: RingUse) -> Double {
+        Double(ring.duplicates.entries) / Double(max(1, counts.entries))
+    }
+    /// Guest physical address of a page.
+    package func address(of page: PageHeat) -> UInt64 { page.gfn &* UInt64(bitPattern: info.pageSize) }
+    /// Share of the iterations in which a page was dirtied.
+    package func tickShare(of page: PageHeat) -> Double { Double(page.ticks) / Double(max(1, counts.iterations)) }
+    /// Seconds since the recording began.
+    package func seconds(_ ns: Int64) -> Double { Double(ns - info.startNs) / 1e9 }
+    /// Mean length of that many iterations in seconds.
+    package func seconds(ofTicks ticks: Int64) -> Double {
+        Double(ticks) * (Double(counts.durationNs) / 1e9 / Double(max(1, counts.iterations)))
+    }
+}
+
 /// How much was recorded.
 package struct Counts: Sendable, Equatable {
     /// All entries.

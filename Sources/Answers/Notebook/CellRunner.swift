@@ -13,7 +13,6 @@ struct CellResult {
     var columns: [String] = []
     /// The first rows: at most ``CellRunner/mostRows``.
     var rows: [[SQLValue]] = []
-    /// All rows.
     var count: Int64 = 0
     /// Why there are none.
     var error: String?
@@ -23,7 +22,6 @@ struct CellResult {
 struct ChartRequest {
     /// The Vega-Lite specification with the data in it, as JSON; nil when it cannot be drawn.
     var specification: String?
-    /// The data.
     var result: CellResult?
     var error: String?
 }

@@ -123,7 +123,7 @@ struct HTMLPage: PageStyle {
 
     private func failure(_ error: String) -> String { "<p class=\"error\" role=\"alert\">\(escape(error))</p>" }
 
-    private func escape(_ text: String) -> String { Markup.escape(Sanitizer.lines(text)) }
+    private func escape(_ text: String) -> String { HTML.escape(text, keepsLines: true) }
 
     private static let style = """
         body{font:16px/1.5 system-ui,sans-serif;color:#1d2430;background:#fff;margin:0}

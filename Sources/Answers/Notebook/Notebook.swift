@@ -41,7 +41,6 @@ package struct Notebook: Sendable {
 
     /// The outcome.
     package struct Output: Sendable {
-        /// The page.
         package let text: String
         /// How many cells failed; each says so in its place.
         package let failures: Int

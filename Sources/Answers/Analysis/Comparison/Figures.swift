@@ -65,8 +65,7 @@ extension TraceAnalysis {
             ].map { Figure(name: "\(name).\($0.0)", value: Double($0.1), unit: .pages) }
         }
         let windows = workingSet.filter { $0.ticks != nil }
-        let nearest = windows.min { abs($0.tauNs - 1_000_000_000) < abs($1.tauNs - 1_000_000_000) }
-        return (nearest.map { figures("wws", $0.high) } ?? [])
+        return (secondWindow.map { figures("wws", $0.high) } ?? [])
             + windows.flatMap { figures("wws[\($0.ticks ?? 0)]", $0.high) }
     }
 

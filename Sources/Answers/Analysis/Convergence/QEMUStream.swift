@@ -124,7 +124,8 @@ struct StreamLayout: Sendable {
     let namedZeros: [Int]
 
     init(
-        sortedGFNs: [GFN], slots: [MemorySlot], memoryPages: Int64, pageSize: Int64, zeroPages: Int64, firstTicks: [UInt32]
+        sortedGFNs: [GFN], slots: [MemorySlot], memoryPages: Int64, pageSize: Int64, zeroPages: Int64,
+        firstTicks: [UInt32]
     ) {
         let named = Int64(sortedGFNs.count)
         let all = max(memoryPages, named)

@@ -46,3 +46,66 @@ package struct CourseColumn: Sendable, Equatable {
         endNs = max(endNs, iteration.endNs)
     }
 }
+
+/// What one step of harvesting cost in a stretch of time.
+package struct StepCost: Sendable, Equatable {
+    /// `scan`, `GET`, `CLEAR`, `reset` or `pause`.
+    package var step: String
+    /// In all its iterations, nanoseconds.
+    package var ns: Int64
+    /// When.
+    package var column: CourseColumn
+    /// Milliseconds an iteration.
+    package var msPerTick: Double { Double(ns) / 1e6 / Double(max(1, column.ticks)) }
+}
+
+/// What one layer of a map reported in a stretch of time.
+package struct LayerStretch: Sendable, Equatable {
+    /// First iteration.
+    package var firstTick: Int64
+    /// Nanoseconds on CLOCK_MONOTONIC.
+    package var startNs: Int64
+    /// Nanoseconds on CLOCK_MONOTONIC.
+    package var endNs: Int64
+    /// The layer's name.
+    package var who: String
+    /// Its entries.
+    package var entries: Int64
+    /// The same a second; nil without time.
+    package var entriesPerSecond: Double? {
+        endNs > startNs ? Double(entries) * 1e9 / Double(endNs - startNs) : nil
+    }
+}
+
+extension DirtyMap {
+    /// Cost of harvesting over time, step by step; steps that the source does not have are left out.
+    package var stepCosts: [StepCost] {
+        let steps: [(String, KeyPath<CourseColumn, Int64>)] = [
+            ("scan", \.scanNs), ("GET", \.getNs), ("CLEAR", \.clearNs), ("reset", \.resetNs), ("pause", \.pauseNs),
+        ]
+        return steps.filter { step in course.contains { $0[keyPath: step.1] > 0 } }.flatMap { name, step in
+            course.map { StepCost(step: name, ns: $0[keyPath: step], column: $0) }
+        }
+    }
+
+    /// Who dirties over time, at most 256 stretches, so that many vCPUs stay small; layers without entries are left out.
+    package var layerCourse: [LayerStretch] {
+        var width = 1
+        let total = course.reduce(0) { $0 + $1.ticks }
+        while Int((total + ticksPerColumn * Int64(width) - 1) / (ticksPerColumn * Int64(width))) > 256 { width *= 2 }
+        var stretches: [LayerStretch] = []
+        for first in stride(from: 0, to: course.count, by: width) {
+            let part = course[first..<min(first + width, course.count)]
+            guard let begin = part.first, let end = part.last else { continue }
+            for (place, layer) in layers.enumerated() {
+                let entries = part.reduce(0) { $0 + $1.entries[place] }
+                if entries == 0 { continue }
+                stretches.append(
+                    LayerStretch(
+                        firstTick: begin.firstTick, startNs: begin.startNs, endNs: end.endNs, who: layer.name,
+                        entries: entries))
+            }
+        }
+        return stretches
+    }
+}

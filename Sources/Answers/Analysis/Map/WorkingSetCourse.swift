@@ -16,6 +16,16 @@ package struct WorkingSetCourse: Sendable, Equatable {
     /// Every window, or evenly spaced ones when there are more than 512.
     package var points: [Point]
 
+    /// One window of this length.
+    package struct Window: Sendable, Equatable {
+        /// Its length in ticks.
+        package var ticks: Int64
+        /// Its end, and what it holds.
+        package var point: Point
+    }
+    /// Every point with the length of its window.
+    package var windows: [Window] { points.map { Window(ticks: ticks, point: $0) } }
+
     private static let maxPoints = 512
 
     /// Four lengths from one tick to a good part of the recording.

@@ -21,7 +21,6 @@ package struct DiffPage {
         self.repetitions = repetitions
     }
 
-    /// The page.
     package func render() throws -> String {
         // No statement is run: the curves are all of the analysis.
         let sets = try sides.map { side in
@@ -29,6 +28,8 @@ package struct DiffPage {
         }
         let charts = Self.curves.compactMap { overlay($0, sets) }
         let files = sides.map { Sanitizer.line($0.report.fileName) }
+        let figures = Self.figureTable.page(comparison)
+        let judgements = Self.gateTable.page(gates)
         let tables = [figures, judgements]
         let context: [String: Any] = [
             "title": files.joined(separator: " → "), "subtitle": subtitle,
@@ -139,62 +140,56 @@ package struct DiffPage {
     /// The curve of either recording in one picture, and the rows of both in one table.
     private func overlay(_ curve: Curve, _ sets: [[String: PageData]]) -> (set: PageData, view: [String: Any])? {
         guard var both = sets[0][curve.set] else { return nil }
-        var (rows, series, legend): ([[JSON]], [StaticPlot.Series], [String]) = ([], [], [])
+        var (rows, series, legend): ([[SQLValue]], [StaticPlot.Series], [String]) = ([], [], [])
         for (side, sets) in zip(sides, sets) {
             guard var set = sets[curve.set] else { continue }
             var name = side.name
-            if curve.set == "working_set", let window = Self.secondWindow(side.report.analysis) {
-                set.rows.removeAll { $0[0].text() != "\(window.ticks)" }
+            if curve.set == "working_set", let window = side.report.analysis.secondCourseWindow {
+                set.rows.removeAll { $0[0] != window.ticks.tableValue }
                 name += ", windows of \(Units.duration(window.tauNs))"
             }
             legend.append(name)
             series.append(.init(name: name, points: StaticCharts.points(set, curve.x, curve.y)))
-            rows += set.rows.map { [.string(side.name)] + $0 }
+            rows += set.rows.map { [.text(side.name)] + $0 }
         }
         both.columns.insert(.init("recording", "recording", .text), at: 0)
         both.rows = rows
         both.sql = "-- The same statement for either recording.\n" + both.sql
-        let note = curve.note ?? PageContext.captions[curve.set]?.note ?? ""
+        let note = curve.note ?? both.note
         var plot = curve.plot
         plot.title = "\(curve.title). \(note)"
         plot.series = series
-        let caption = PageContext.Caption(title: curve.title, note: note)
-        return (both, PageContext.view(both, caption, svg: plot.svg, legend: legend, isEmpty: rows.isEmpty))
-    }
-
-    /// Of the windows whose course is known, the one nearest to a second.
-    private static func secondWindow(_ analysis: TraceAnalysis) -> (ticks: Int, tauNs: Int64)? {
-        let known = Set(analysis.workingSetCourse.map { Int($0.ticks) })
-        return analysis.workingSet.compactMap { window in window.ticks.map { (ticks: $0, tauNs: window.tauNs) } }
-            .filter { known.contains($0.ticks) }
-            .min { abs($0.tauNs - 1_000_000_000) < abs($1.tauNs - 1_000_000_000) }
+        (both.title, both.note) = (curve.title, note)
+        return (both, PageContext.view(both, svg: plot.svg, legend: legend, isEmpty: rows.isEmpty))
     }
 
     // MARK: Tables
 
-    private var figures: PageData {
-        PageData(
-            "figures",
-            [
-                .init("figure", "figure", .text), .init("before", "before", .text), .init("after", "after", .text),
-                .init("change", "change", .text), .init("relative", "change (%)", .decimal),
-                .init("noise", "noise band", .text), .init("within_noise", "within noise", .text),
-            ],
-            comparison.rows.map { row in
-                let relative = row.relativeChange.flatMap { $0.isFinite ? JSON.number($0 * 100) : nil }
-                return [
-                    .string(row.name), .string(DiffReport.print(row.before, row.unit)),
-                    .string(DiffReport.print(row.after, row.unit)), .string(DiffReport.change(row)),
-                    relative ?? .null, .string(DiffReport.noise(row)),
-                    .string(row.noise == nil || row.change == 0 ? "" : row.isNoise ? "yes" : "no"),
-                ]
-            })
+    private static var figureTable: Table<Comparison, Comparison.Row> {
+        Table(
+            "figures", title: "Figures", rows: { $0.rows },
+            columns: [
+                .init("figure", "figure", .text, \.name, in: .page),
+                .init("before", "before", .text, in: .page) { row, _ in .text(DiffReport.print(row.before, row.unit)) },
+                .init("after", "after", .text, in: .page) { row, _ in .text(DiffReport.print(row.after, row.unit)) },
+                .init("change", "change", .text, in: .page) { row, _ in .text(DiffReport.change(row)) },
+                .init("relative", "change (%)", .decimal, in: .page) { row, _ in
+                    row.relativeChange.flatMap { $0.isFinite ? .real($0 * 100) : nil } ?? .null
+                },
+                .init("noise", "noise band", .text, in: .page) { row, _ in .text(DiffReport.noise(row)) },
+                .init("within_noise", "within noise", .text, in: .page) { row, _ in
+                    .text(row.noise == nil || row.change == 0 ? "" : row.isNoise ? "yes" : "no")
+                },
+            ])
     }
 
-    private var judgements: PageData {
-        PageData(
-            "gates", [.init("gate", "gate", .text), .init("outcome", "outcome", .text)],
-            gates.map { [.string(Sanitizer.line($0.gate.text)), .string($0.name)] })
+    private static var gateTable: Table<[DiffReport.Judged], DiffReport.Judged> {
+        Table(
+            "gates", title: "Gates", rows: { $0 },
+            columns: [
+                .init("gate", "gate", .text, \.gate.text, in: .page),
+                .init("outcome", "outcome", .text, \.name, in: .page),
+            ])
     }
 
     private static func table(_ set: PageData) -> [String: Any] {

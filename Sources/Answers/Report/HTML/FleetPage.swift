@@ -5,18 +5,13 @@ import Platform
 package struct FleetPage {
     /// The answer to one fleet query.
     package struct Table {
-        /// The query's name.
         package var name: String
         /// What it answers.
         package var description: String
-        /// The statement.
         package var sql: String
-        /// Column names.
         package var columns: [String] = []
-        /// Rows.
-        package var rows: [[JSON]] = []
+        package var rows: [[SQLValue]] = []
 
-        /// A table without rows yet.
         package init(name: String, description: String, sql: String) {
             (self.name, self.description, self.sql) = (name, description, sql)
         }
@@ -33,7 +28,6 @@ package struct FleetPage {
     /// Where a recording's row leads, by recording: a relative or absolute address.
     package var addresses: [String: String]
 
-    /// A page.
     package init(
         folder: String, tables: [Table], labels: [String: [String]], files: [String: String] = [:],
         addresses: [String: String]
@@ -44,7 +38,6 @@ package struct FleetPage {
     /// Rows of a table that are shown.
     private static let mostRows = 10_000
 
-    /// The page as text.
     package func render() throws -> String {
         let context: [String: Any] = [
             "title": Sanitizer.line(folder),
@@ -62,14 +55,14 @@ package struct FleetPage {
         let classes = zip(table.columns, kinds).map(Self.style)
         let rows = table.rows.prefix(Self.mostRows).map { row -> [String: Any] in
             var name = ""
-            if let figure, case .string(let text) = row[figure] { name = text }
+            if let figure, case .text(let text) = row[figure] { name = text }
             var cells = row.indices.map { column -> [String: Any] in
                 // What a row of figures counts is said by the figure's name.
                 let kind = ["value", "low", "high"].contains(table.columns[column]) ? Self.kind(name) : kinds[column]
-                return ["class": classes[column], "value": kind.format(row[column])]
+                return ["class": classes[column], "value": kind.format(row[column], missing: "–")]
             }
             var id = ""
-            if let place, case .string(let text) = row[place] {
+            if let place, case .text(let text) = row[place] {
                 id = text
                 // From lists of a few recordings one gets to the row of the overview, and from there to the recording.
                 if let address = addresses[id] {
@@ -99,7 +92,7 @@ package struct FleetPage {
     private func name(of id: String) -> String { files[id].map(Sanitizer.line) ?? label(of: id) }
 
     /// How the figures of a column are written; its name says what they are.
-    private static func kind(_ column: String, in table: String = "") -> PageData.Kind {
+    private static func kind(_ column: String, in table: String = "") -> Kind {
         if table == "rate_distribution", ["min", "p50", "p90", "p95", "max"].contains(column) { return .dataRate }
         if ["recording", "guest", "guest_kind", "kernel", "source", "figure", "key", "value"].contains(column) {
             return .text
@@ -120,7 +113,7 @@ package struct FleetPage {
     }
 
     /// Numbers stand right; words of ours stay in one line, and what somebody wrote may break.
-    private static func style(_ column: String, _ kind: PageData.Kind) -> String {
+    private static func style(_ column: String, _ kind: Kind) -> String {
         if kind.isNumber { return "n" }
         return column == "guest" ? "t long" : "word"
     }

@@ -5,15 +5,10 @@ import Schemas
 
 /// One self-contained HTML file that shows what a recording says.
 package struct HTMLReport {
-    /// The answers.
     package var analysis: TraceAnalysis
-    /// The picture.
     package var map: DirtyMap
-    /// Memory slots.
     package var slots: [MemorySlot]
-    /// Markers.
     package var markers: [Marker]
-    /// Losses.
     package var losses: [Loss]
     /// Pages in each list of pages.
     package var topPages: Int

@@ -26,11 +26,12 @@ struct PageContext {
             "markers": report.markers.prefix(100).map {
                 ["at": Units.fixed(Double($0.tsNs - info.startNs) / 1e9, decimals: 3), "text": Sanitizer.line($0.text)]
             }, "hasMarkers": !report.markers.isEmpty,
-            "timeCharts": timeCharts, "convergence": convergence, "checkpointCharts": charts(["checkpoints"]),
+            "timeCharts": charts(["rate", "working_set", "footprint", "redirty", "granularity"]),
+            "convergence": convergence, "checkpointCharts": charts(["checkpoints"]),
             "vcpuCharts": charts(["rings", "vcpus", "sharing", "ring_what_if"]),
             "costCharts": charts(["costs", "stalls"]),
-            "tables": PageContext.tables.compactMap(table),
-            "windows": chart(named: "working_set_windows", PageContext.windowsTable) as Any,
+            "tables": charts(Self.tables),
+            "windows": chart("working_set_windows") as Any,
             "fidelity": facts(FidelityFacts.fidelity(analysis)),
             "provenance": facts(FidelityFacts.provenance(analysis)),
         ]
@@ -103,93 +104,43 @@ struct PageContext {
 
     // MARK: Charts
 
-    /// What stands around a picture.
-    struct Caption {
-        var title: String
-        var note: String
-        var isWide = false
-        var nothing = "Nothing of the kind was recorded."
-    }
-
-    static let windowsTable = Caption(
-        title: "Writable working set by window",
-        note: "Distinct pages in a window; exact, because windows lie on iterations.")
-
-    static let captions: [String: Caption] = [
-        "rate": Caption(
-            title: "Dirty rate",
-            note: "Entries count duplicates, as QEMU's ring mode does; unique pages are what a migration sends."),
-        "working_set": Caption(
-            title: "Writable working set over time", note: "Distinct pages in the window that ends at each moment."),
-        "footprint": Caption(
-            title: "Footprint", note: "Distinct pages in a window, averaged over all windows of its length."),
-        "redirty": Caption(
-            title: "How soon pages are dirty again", note: "Share of re-dirty intervals that are at most so long."),
-        "granularity": Caption(
-            title: "Granularity",
-            note: "What tracking in larger units would mark dirty, as a multiple of the dirty pages."),
-        "vcpus": Caption(title: "Who dirties, over time", note: "Entries per second, stacked by vCPU.", isWide: true),
-        "rings": Caption(
-            title: "Who dirties", note: "Whoever is harvested first is the first to report a page.", isWide: true),
-        "sharing": Caption(
-            title: "Page sharing",
-            note: "Pages that two vCPUs dirtied in one iteration. Bytes are unseen: no evidence of false sharing.",
-            nothing: "No two vCPUs dirtied a page in the same iteration."),
-        "stalls": Caption(
-            title: "Full rings", note: "How long vCPUs stood still because their ring was full.",
-            nothing: "No ring was full."),
-        "ring_what_if": Caption(
-            title: "Rings of other sizes",
-            note: "Exits because the ring is full, from the recorded fill at the recorded interval."),
-        "costs": Caption(title: "Cost of harvesting", note: "Milliseconds per iteration, by step."),
-        "checkpoints": Caption(
-            title: "Incremental checkpoints", note: "What a chain of increments holds, by the time between two.",
-            isWide: true),
-        "hottest": Caption(title: "Hottest pages", note: "Dirtied in the most iterations."),
-        "shared": Caption(title: "Shared pages", note: "Dirtied by several vCPUs in the same iteration."),
-        "iterations": Caption(title: "Iterations", note: "What each found, and what it cost."),
-        "losses": Caption(title: "Losses", note: "Everything that may have made an entry disappear.", nothing: "None."),
-        "kvm_stats": Caption(title: "KVM statistics", note: "Increase over the recording."),
+    /// Sets that are as wide as two.
+    private static let wide: Set = ["vcpus", "rings", "checkpoints"]
+    /// What is said of sets without rows.
+    private static let nothing = [
+        "sharing": "No two vCPUs dirtied a page in the same iteration.", "stalls": "No ring was full.",
+        "losses": "None.",
     ]
     static let tables = ["hottest", "shared", "iterations", "losses", "kvm_stats"]
 
-    private var timeCharts: [[String: Any]] { charts(["rate", "working_set", "footprint", "redirty", "granularity"]) }
+    private func charts(_ names: [String]) -> [[String: Any]] { names.compactMap(chart) }
 
-    private func charts(_ names: [String]) -> [[String: Any]] {
-        names.compactMap { name in PageContext.captions[name].flatMap { chart(named: name, $0) } }
-    }
-
-    private func chart(named name: String, _ caption: Caption) -> [String: Any]? {
+    private func chart(_ name: String) -> [String: Any]? {
         guard let set = sets[name] else { return nil }
         // Rings that were never full make a picture of nothing.
         let isEmpty = set.rows.isEmpty || name == "stalls" && report.map.course.allSatisfy { $0.ringFull == 0 }
         let (svg, legend) =
             isEmpty
-            ? ("", []) : StaticCharts.draw(set, title: "\(caption.title). \(caption.note)", isWide: caption.isWide)
-        return Self.view(set, caption, svg: svg, legend: legend, isEmpty: isEmpty)
+            ? ("", [])
+            : StaticCharts.draw(set, title: "\(set.title). \(set.note)", isWide: Self.wide.contains(name))
+        return Self.view(set, svg: svg, legend: legend, isEmpty: isEmpty)
     }
 
     /// A picture with its figures and its statement, for the template `chart`.
-    static func view(
-        _ set: PageData, _ caption: Caption, svg: String, legend: [String], isEmpty: Bool
-    ) -> [String: Any] {
+    static func view(_ set: PageData, svg: String, legend: [String], isEmpty: Bool) -> [String: Any] {
         var view = rows(set)
         view["name"] = set.name
-        view["caption"] = caption.title
-        view["note"] = caption.note
+        view["caption"] = set.title
+        view["note"] = set.note
         view["svg"] = svg
         view["hasPicture"] = !svg.isEmpty
         view["legend"] = legend.enumerated().map { ["color": "s\($0 % 8)", "name": $1] as [String: Any] }
         view["sql"] = set.sql
         view["isEmpty"] = isEmpty
         view["hasTable"] = !isEmpty && svg.isEmpty
-        view["nothing"] = caption.nothing
-        view["isWide"] = caption.isWide
+        view["nothing"] = nothing[set.name] ?? "Nothing of the kind was recorded."
+        view["isWide"] = wide.contains(set.name)
         return view
-    }
-
-    private func table(_ name: String) -> [String: Any]? {
-        PageContext.captions[name].flatMap { chart(named: name, $0) }
     }
 
     /// The table of a set, for the template `figures`.
@@ -201,7 +152,7 @@ struct PageContext {
             "rows": set.rows.prefix(limit).map { row in
                 [
                     "cells": zip(set.columns, row).map {
-                        ["value": $0.kind.format($1), "class": $0.kind.isNumber ? "n" : "t"]
+                        ["value": $0.kind.format($1, missing: "–"), "class": $0.kind.isNumber ? "n" : "t"]
                     }
                 ]
             },

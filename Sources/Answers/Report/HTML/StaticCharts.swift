@@ -77,17 +77,13 @@ enum StaticCharts {
         shape: StaticPlot.Shape = .line, name: (String) -> String = { $0 }, isWide: Bool = false
     ) -> (String, [String]) {
         guard let group = place(data, key) else { return ("", []) }
-        var names: [String] = []
-        for row in data.rows {
-            let name = row[group].text()
-            if !names.contains(name) { names.append(name) }
-        }
-        let series = names.map { group in
-            let rows = data.rows.filter { $0[place(data, key) ?? 0].text() == group }
+        var groups: [SQLValue] = []
+        for row in data.rows where !groups.contains(row[group]) { groups.append(row[group]) }
+        let series = groups.map { value in
             var part = data
-            part.rows = rows
+            part.rows = data.rows.filter { $0[group] == value }
             return StaticPlot.Series(
-                name: name(group.filter { $0 != "\"" }), points: points(part, x, y))
+                name: name(data.columns[group].kind.format(value, missing: "")), points: points(part, x, y))
         }
         let plot = StaticPlot(
             title: title, shape: shape, series: series, xTitle: "seconds since the recording began",
@@ -147,11 +143,11 @@ enum StaticCharts {
         }
     }
 
-    private static func number(_ value: JSON) -> Double? {
+    private static func number(_ value: SQLValue) -> Double? {
         switch value {
         case .integer(let number): Double(number)
-        case .number(let number): number
-        default: nil
+        case .real(let number): number
+        case .null, .text, .blob: nil
         }
     }
 }

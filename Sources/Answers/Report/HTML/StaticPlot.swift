@@ -165,10 +165,15 @@ struct StaticPlot {
     }
 }
 
-/// What HTML text and attributes need.
-enum HTML {
-    /// `text` with everything that HTML gives a meaning to taken out of it.
-    static func escape(_ text: String) -> String { Markup.escape(Sanitizer.line(text)) }
+/// What text and attributes of HTML need.
+package enum HTML {
+    /// `text` with everything that markup gives a meaning to taken out of it, control characters and direction overrides
+    /// spelled out.
+    ///
+    /// - Parameter keepsLines: Whether newlines and tabs stay what they are.
+    package static func escape(_ text: String, keepsLines: Bool = false) -> String {
+        Markup.escape(keepsLines ? Sanitizer.lines(text) : Sanitizer.line(text))
+    }
 
     /// JSON inside a script element: nothing in it can end the element or begin a comment.
     static func embed(_ json: JSON) -> String {

@@ -12,7 +12,7 @@ const dirtyrec = (() => {
     return value.toFixed(digits) + " " + units[place];
   }
   const count = (n) => grouped.format(n);
-  const duration = (ns) => ns === 0 ? "0" : Math.abs(ns) < 6e11 ? scaled(ns, 1000, ["ns", "µs", "ms", "s"])
+  const duration = (ns) => Math.abs(ns) < 6e11 ? scaled(ns, 1000, ["ns", "µs", "ms", "s"])
     : Math.floor(ns / 6e10) + " min " + Math.round(ns / 1e9) % 60 + " s";
   const size = (n) => scaled(n, 1024, ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]);
   const hex = (n) => "0x" + n.toString(16);
@@ -28,7 +28,7 @@ const dirtyrec = (() => {
   const things = (n, one, many) => count(n) + " " + (n === 1 ? one : many);
   const kinds = {
     text: line, count, hex, rate, share: percent, nanoseconds: duration, bytes: size,
-    dataRate: (n) => scaled(n, 1024, ["B/s", "KiB/s", "MiB/s", "GiB/s", "TiB/s"]), decimal: (n) => n.toFixed(2), seconds: (n) => n.toFixed(3),
+    dataRate: (n) => scaled(n, 1024, ["B/s", "KiB/s", "MiB/s", "GiB/s", "TiB/s"]), times: (n) => "× " + (Math.abs(n) < 100 ? n.toFixed(2) : Math.abs(n) < 1000 && !Number.isInteger(n) ? n.toFixed(1) : count(n)), decimal: (n) => n.toFixed(2), seconds: (n) => n.toFixed(3),
   };
   const figure = (value, kind) =>
     value === null ? "–" : typeof value === "number" ? (kinds[kind] ?? String)(value) : line(value);

@@ -25,7 +25,7 @@ struct FleetOverview {
             current = number
             tables[number].columns = columns
         } row: { row in
-            tables[current].rows.append(row.map(JSON.init))
+            tables[current].rows.append(row)
         }
         let page = FleetPage(
             folder: folder.path, tables: Array(tables.dropLast()), labels: labels(tables.last?.rows ?? []),
@@ -35,10 +35,10 @@ struct FleetOverview {
         try Page.write(try page.render(), to: path, open: false)
     }
 
-    private func labels(_ rows: [[JSON]]) -> [String: [String]] {
+    private func labels(_ rows: [[SQLValue]]) -> [String: [String]] {
         var labels: [String: [String]] = [:]
         for row in rows {
-            guard case .string(let id) = row[0], case .string(let key) = row[1], case .string(let value) = row[2] else {
+            guard case .text(let id) = row[0], case .text(let key) = row[1], case .text(let value) = row[2] else {
                 continue
             }
             labels[id, default: []].append("\(key)=\(value)")

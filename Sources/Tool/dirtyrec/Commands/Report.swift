@@ -41,6 +41,9 @@ struct ReportCommand: ParsableCommand {
     @Flag(help: "Show the page in the browser; with --html.")
     var open = false
 
+    @Flag(help: .hidden)
+    var reference = false
+
     func validate() throws {
         if let top, !(0...100_000).contains(top) {
             throw ValidationError("--top \(top) is not usable: give 0 to 100000.")
@@ -50,6 +53,7 @@ struct ReportCommand: ParsableCommand {
     }
 
     func run() throws {
+        if reference { return try printReference() }
         let recording = try RecordingFile(path: file)
         var options = AnalysisOptions()
         options.tausNs = tau?.ns ?? []
@@ -58,9 +62,17 @@ struct ReportCommand: ParsableCommand {
         let analysis = try Analyzer.analyze(recording, options: options)
         if json { return printResult(JSONReport.render(analysis).text(indented: true)) }
         printResult(TextReport.render(analysis))
-        let details = TextDetails.render(
-            writes: try recording.watchEvents, statistics: analysis.statistics, pageSize: recording.info.pageSize)
+        let details = TextDetails.render(analysis, writes: try recording.watchEvents)
         if !details.isEmpty { printResult(details) }
+    }
+
+    /// For scripts/gen-docs: `file` is docs/json-output.md.
+    private func printReference() throws {
+        guard let document = Reference.updated(try String(contentsOfFile: file, encoding: .utf8)) else {
+            throw ValidationError("\(file) has no place for the tables of a report: give docs/json-output.md.")
+        }
+        // The line's end is printResult's.
+        printResult(String(document.dropLast()))
     }
 
     private func writePage(_ path: String, of recording: RecordingFile, _ options: AnalysisOptions) throws {
@@ -82,10 +94,10 @@ struct ReportCommand: ParsableCommand {
             recording, analysis: analysis, topPages: options.topPages, fileName: recording.path, vega: vega)
         let session = try QuerySession(path: recording.path)
         return try page.render { sql in
-            var rows: [[JSON]] = []
+            var rows: [[SQLValue]] = []
             try session.run(sql) { _ in
             } row: {
-                rows.append($0.map(JSON.init))
+                rows.append($0)
             }
             return rows
         }

@@ -11,6 +11,12 @@ struct Columns {
 
     mutating func add(_ cells: [String]) { rows.append(cells) }
 
+    /// One more column of numbers, with a cell for each row that there is.
+    mutating func append(_ heading: String, _ cells: [String]) {
+        right.insert(rows[0].count)
+        for (row, cell) in ([heading] + cells).enumerated() { rows[row].append(cell) }
+    }
+
     /// One text a row, without trailing spaces.
     var lines: [String] {
         let count = rows.map(\.count).max() ?? 0

@@ -6,9 +6,7 @@ import Platform
 package enum DiffReport {
     /// A gate and what became of it.
     package struct Judged: Sendable {
-        /// The gate.
         package let gate: Gate
-        /// What became of it.
         package let outcome: Gate.Outcome
         /// The figure that it asks for.
         let row: Comparison.Row?
@@ -107,19 +105,19 @@ package enum DiffReport {
         if !comparison.conditions.isEmpty {
             output += "  <properties>\n"
             for condition in comparison.conditions {
-                output += "    <property name=\"\(escape("differs: " + title(condition)))\" "
-                output += "value=\"\(escape(sides(condition)))\"/>\n"
+                output += "    <property name=\"\(HTML.escape("differs: " + title(condition)))\" "
+                output += "value=\"\(HTML.escape(sides(condition)))\"/>\n"
             }
             output += "  </properties>\n"
         }
         for judged in gates {
             let figures =
                 judged.row.map { "\(print($0.before, $0.unit)) before, \(print($0.after, $0.unit)) after" } ?? ""
-            output += "  <testcase classname=\"dirtyrec.diff\" name=\"\(escape(judged.gate.text))\""
+            output += "  <testcase classname=\"dirtyrec.diff\" name=\"\(HTML.escape(judged.gate.text))\""
             output +=
                 judged.passes
                 ? "/>\n"
-                : ">\n    <failure message=\"\(escape(judged.name + ": " + figures))\"/>\n"
+                : ">\n    <failure message=\"\(HTML.escape(judged.name + ": " + figures))\"/>\n"
                     + "  </testcase>\n"
         }
         return output + "</testsuite>\n"
@@ -181,6 +179,4 @@ package enum DiffReport {
 
     /// The nearest whole number that there is.
     private static func whole(_ value: Double) -> Int64 { Int64(exactly: value.rounded()) ?? (value < 0 ? .min : .max) }
-
-    private static func escape(_ text: String) -> String { Markup.escape(Sanitizer.line(text)) }
 }

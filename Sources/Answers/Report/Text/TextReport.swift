@@ -84,25 +84,9 @@ package enum TextReport {
 
     /// Other tools' figures beside ours; empty when nobody else measured.
     static func foreignRates(_ analysis: TraceAnalysis) -> Section {
-        var section = Section("Measured by others in the same window")
+        var section = Section(Tables.foreignRates.title)
         guard !analysis.foreignRates.isEmpty else { return section }
-        var table = Columns(
-            [
-                "tool", "vCPU", "window", "it says", "cut off to", "it counts", "our entries", "unique pages",
-                "within 2 %",
-            ], right: [1, 2, 3, 4, 6, 7])
-        let pageSize = analysis.info.pageSize
-        for row in analysis.foreignRates {
-            table.add([
-                Sanitizer.line(row.rate.tool), row.rate.vcpu.map { "\($0)" } ?? "all", Units.duration(row.durationNs),
-                Units.dataRate(Double(row.rate.bytesPerSecond)), Units.dataRate(Double(row.rate.quantum)),
-                row.rate.counts.rawValue,
-                Units.dataRate(row.bytesPerSecond(row.entries, pageSize: pageSize)),
-                Units.dataRate(row.bytesPerSecond(row.pages, pageSize: pageSize)),
-                row.agrees(pageSize: pageSize, vcpus: analysis.info.vcpuCount) ? "yes" : "no",
-            ])
-        }
-        section.table(table)
+        section.table(Tables.foreignRates.text(analysis))
         section.note(
             "What it counts is compared: QEMU's ring mode counts entries, its bitmap mode pages, and page sampling estimates "
                 + "pages whose content changed. Unique pages: each counted once in the window."
@@ -140,24 +124,9 @@ package enum TextReport {
     }
 
     private static func vcpus(_ analysis: TraceAnalysis) -> Section {
-        var section = Section("Who dirties")
+        var section = Section(Tables.rings.title)
         guard !analysis.rings.isEmpty else { return section }
-        var table = Columns(
-            [
-                "vCPU", "entries", "share", "first to report", "also in other rings", "ring-full exits", "stood still",
-                "longest",
-            ],
-            right: Set(0...7))
-        let total = Double(max(1, analysis.counts.entries))
-        for ring in Text.mostEntries(analysis.rings, 16) {
-            table.add([
-                ring.vcpu.map { "\($0)" } ?? ring.source.rawValue, Units.count(ring.duplicates.entries),
-                Units.percent(Double(ring.duplicates.entries) / total), Units.count(ring.duplicates.distinct),
-                Units.count(ring.duplicates.crossRing), Units.count(ring.fullExits), Units.duration(ring.stall.sum),
-                Units.duration(ring.stall.max),
-            ])
-        }
-        section.table(table)
+        section.table(Tables.rings.text(Text.mostEntries(analysis.rings, 16), analysis))
         if analysis.rings.count > 16 { section.note("The 16 of \(analysis.rings.count) with the most entries.") }
         if !analysis.fidelity.hasVCPUs {
             section.note(
@@ -199,14 +168,7 @@ package enum TextReport {
         var section = Section("Re-dirty intervals")
         let redirty = analysis.redirty
         guard redirty.pages > 0 else { return section }
-        var share = 0.0
-        var parts: [String] = []
-        var seen: Int64 = 0
-        for limit in [1, 2, 4, 8, 16, 32] as [Int64] {
-            seen = redirty.buckets.filter { $0.lastTicks <= limit }.reduce(0) { $0 + $1.count }
-            share = redirty.intervals == 0 ? 0 : Double(seen) / Double(redirty.intervals)
-            parts.append("≤ \(limit): \(Units.percent(share))")
-        }
+        let parts = ([1, 2, 4, 8, 16, 32] as [Int64]).map { "≤ \($0): \(Units.percent(redirty.share(upTo: $0)))" }
         section.field("ticks", redirty.intervals == 0 ? "no page was dirtied twice" : parts.joined(separator: "   "))
         section.field(
             "never again",
@@ -218,33 +180,18 @@ package enum TextReport {
     private static func granularity(_ analysis: TraceAnalysis) -> Section {
         var section = Section("Granularity: dirty bytes if tracked in larger units, over the whole recording")
         guard analysis.counts.distinctGFNs > 0 else { return section }
-        var table = Columns(["unit", "dirty units", "bytes", "amplification"], right: [0, 1, 2, 3])
-        for unit in analysis.granularity {
-            table.add([
-                Units.size(unit.bytes), Units.count(unit.units), Units.size(unit.units * unit.bytes),
-                Units.times(unit.amplification),
-            ])
-        }
-        section.table(table)
+        section.table(Tables.granularity.text(analysis))
         return section
     }
 
     private static func phases(_ analysis: TraceAnalysis) -> Section {
-        var section = Section("Phases")
+        var section = Section(Tables.phases.title)
         let phases = analysis.phases
-        guard let first = phases.phases.first else { return section }
+        guard !phases.phases.isEmpty else { return section }
         if phases.phases.count == 1 {
             section.note("No change found: the guest keeps dirtying much the same pages, or no window repeats another.")
         } else {
-            var table = Columns(["from", "to", "iterations", "pages", "similarity"], right: Set(0...4))
-            for phase in phases.phases.prefix(16) {
-                table.add([
-                    Units.duration(phase.startNs - first.startNs), Units.duration(phase.endNs - first.startNs),
-                    "\(phase.firstTick)–\(phase.lastTick)", Units.count(phase.pages),
-                    phase.similarity.map { Units.fixed($0, decimals: 2) } ?? "-",
-                ])
-            }
-            section.table(table)
+            section.table(Tables.phases.text(phases.phases.prefix(16), analysis))
             if phases.phases.count > 16 { section.note("The first 16 of \(phases.phases.count).") }
             section.note(
                 "Similarity: Jaccard, the \(phases.window) ticks before the phase against those after its start.")
@@ -252,7 +199,7 @@ package enum TextReport {
         if let quiet = phases.quietest {
             section.field(
                 "quietest",
-                "\(Units.duration(quiet.startNs - first.startNs)) to \(Units.duration(quiet.endNs - first.startNs)): "
+                "\(Units.duration(quiet.startNs - phases.beginNs)) to \(Units.duration(quiet.endNs - phases.beginNs)): "
                     + "\(Units.counted(quiet.pages, "page", "pages")) (median of such windows \(Units.count(phases.quietMedianPages)))"
             )
         }
@@ -260,7 +207,7 @@ package enum TextReport {
     }
 
     private static func order(_ analysis: TraceAnalysis) -> Section {
-        var section = Section("Order of entries")
+        var section = Section(Tables.orders.title)
         let rings = analysis.order.rings.filter { $0.steps > 0 && $0.vcpu != nil }
         guard !rings.isEmpty else {
             if analysis.order.rings.contains(where: { $0.steps > 0 }) {
@@ -268,21 +215,7 @@ package enum TextReport {
             }
             return section
         }
-        var table = Columns(
-            [
-                "vCPU", "verdict", "mean ascending run", "mean descending run", "most frequent step",
-                "place among writes proven",
-            ], right: [0, 2, 3, 4, 5])
-        for ring in rings.prefix(8) {
-            table.add([
-                ring.vcpu.map { "\($0)" } ?? "-", ring.verdict.rawValue,
-                Units.fixed(ring.meanAscendingRun, decimals: 1),
-                Units.fixed(ring.meanDescendingRun, decimals: 1),
-                ring.stride.map { "\($0) (\(Units.percent(ring.strideShare)))" } ?? "-",
-                ring.provenShare.map(Units.percent) ?? "-",
-            ])
-        }
-        section.table(table)
+        section.table(Tables.orders.text(rings.prefix(8), analysis))
         if rings.contains(where: { $0.verdict == .reversedBatches }) {
             section.note("PML batches stand backwards; dirtyrec export --order written turns them round.")
         }
@@ -298,15 +231,7 @@ package enum TextReport {
     private static func hottest(_ analysis: TraceAnalysis) -> Section {
         var section = Section("Hottest pages: dirtied in the most iterations")
         guard !analysis.hottestPages.isEmpty else { return section }
-        var table = Columns(["GFN", "GPA", "iterations", "share", "entries", "shared in"], right: Set(0...5))
-        for page in analysis.hottestPages {
-            table.add([
-                Text.hex(page.gfn), Text.hex(page.gfn &* UInt64(analysis.info.pageSize)), Units.count(page.ticks),
-                Units.percent(Double(page.ticks) / Double(max(1, analysis.counts.iterations))),
-                Units.count(page.entries), Units.count(page.sharedTicks),
-            ])
-        }
-        section.table(table)
+        section.table(Tables.hottest.text(analysis))
         for list in analysis.hotLists where list.pages > 0 {
             section.note(
                 "\(Units.counted(list.pages, "page is", "pages are")) dirty in ≥ \(Units.percent(list.tickShare)) of "
@@ -316,18 +241,9 @@ package enum TextReport {
     }
 
     private static func checkpoints(_ analysis: TraceAnalysis) -> Section {
-        var section = Section("Incremental checkpoints")
+        var section = Section(Tables.checkpoints.title)
         guard !analysis.checkpoints.isEmpty, analysis.counts.entries > 0 else { return section }
-        var table = Columns(
-            ["every", "iterations", "increments", "mean", "largest", "whole chain", "full every"], right: Set(0...6))
-        for checkpoint in analysis.checkpoints {
-            table.add([
-                "≈ " + Units.duration(checkpoint.cadenceNs), "\(checkpoint.ticks)", Units.count(checkpoint.count),
-                Units.size(checkpoint.chainBytes / max(1, checkpoint.count)), Units.size(checkpoint.largestBytes),
-                Units.size(checkpoint.chainBytes), checkpoint.fullEvery.map { "\($0)" } ?? "-",
-            ])
-        }
-        section.table(table)
+        section.table(Tables.checkpoints.text(analysis))
         section.note(
             "Full every N: after N increments the chain is as large as a full image; - is never in this recording.")
         return section
@@ -337,16 +253,9 @@ package enum TextReport {
         var section = Section("Rings of other sizes, longer intervals: exits because the ring is full")
         guard !analysis.ringWhatIf.isEmpty else { return section }
         let coarser = analysis.harvestWhatIf.dropFirst()
-        var table = Columns(
-            ["entries", "exits at", "exits", "vCPU-iterations with one"] + coarser.map { "every \($0.ticks) ticks" },
-            right: Set(0...8))
-        for (place, size) in analysis.ringWhatIf.enumerated() {
-            table.add(
-                [
-                    Units.count(Int64(size.ringEntries)), Units.count(Int64(size.softLimit)),
-                    Text.bracket(size.exits, Units.count) + (size.isRecorded ? " recorded" : ""),
-                    Units.count(size.affectedIntervals),
-                ] + coarser.map { Text.bracket($0.rings[place].exits, Units.count) })
+        var table = Tables.ringWhatIf.text(analysis)
+        for whatIf in coarser {
+            table.append("every \(whatIf.ticks) ticks", whatIf.rings.map { Text.bracket($0.exits, Units.count) })
         }
         section.table(table)
         if let recorded = analysis.harvestWhatIf.first, !coarser.isEmpty {

@@ -15,7 +15,6 @@ package enum TableFormat: String, Sendable, CaseIterable {
     case json
     /// One object a line.
     case jsonl
-    /// A GitHub table.
     case markdown
 }
 
@@ -84,7 +83,6 @@ package struct TableFormatter {
         rows += 1
     }
 
-    /// Ends the table.
     package mutating func finish() {
         if format == .table, widths == nil { flush() }
         if format == .json { write(rows == 0 ? "[]\n" : "\n]\n") }

@@ -86,9 +86,7 @@ struct Verdict {
     }
 
     private static func workingSet(_ analysis: TraceAnalysis) -> Verdict? {
-        let exact = analysis.workingSet.filter { $0.ticks != nil }
-        let wanted = exact.min { abs($0.tauNs - 1_000_000_000) < abs($1.tauNs - 1_000_000_000) }
-        guard let window = wanted else { return nil }
+        guard let window = analysis.secondWindow else { return nil }
         let size = analysis.info.pageSize
         return Verdict(
             question: "How large is its writable working set?", figure: Units.size(window.high.p95 * size),
@@ -136,11 +134,11 @@ struct Verdict {
             ? "Nothing lost"
             : !fidelity.losses.isEmpty || missing > 0
                 ? "Losses" : fidelity.ending == .clean ? "Unexplained" : Self.word(for: fidelity.ending)
-        var sentence = TextFidelity.completeness(analysis)
-        sentence =
-            sentence.hasPrefix("yes: no known loss")
+        let reasons = TextFidelity.incompleteness(analysis)
+        var sentence =
+            reasons.isEmpty
             ? "No known loss in \(Units.counted(fidelity.iterations, "iteration", "iterations"))"
-            : "Not complete" + sentence.dropFirst(2)
+            : "Not complete: " + reasons.joined(separator: "; ")
         let agree = fidelity.oracles.allSatisfy { $0.missing == 0 && $0.unexplained == 0 }
         sentence +=
             fidelity.oracles.isEmpty ? ". No oracle checked the entries." : agree ? "; every oracle agrees." : "."

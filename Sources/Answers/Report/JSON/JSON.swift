@@ -3,23 +3,30 @@ import Platform
 
 /// A JSON value whose objects keep the order in which they were written, so that output is stable.
 package indirect enum JSON: Sendable, Equatable {
-    /// `null`.
     case null
-    /// `true` or `false`.
     case bool(Bool)
     /// A whole number.
     case integer(Int64)
     /// Any other number; what is not finite is written as `null`.
     case number(Double)
-    /// A string.
     case string(String)
-    /// An array.
     case array([JSON])
-    /// An object.
     case object([(String, JSON)])
 
     /// Compares all members, in order.
-    package static func == (left: JSON, right: JSON) -> Bool { left.text() == right.text() }
+    package static func == (left: JSON, right: JSON) -> Bool {
+        switch (left, right) {
+        case (.null, .null): true
+        case (.bool(let one), .bool(let other)): one == other
+        case (.integer(let one), .integer(let other)): one == other
+        case (.number(let one), .number(let other)): one == other
+        case (.string(let one), .string(let other)): one == other
+        case (.array(let one), .array(let other)): one == other
+        case (.object(let one), .object(let other)):
+            one.count == other.count && zip(one, other).allSatisfy { $0.0 == $1.0 && $0.1 == $1.1 }
+        default: false
+        }
+    }
 
     /// A number, or null.
     package static func integer(_ value: Int64?) -> JSON { value.map { JSON.integer($0) } ?? .null }

@@ -65,8 +65,13 @@ enum TextFidelity {
     }
 
     static func completeness(_ analysis: TraceAnalysis) -> String {
+        let reasons = incompleteness(analysis)
+        return reasons.isEmpty ? "yes: no known loss" : "no: " + reasons.joined(separator: "; ")
+    }
+
+    /// Why figures may be too small; empty for a complete recording.
+    static func incompleteness(_ analysis: TraceAnalysis) -> [String] {
         let fidelity = analysis.fidelity
-        if fidelity.isComplete { return "yes: no known loss" }
         var reasons: [String] = []
         switch fidelity.ending {
         case .clean: break
@@ -85,7 +90,7 @@ enum TextFidelity {
         if unexplained > 0 {
             reasons.append("an oracle cannot explain \(Units.counted(unexplained, "reported page", "reported pages"))")
         }
-        return "no: " + reasons.joined(separator: "; ")
+        return reasons
     }
 
     private static func withinRing(_ order: Order) -> String {

@@ -2,7 +2,6 @@ import Analysis
 
 /// The documented JSON of a convergence report. A bracket is two keys: `x`, its high end, null when unknown, and `x_low`.
 package enum JSONConvergence {
-    /// The whole report.
     package static func render(_ report: ConvergenceReport) -> JSON {
         .object([
             ("memory_pages", .integer(report.memoryPages)), ("memory_basis", .string(report.memoryBasis.rawValue)),

@@ -8,10 +8,10 @@ package enum TextDetails {
     private static let shownWrites = 20
 
     /// Sections for what the recording has; empty when it has neither.
-    package static func render(writes: [WatchEvent], statistics: [StatisticTotal], pageSize: Int64) -> String {
+    package static func render(_ analysis: TraceAnalysis, writes: [WatchEvent]) -> String {
         var sections: [Section] = []
-        if !writes.isEmpty { sections.append(watched(writes, UInt64(max(1, pageSize)))) }
-        if !statistics.isEmpty { sections.append(counted(statistics)) }
+        if !writes.isEmpty { sections.append(watched(writes, UInt64(max(1, analysis.info.pageSize)))) }
+        if !analysis.statistics.isEmpty { sections.append(counted(analysis)) }
         return sections.map(\.text).joined(separator: "\n")
     }
 
@@ -38,13 +38,9 @@ package enum TextDetails {
         return section
     }
 
-    private static func counted(_ statistics: [StatisticTotal]) -> Section {
-        var section = Section("KVM statistics: what harvesting cost the guest")
-        var table = Columns(["statistic", "VM", "all vCPUs"], right: [1, 2])
-        for total in statistics.prefix(64) {
-            table.add([Sanitizer.line(total.name), Units.count(total.vm), Units.count(total.vcpus)])
-        }
-        section.table(table)
+    private static func counted(_ analysis: TraceAnalysis) -> Section {
+        var section = Section("\(Tables.statistics.title): what harvesting cost the guest")
+        section.table(Tables.statistics.text(analysis.statistics.prefix(64), analysis))
         section.note("Increase over the recording; by iteration: SELECT * FROM kvm_stat")
         return section
     }

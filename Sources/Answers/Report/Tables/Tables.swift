@@ -1,0 +1,13 @@
+import Analysis
+
+/// Every flat table of a report.
+enum Tables {
+    /// The keys of those that the JSON has, in its order, as docs/json-output.md lists them.
+    static var documentation: [String] {
+        foreignRates.documentation + workingSetCourse.documentation + footprint.documentation + redirty.documentation
+            + granularity.documentation + phases.documentation + sharingPairs.documentation
+            + sharedPages.documentation + orders.documentation + hottest.documentation + hotLists.documentation
+            + checkpoints.documentation + ringWhatIf.documentation + statistics.documentation + losses.documentation
+            + oracles.documentation
+    }
+}
