@@ -42,7 +42,7 @@ import Testing
         (["record"], 2, "dirtyrec: Missing expected argument '--output <output>'. See: dirtyrec record --help"),
         (["reprot", "F/text.db"], 2, "dirtyrec: There is no command 'reprot'. Did you mean 'report'?"),
         (["help", "recrod"], 2, "dirtyrec: There is no command 'recrod'. Did you mean 'record'?"),
-        (["report", "F/text.db", "--tpo", "5"], 2, "dirtyrec: Unknown option '--tpo'. Did you mean '--top'?"),
+        (["report", "F/text.db", "--topp", "5"], 2, "dirtyrec: Unknown option '--topp'. Did you mean '--top'?"),
         (
             ["export", "F/text.db", "--format", "parket", "-o", "-"], 2,
             "Please provide one of 'csv', 'jsonl' or 'perfetto'."

@@ -12,25 +12,28 @@ package enum Suggestion {
         for candidate in known {
             let letters = Array(candidate.lowercased().unicodeScalars.prefix(longest))
             let slips = distance(typed, letters)
-            let isNear = slips <= max(1, max(typed.count, letters.count) / 3)
+            let isNear = slips <= slip * max(1, max(typed.count, letters.count) / 3)
             if isNear, slips < (best?.slips ?? .max) { best = (candidate, slips) }
         }
         return best?.word
     }
 
     private static let longest = 64
+    /// A letter too many, missing or wrong weighs more than two that changed places: those are the letters that were meant.
+    private static let slip = 3
+    private static let exchange = 2
 
-    /// Letters to insert, remove, replace or exchange with their neighbours (optimal string alignment).
+    /// Letters to insert, remove, replace or exchange with their neighbours, weighed (optimal string alignment).
     private static func distance(_ one: [Unicode.Scalar], _ other: [Unicode.Scalar]) -> Int {
         var before: [Int] = []
-        var last = Array(0...other.count)
+        var last = (0...other.count).map { $0 * slip }
         for (row, letter) in one.enumerated() {
-            var line = [row + 1]
+            var line = [(row + 1) * slip]
             for (column, against) in other.enumerated() {
-                var slips = min(last[column + 1], line[column]) + 1
-                slips = min(slips, last[column] + (letter == against ? 0 : 1))
+                var slips = min(last[column + 1], line[column]) + slip
+                slips = min(slips, last[column] + (letter == against ? 0 : slip))
                 if row > 0, column > 0, letter == other[column - 1], one[row - 1] == against {
-                    slips = min(slips, before[column - 1] + 1)
+                    slips = min(slips, before[column - 1] + exchange)
                 }
                 line.append(slips)
             }

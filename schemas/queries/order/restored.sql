@@ -1,6 +1,7 @@
--- Entries of each ring in the order in which they were written, within a window of iterations, as far as that can be told: with PML,
--- kernels before Linux 6.14 pushed each batch of up to 512 entries from its end. A run of entries that descends is taken for a batch when
--- its neighbour lies wholly above it, or when it has 512 entries; docs/analysis.md says more, and dirtyrec report whether this host reverses.
+-- Entries of each ring in the order in which they were written, within a window of iterations, as far as that can be
+-- told: with PML, kernels before Linux 6.14 pushed each batch of up to 512 entries from its end. A run of entries that
+-- descends is taken for a batch when its neighbour lies wholly above it, or when it has 512 entries; docs/analysis.md
+-- says more, and dirtyrec report whether this host reverses.
 --
 -- Parameters
 --   ticks    integer = 10. Length of the window in iterations.

@@ -1,5 +1,5 @@
--- In what order the entries of each ring stand, within a window of iterations. What that means depends on kernel and CPU,
--- too: dirtyrec report, and order/restored.
+-- In what order the entries of each ring stand, within a window of iterations. What that means depends on kernel and
+-- CPU, too: dirtyrec report, and order/restored.
 --
 -- Parameters
 --   ticks    integer = 10. Length of the window in iterations.
@@ -14,8 +14,8 @@
 --   mean_ascending_run      Entries in an average strictly ascending run.
 --   mean_descending_run     Entries in an average strictly descending run.
 --   longest_descending_run  Entries in the longest one, of harvests that mostly descend; 0 when none does.
---   shape                   How most entries stand: unknown, ascending, descending or mixed. Harvests weigh as much as they
---                           hold entries; one ascends or descends when its mean run has at least 8.
+--   shape                   How most entries stand: unknown, ascending, descending or mixed. Harvests weigh as much as
+--                           they hold entries; one ascends or descends when its mean run has at least 8.
 WITH window(first, last) AS (
     SELECT w.last - :ticks + 1, w.last
     FROM (SELECT coalesce(:through, (SELECT max(id) FROM iteration)) AS last) AS w
@@ -69,7 +69,8 @@ total AS (
             ELSE coalesce(
                 (
                     SELECT CASE
-                        WHEN w.ascending * 2 > w.entries THEN 'ascending' WHEN w.descending * 2 > w.entries THEN 'descending'
+                        WHEN w.ascending * 2 > w.entries THEN 'ascending'
+                        WHEN w.descending * 2 > w.entries THEN 'descending'
                     END
                     FROM weight AS w
                     WHERE w.ring = h.ring

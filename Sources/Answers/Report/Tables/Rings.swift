@@ -39,7 +39,7 @@ extension Tables {
                     words: { ring, _ in
                         Text.bracket(ring.exits, Units.count) + (ring.isRecorded ? " recorded" : "")
                     }),
-                .init("full_exits_low", "", .count, \.fullExits, in: .json, "Its lower end."),
+                .init("full_exits_low", "", .count, \.fullExits, in: .json),
                 .init("full_exits", "exits, at least", .count, \.fullExits, in: .page),
                 .init(
                     "affected_intervals", "vCPU-iterations with one", .count, \.affectedIntervals,

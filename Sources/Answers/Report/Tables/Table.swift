@@ -122,9 +122,9 @@ struct Table<Context, Row> {
             rows(context).prefix(pageLimit).map { row in shown.map { $0.value(row, context) } })
     }
 
-    /// Its keys in JSON, as docs/json-output.md lists them.
+    /// Its keys in JSON, as docs/json-output.md lists them; the lower end of a bracket goes without saying.
     var documentation: [String] {
-        columns.filter { $0.media.contains(.json) }.map { column in
+        columns.filter { $0.media.contains(.json) && !$0.meaning.isEmpty }.map { column in
             "| `\(name)[].\(column.key)` | \(column.unit ?? column.kind.unit) | \(column.meaning) |"
         }
     }

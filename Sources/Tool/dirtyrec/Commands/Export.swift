@@ -39,7 +39,7 @@ struct Export: ParsableCommand {
     var output: String?
 
     @Option(
-        help: "With csv and jsonl: as entries stand in their ring, or as written, PML batches that stand backwards turned round.")
+        help: "With csv and jsonl: as entries stand in their ring, or as written, PML batches turned round.")
     var order = EntryOrder.ring
 
     @Option(help: ArgumentHelp("Folder to add the recordings to, as Parquet.", valueName: "dir"))

@@ -68,7 +68,8 @@ enum Failure {
         switch problem {
         case .exists, .inUse, .query, .timeout, .notCutOff, .missing, .notAFile, .refused(doing: "open", _): usage
         case .interrupted: no
-        case .notADatabase, .notARecording, .newerSchema, .olderSchema, .damaged, .corrupt, .foreignDefinition, .incomplete:
+        case .notADatabase, .notARecording, .newerSchema, .olderSchema, .damaged, .corrupt, .foreignDefinition,
+            .incomplete:
             input
         case .folderMissing, .refused, .writeFailed, .notReplaced: output
         }
