@@ -55,7 +55,7 @@ class PageTest(unittest.TestCase):
             // Labels of an axis that lie over each other.
             for (const axis of document.querySelectorAll("svg .role-axis-label")) {
               const boxes = [...axis.children].filter((label) => label.getAttribute("opacity") !== "0").map((label) => label.getBoundingClientRect());
-              if (boxes.slice(1).some((box, place) => box.top < boxes[place].bottom && box.left < boxes[place].right - 1 && box.right > boxes[place].left))
+              if (boxes.slice(1).some((box, place) => box.top < boxes[place].bottom && box.bottom > boxes[place].top && box.left < boxes[place].right - 1 && box.right > boxes[place].left))
                 wrong.push("labels overlap: " + axis.textContent);
             }
             return wrong; }""")
