@@ -65,7 +65,9 @@ import Testing
         #expect(bytes.first.map { $0 >= 2000 * 4104 } == true)
         for (fewer, more) in zip(bytes.dropFirst(), bytes.dropLast()) { #expect(fewer <= more) }
         // Each page of zeros that is not written before it is sent saves its content.
-        #expect(bytes[0] - bytes[2] == 500 * (4104 - 9))
+        // It also takes less time, in which fewer pages are dirtied.
+        let saved = bytes[0] - bytes[2]
+        #expect(saved >= 500 * (4104 - 9) && saved <= 500 * (4104 - 9) + 20 * 4104)
         #expect(bytes[4] == bytes[5])
     }
 

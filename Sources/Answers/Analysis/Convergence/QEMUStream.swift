@@ -209,6 +209,8 @@ struct QEMUStream: Sendable {
     private var bytes = 0.0
     private var threshold = 0.0
     private var isWindowNew = true
+    /// Whether everything pending was sent.
+    private var isDrained = false
     private var windows = 0
     /// The fewest pages left after a reading of the log that did not lead to a pause, and the bytes below which it would have.
     private var fewestLeft: (pages: Int64, threshold: Double)?
@@ -269,6 +271,12 @@ struct QEMUStream: Sendable {
     }
 
     private mutating func step() {
+        if isDrained {
+            isDrained = false
+            // Before its first window is over QEMU knows no bandwidth, hence no threshold; with nothing left it pauses all the
+            // same, and reads the log in the pause.
+            return windows == 0 ? pause() : synchronize()
+        }
         if isWindowNew {
             isWindowNew = false
             if leftBytes < threshold { return synchronize() }
@@ -276,9 +284,9 @@ struct QEMUStream: Sendable {
         let end = windowStart + Self.windowNs
         send(budget - windowBytes, until: end)
         if leftPages == 0 {
-            // Before its first window is over QEMU knows no bandwidth, hence no threshold; with nothing left it pauses
-            // all the same, and reads the log in the pause.
-            return windows == 0 ? pause() : synchronize()
+            // The guest wrote meanwhile: what it did comes before the next step.
+            isDrained = true
+            return
         }
         clock = max(clock, Double(end))
         threshold = windowBytes * Double(outcome.downtimeNs) / Double(now - windowStart)

@@ -38,7 +38,8 @@ package enum TextReport {
             "guest", [info.guestKind, info.guest].filter { !$0.isEmpty }.map(Sanitizer.line).joined(separator: " "))
         section.field(
             "size",
-            "\(info.vcpuCount) vCPU\(info.vcpuCount == 1 ? "" : "s"), \(Units.size(info.memoryBytes)), "
+            "\(info.vcpuCount) vCPU\(info.vcpuCount == 1 ? "" : "s"), "
+                + "\(info.memoryBytes > 0 ? Units.size(info.memoryBytes) : "memory of unknown size"), "
                 + "pages of \(Units.size(info.pageSize))")
         var source = "\(info.source.rawValue), \(info.mode.rawValue)"
         if let ring = info.ringEntries { source += ", rings of \(Units.counted(Int64(ring), "entry", "entries"))" }

@@ -108,6 +108,7 @@ struct Export: ParsableCommand {
                 Terminal.live("exported \(Units.count(done)) of \(Units.counted(total, "entry", "entries"))")
             }
         }
+        for row in written?.rest() ?? [] { table?.add(row) }
         table?.finish()
         Terminal.endLive()
         if let written { Terminal.say(written.summary) }
@@ -153,6 +154,12 @@ private struct WrittenRows {
         next += 1
         held = []
         return rows
+    }
+
+    /// What a harvest is short of: nothing, unless the file changed meanwhile.
+    mutating func rest() -> [[SQLValue]] {
+        defer { held = [] }
+        return held
     }
 
     var summary: String {
