@@ -32,4 +32,17 @@ import Testing
         let entries = Int64(batches.reduce(0) { $0 + $1.entryCount })
         #expect(try file.counts == .init(iterations: 5, harvests: 15, entries: entries, rows: entries))
     }
+
+    @Test func `vCPUs that are plugged in have rows and harvests`() throws {
+        let path = scratch.path("plugged.db")
+        var batches = Sample.batches(2)
+        let writer = try RecordingWriter(path: path, info: Sample.info(), slots: Sample.slots)
+        try writer.commit(batches[0])
+        try writer.add(vcpus: 4)
+        batches[1].harvests[0].harvest.vcpu = 3
+        try writer.commit(batches[1])
+        try writer.finish(reason: .duration, endNs: 1_000_000)
+        #expect(try RecordingFile(path: path).info.vcpuCount == 4)
+        #expect(try Verifier.verify(path: path).isEmpty)
+    }
 }

@@ -25,7 +25,7 @@ package final class Attachment {
     /// Attaches to the guest of `target`.
     ///
     /// - Throws: ``AttachError``.
-    package init(_ target: Target, intervalNs: Int64) throws {
+    package init(_ target: Target, intervalNs: Int64, buffers: TraceBuffers) throws {
         guard target.ringEntries != nil else {
             throw AttachError(
                 """
@@ -36,11 +36,15 @@ package final class Attachment {
         let tracefs = try Tracefs()
         tracefs.removeStale()
         self.target = target
-        instance = try Instance(tracefs, pid: target.pid)
+        instance = try Instance(tracefs, pid: target.pid, buffers: buffers)
         startNs = monotonicNow()
-        assembler = Assembler(vcpuCount: target.vcpuCount, intervalNs: intervalNs, startNs: startNs)
+        assembler = Assembler(vcpuCount: target.vcpuCount, mayGrow: true, intervalNs: intervalNs, startNs: startNs)
     }
 
+    /// Takes away what is switched on in the kernel, from any thread.
+    package var cleanup: TraceCleanup { instance.cleanup }
+    /// vCPUs seen so far; more when some were plugged in.
+    package var vcpuCount: Int { assembler.vcpuCount }
     /// Whether guest addresses of slots can be learnt.
     package var seesSlots: Bool { instance.seesSlots }
     /// Whether pages of a slot with unknown guest address were seen.

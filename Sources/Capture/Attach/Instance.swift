@@ -5,16 +5,15 @@ import Platform
 /// A private trace instance that shows the ring events of one process: its buffers, its filters, its clock. Nothing of
 /// it is seen by, or disturbs, anybody else's tracing. It goes with the object.
 package final class Instance {
-    private let tracefs: Tracefs
+    /// Takes it all away again.
+    package let cleanup: TraceCleanup
     private let path: String
     private let probe: String?
+    private let push: String
     private let layout: PageLayout
     private let decoder: EventDecoder
     private var readers: [CPUReader] = []
     private var threads: Threads
-
-    /// Bytes of a CPU's buffer: half a second of a guest that dirties 400,000 pages a second.
-    private static let bufferKiB = 16 << 10
 
     /// Pushes of other processes stay out of the buffer by the event's own filter, as long as it does not get too long;
     /// what is left is sorted out by ``Threads``. `set_event_pid` would lose entries: KVM marks the page of the guest's
@@ -27,8 +26,7 @@ package final class Instance {
     /// Makes the instance and switches the events of `pid`'s threads on.
     ///
     /// - Throws: ``AttachError``. Nothing is left behind then.
-    package init(_ tracefs: Tracefs, pid: Int32) throws {
-        self.tracefs = tracefs
+    package init(_ tracefs: Tracefs, pid: Int32, buffers: TraceBuffers) throws {
         threads = Threads(of: pid)
         path = tracefs.root + "/instances/\(Tracefs.prefix)-\(getpid())"
         Self.remove(path)
@@ -36,20 +34,25 @@ package final class Instance {
             throw AttachError("A trace instance cannot be made: \(systemError()); attach needs root.")
         }
         probe = tracefs.addSlotProbe()
+        push = path + "/events/kvm/kvm_dirty_ring_push"
+        cleanup = TraceCleanup(tracefs, path: path, probe: probe)
         do {
             guard let layout = PageLayout(parsing: try Files.read(tracefs.root + "/events/header_page")) else {
                 throw AttachError(
                     "The trace's header_page has a form that dirtyrec does not know; please report this kernel.")
             }
             self.layout = layout
-            decoder = try Self.setUp(path, pid: pid, probe: probe)
+            try Self.size(path, buffers)
+            decoder = try Self.setUp(path, probe: probe)
+            try follow(threads.current)
+            try Files.write("1\n", to: path + "/tracing_on")
+            for name in Files.list(path + "/per_cpu") where name.hasPrefix("cpu") {
+                readers.append(
+                    try CPUReader(path + "/per_cpu/" + name, name: name, pageSize: layout.size, cleanup))
+            }
         } catch {
-            Self.remove(path)
-            if let probe { tracefs.removeProbe(probe) }
+            cleanup.run()
             throw error
-        }
-        for name in Files.list(path + "/per_cpu") where name.hasPrefix("cpu") {
-            readers.append(try CPUReader(path + "/per_cpu/" + name, name: name, pageSize: layout.size))
         }
     }
 
@@ -57,20 +60,38 @@ package final class Instance {
 
     /// Switches everything off and removes the instance.
     package func end() {
+        cleanup.run()
         readers = []
-        Self.remove(path)
-        if let probe { tracefs.removeProbe(probe) }
     }
 
-    private static func setUp(_ path: String, pid: Int32, probe: String?) throws -> EventDecoder {
+    private static func size(_ path: String, _ buffers: TraceBuffers) throws {
+        func set(_ folder: String, _ kibibytes: Int) throws {
+            do { try Files.write("\(kibibytes)\n", to: path + folder + "/buffer_size_kb") } catch {
+                throw AttachError(
+                    "The kernel has no \(kibibytes) KiB of memory for each trace buffer; choose less with --buffer."
+                )
+            }
+        }
+        guard let cpus = buffers.cpus else { return try set("", buffers.kibibytes) }
+        try set("", TraceBuffers.smallest)
+        for cpu in cpus { try set("/per_cpu/cpu\(cpu)", buffers.kibibytes) }
+    }
+
+    /// Lets pushes of `threads` in; other events are few.
+    private func follow(_ threads: Set<Int>) throws {
+        guard !threads.isEmpty else { return }
+        let filter =
+            threads.count <= Self.mostFiltered
+            ? threads.sorted().map { "common_pid==\($0)" }.joined(separator: "||") : "0"
+        try Files.write(filter + "\n", to: push + "/filter")
+    }
+
+    private static func setUp(_ path: String, probe: String?) throws -> EventDecoder {
         func set(_ file: String, _ value: String) throws { try Files.write(value + "\n", to: path + "/" + file) }
         try set("tracing_on", "0")
         try set("trace_clock", "mono")
-        try set("buffer_size_kb", String(bufferKiB))
         // When a buffer is full new events are dropped and counted; nothing that was seen changes.
         try set("options/overwrite", "0")
-        let threads = Files.list("/proc/\(pid)/task")
-        guard !threads.isEmpty else { throw AttachError("There is no process \(pid).") }
         var decoder = EventDecoder()
         let events =
             EventDecoder.tracepoints.map { "kvm/" + $0 } + (probe.map { [$0 + "/" + EventDecoder.slotProbe] } ?? [])
@@ -80,12 +101,8 @@ package final class Instance {
                 throw AttachError(
                     "The format of \(event) lacks a field that dirtyrec needs; please report this kernel.")
             }
-            if event.hasSuffix("_push"), threads.count <= mostFiltered {
-                try set("events/\(event)/filter", threads.map { "common_pid==" + $0 }.joined(separator: "||"))
-            }
             try set("events/\(event)/enable", "1")
         }
-        try set("tracing_on", "1")
         return decoder
     }
 
@@ -101,7 +118,8 @@ package final class Instance {
     ///
     /// - Throws: ``AttachError`` when the trace cannot be read any more.
     package func read(upTo ns: Int64, into events: inout [RingEvent]) throws {
-        threads.forgetStrangers()
+        // A vCPU that is plugged in is a thread that was not there before. The kernel swaps filters without a gap.
+        if threads.refresh() { try follow(threads.current) }
         for reader in readers {
             do {
                 try reader.readPages(upTo: ns) { page in
@@ -139,12 +157,18 @@ package final class Instance {
     }
 }
 
-/// Which threads belong to a process. VMMs start threads at any time: QEMU's migration thread harvests rings.
-private struct Threads {
+/// Which threads belong to a process. VMMs start threads at any time: vCPUs are plugged in, QEMU's migration thread harvests.
+struct Threads {
     private let folder: String
+    /// All that were there when it was looked last.
+    private(set) var current: Set<Int>
     private var known: [Int: Bool] = [:]
 
-    init(of pid: Int32) { folder = "/proc/\(pid)/task/" }
+    init(of pid: Int32) {
+        folder = "/proc/\(pid)/task/"
+        current = []
+        refresh()
+    }
 
     mutating func contains(_ thread: Int) -> Bool {
         if let isOurs = known[thread] { return isOurs }
@@ -153,8 +177,18 @@ private struct Threads {
         return isOurs
     }
 
-    /// The number of a stranger that ended may become one of ours.
-    mutating func forgetStrangers() { known = known.filter(\.value) }
+    /// Looks again. The number of a stranger that ended may have become one of ours; ours that ended stay ours, as their events may
+    /// still come.
+    ///
+    /// - Returns: whether there is a thread that was not there before.
+    @discardableResult
+    mutating func refresh() -> Bool {
+        let now = Set(Files.list(folder).compactMap { Int($0) })
+        defer { current = now }
+        known = known.filter(\.value)
+        for thread in now { known[thread] = true }
+        return !now.isSubset(of: current)
+    }
 }
 
 /// Reads one CPU's buffer in the kernel's own binary form.
@@ -163,11 +197,12 @@ final class CPUReader {
     private let path: String
     private var page: [UInt8]
 
-    init(_ folder: String, name: String, pageSize: Int) throws {
+    init(_ folder: String, name: String, pageSize: Int, _ cleanup: TraceCleanup) throws {
         path = folder + "/trace_pipe_raw"
         page = [UInt8](repeating: 0, count: pageSize)
         descriptor = unsafe open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
         guard descriptor >= 0 else { throw AttachError("\(path) cannot be opened: \(systemError()).") }
+        cleanup.add(reader: descriptor)
     }
 
     deinit { close(descriptor) }

@@ -32,7 +32,7 @@ package struct Assembler {
         var fullNs: Int64?
         var passNs: Int64
 
-        init(passNs: Int64) { self.passNs = passNs }
+        init(pushed: UInt32? = nil, passNs: Int64) { (self.pushed, self.passNs) = (pushed, passNs) }
 
         mutating func append(_ entry: Entry) { entries.append(entry) }
 
@@ -46,6 +46,7 @@ package struct Assembler {
     }
 
     private let interval: Int64
+    private let mayGrow: Bool
     private var rings: [Ring]
     private var slots: SlotMap
     private var batch: IterationBatch
@@ -72,12 +73,18 @@ package struct Assembler {
     private static let mostWaiting = 1 << 24
 
     /// An assembler of `vcpuCount` rings.
-    package init(vcpuCount: Int, intervalNs: Int64, startNs: Int64) {
+    ///
+    /// - Parameter mayGrow: whether vCPUs may be plugged in; their rings begin empty.
+    package init(vcpuCount: Int, mayGrow: Bool = false, intervalNs: Int64, startNs: Int64) {
         interval = intervalNs
+        self.mayGrow = mayGrow
         rings = Array(repeating: Ring(passNs: startNs), count: vcpuCount)
         slots = SlotMap(startNs: startNs)
         batch = IterationBatch(iteration: Iteration(id: 1, startNs: startNs, endNs: startNs))
     }
+
+    /// Rings known so far.
+    package var vcpuCount: Int { rings.count }
 
     /// The iteration in progress.
     package var iteration: Int64 { batch.iteration.id }
@@ -108,6 +115,11 @@ package struct Assembler {
         if case .slot(let id, let flags, let address, let size, _) = event.kind {
             slots.set(id, address: address, size: size, logged: flags & 1 != 0, ns: event.ns)
             return nil
+        }
+        if mayGrow, event.ring >= rings.count, event.ring < ImportLimits.items {
+            // A new ring counts from 0: pushes that were missed before it was followed are a gap like any other.
+            let new = Ring(pushed: 0, passNs: max(0, event.ns))
+            rings += repeatElement(new, count: event.ring + 1 - rings.count)
         }
         guard rings.indices.contains(event.ring) else {
             throw Contradiction(problem: "an event names ring \(event.ring), but the VM has \(rings.count)")

@@ -42,6 +42,12 @@ struct Attach: ParsableCommand {
             valueName: "time"), transform: Nanoseconds.init(parsing:))
     var interval: Nanoseconds?
 
+    @Option(
+        help: ArgumentHelp(
+            "Kernel memory of the trace buffer of each host CPU on which the VMM may run (default: by ring size, at most 3.5 MiB).",
+            valueName: "size"), transform: ByteSize.init(parsing:))
+    var buffer: ByteSize?
+
     @Flag(
         help: """
             Count the pages that hold only zeros at the end, for `dirtyrec converge`: QEMU does not send them. Reads the \
@@ -51,6 +57,9 @@ struct Attach: ParsableCommand {
 
     func validate() throws {
         if pid == nil, qmp == nil { throw ValidationError("Name the VMM: --pid PID or --qmp SOCKET.") }
+        if let buffer, !(64 << 10...1 << 30).contains(buffer.bytes) {
+            throw ValidationError("--buffer must be 64KiB to 1GiB; it is the memory of one CPU's buffer.")
+        }
         if let duration, duration.ns <= 0 { throw ValidationError("--duration must be longer than 0.") }
     }
 
@@ -60,13 +69,28 @@ struct Attach: ParsableCommand {
         let meter = monitor.map(DirtyRateMeter.init)
         guard let pid = pid ?? monitor?.peer else { throw AttachError("QEMU's process is unknown; add --pid PID.") }
         let target = try Target(pid: pid)
-        let attachment = try Attachment(target, intervalNs: interval?.ns ?? 100_000_000)
+        let buffers = TraceBuffers(for: target, kibibytes: buffer.map { Int($0.bytes / 1024) })
+        let attachment = try Attachment(target, intervalNs: interval?.ns ?? 100_000_000, buffers: buffers)
+        signals.beforeExit = attachment.cleanup.run
+        Terminal.say(
+            """
+            Trace buffers: \(Units.size(Int64(buffers.kibibytes) << 10)) for each of \
+            \(Units.counted(Int64(buffers.cpuCount), "host CPU", "host CPUs")), \
+            \(Units.size(Int64(buffers.total) << 10)) of kernel memory; --buffer changes it.
+            """)
         var info = describe(target, attachment)
         info.memoryBytes = meter?.memoryBytes ?? 0
         let intake = try Intake(recording, info, until: signals)
         let session = AttachSession(attachment: attachment, meter: meter, durationNs: duration?.ns)
         try intake.run(endNs: { attachment.endNs }) {
-            let reason = try session.run(until: { intake.mustStop }, commit: intake.commit)
+            var vcpus = info.vcpuCount
+            let reason = try session.run(until: { intake.mustStop }) { batch in
+                if attachment.vcpuCount > vcpus {
+                    vcpus = attachment.vcpuCount
+                    try intake.writer.add(vcpus: vcpus)
+                }
+                try intake.commit(batch)
+            }
             Terminal.endLive()
             let zeros = zeroPages ? attachment.countZeroPages() : nil
             if zeroPages, zeros == nil {

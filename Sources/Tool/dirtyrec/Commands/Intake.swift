@@ -70,6 +70,12 @@ final class Intake {
 /// Whether somebody asked to stop.
 final class StopFlag: Sendable {
     private let flag = Atomic(false)
+    private let work = Mutex<@Sendable () -> Void>({})
+    /// What the second Ctrl-C must not leave undone.
+    var beforeExit: @Sendable () -> Void {
+        get { work.withLock { $0 } }
+        set { work.withLock { $0 = newValue } }
+    }
     var isSet: Bool { flag.load(ordering: .relaxed) }
     func set() { flag.store(true, ordering: .relaxed) }
 
@@ -78,7 +84,10 @@ final class StopFlag: Sendable {
         let flag = StopFlag()
         Termination.watch { count in
             flag.set()
-            if count > 1 { Termination.exit(Failure.no) }
+            if count > 1 {
+                flag.beforeExit()
+                Termination.exit(Failure.no)
+            }
         }
         return flag
     }
