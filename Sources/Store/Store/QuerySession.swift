@@ -107,7 +107,7 @@ package final class QuerySession: Sendable {
         ] where message.hasPrefix(beginning) {
             let name = String(message.dropFirst(beginning.count).split(separator: ".").last ?? "")
             if let nearest = Suggestion.nearest(to: name, among: known) {
-                return message + "; did you mean \(nearest)?"
+                return message + " (did you mean \(nearest)?)"
             }
         }
         return message

@@ -19,6 +19,7 @@ struct RecordingOptions: ParsableArguments {
     @OptionGroup var durability: SyncOptions
 
     func validate() throws {
+        guard !output.isEmpty else { throw ValidationError("The output has no name: give one.") }
         guard output != "-" else {
             throw ValidationError(
                 "A recording cannot go to standard output: it is a file that is written in place. Give it a name.")

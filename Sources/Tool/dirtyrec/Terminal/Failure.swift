@@ -58,7 +58,7 @@ enum Failure {
         let list = message.replacing("one of the following:\n  - ", with: "one of ").replacing("\n  - ", with: ", ")
         var sentence = list.replacing("\n   or: ", with: "; or: ")
         if let last = sentence.last, !".?!:".contains(last) { sentence += "." }
-        let isItsOwn = ["Unknown option", "Unexpected argument", "Missing "].contains(where: sentence.hasPrefix)
+        let isItsOwn = ["Unknown option", "Unexpected argument", "Missing "].contains { sentence.hasPrefix($0) }
         guard isItsOwn, !sentence.hasSuffix("?") else { return sentence }
         let command = CommandLine.arguments.dropFirst().first.flatMap { Dirtyrec.commandNames.contains($0) ? $0 : nil }
         return sentence + " See: \(["dirtyrec", command, "--help"].compactMap(\.self).joined(separator: " "))"
