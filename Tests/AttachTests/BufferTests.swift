@@ -60,12 +60,20 @@ import Testing
         (process.standardInput, process.standardOutput) = (input, output)
         try process.run()
         defer { kill(process.processIdentifier, SIGKILL) }
-        _ = output.fileHandleForReading.availableData
+        func line() -> String {
+            var text = ""
+            while !text.hasSuffix("\n") {
+                let more = output.fileHandleForReading.availableData
+                if more.isEmpty { break }
+                text += String(decoding: more, as: UTF8.self)
+            }
+            return text
+        }
+        #expect(line() == "1\n")
         var threads = Threads(of: process.processIdentifier)
         #expect(threads.current == [Int(process.processIdentifier)])
         try input.fileHandleForWriting.write(contentsOf: Data("go\n".utf8))
-        let answer = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-        let new = try #require(Int(answer.prefix { $0.isNumber }))
+        let new = try #require(Int(line().prefix { $0.isNumber }))
         let isNew = threads.refresh()
         #expect(isNew)
         #expect(threads.current.contains(new))

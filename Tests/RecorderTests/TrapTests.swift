@@ -288,6 +288,18 @@ struct `Traps` {
         }
     }
 
+    @Test(.enabled(if: !KVMHost.isShort, "the rig has not that many CPUs to emulate"), .timeLimit(.minutes(10)))
+    func `rings that fill as fast as they are served do not keep iterations from their turn`() throws {
+        let recorded = try record("sequential:size=4MiB", vcpus: 64) {
+            $0.ringEntries = 256
+            $0.iterations = 3
+            $0.intervalNs = 20_000_000
+        }
+        #expect(recorded.outcome.reason == .iterations && recorded.outcome.losses == [])
+        #expect(recorded.batches.map(\.iteration.id) == [1, 2, 3, 4])
+        #expect(recorded.outcome.ringFull > 0)
+    }
+
     private func underSignals<Result>(_ body: () throws -> Result) rethrows -> Result {
         let isOver = Monitor(false)
         let target = ThreadID.current
@@ -309,15 +321,17 @@ struct `Traps` {
         let pid = ProcessInfo.processInfo.processIdentifier
         let stopper = Process()
         stopper.executableURL = URL(fileURLWithPath: "/bin/sh")
-        // It ends by itself should this process be gone.
-        stopper.arguments = ["-c", "while kill -STOP \(pid) && kill -CONT \(pid); do sleep 0.001; done"]
+        // Only it lets this process go on, so it ends of itself, after a SIGCONT: when told, or when this process is gone.
+        let flag = NSTemporaryDirectory() + "/dirtyrec-stops-\(UUID().uuidString)"
+        stopper.arguments = [
+            "-c", "while [ ! -e '\(flag)' ] && kill -STOP \(pid) && kill -CONT \(pid); do sleep 0.001; done",
+        ]
         stopper.standardError = FileHandle.nullDevice
         try stopper.run()
         defer {
-            // A child inherits blocked signals.
-            kill(stopper.processIdentifier, SIGKILL)
+            _ = FileManager.default.createFile(atPath: flag, contents: nil)
             stopper.waitUntilExit()
-            kill(pid, SIGCONT)
+            unsafe unlink(flag)
         }
         return try body()
     }

@@ -85,8 +85,8 @@ package struct RingOrder: Sendable, Equatable {
     package var weights = Weights()
     /// Of ``weights``, those in harvests that first touches of a page made: page faults, not PML.
     package var faultWeights = Weights()
-    /// Longest strictly ascending run of a harvest that PML may have made; 0 where it was not measured.
-    package var longestAscendingRun: Int64 = 0
+    /// Longest run, up or down, of a harvest that PML may have made; 0 where it was not measured.
+    package var longestRunByPML: Int64 = 0
     /// Runs of at least 8 entries whose successor lies wholly above, and wholly below.
     package var seamsUp: Int64 = 0
     /// See ``seamsUp``.
@@ -148,7 +148,7 @@ package struct RingOrder: Sendable, Equatable {
         verdict = shape == .ascending ? .ascending : shape == .descending ? .descending : .mixed
         // No batch is longer than the CPU's log: a longer run is the guest's own.
         let most = Int64(PushOrder.batchEntries)
-        guard host != .written, longestAscendingRun <= most, longestDescendingRun <= most else { return }
+        guard host != .written, longestRunByPML <= most else { return }
         switch shape {
         case .descending where host == .reversedBatches || seamsUp > seamsDown: verdict = .reversedBatches
         case .ascending where host == .reversedBatches && seamsDown > seamsUp: verdict = .reversedBatches
@@ -226,10 +226,9 @@ struct OrderTally: Sendable {
         }
         if host != .written, harvest.vcpu != nil {
             if shape == .ascending || shape == .descending, !isByFault {
-                if shape == .ascending {
-                    result.longestAscendingRun = max(result.longestAscendingRun, longest(gfns, isDescending: false))
-                }
-                countSeams(gfns, isDescending: shape == .descending)
+                let isDescending = shape == .descending
+                result.longestRunByPML = max(result.longestRunByPML, longest(gfns, isDescending: isDescending))
+                countSeams(gfns, isDescending: isDescending)
             } else {
                 lastRun = nil
             }
@@ -304,7 +303,7 @@ struct OrderTally: Sendable {
         }
         order.judge(host)
         // A run that no batch can hold, or a host that is known: entries stand as they were written.
-        let isSeenWritten = max(order.longestAscendingRun, order.longestDescendingRun) > Int64(PushOrder.batchEntries)
+        let isSeenWritten = order.longestRunByPML > Int64(PushOrder.batchEntries)
         if host == .written || isSeenWritten {
             order.proven = entries
         } else if host == .reversedBatches || order.verdict == .reversedBatches {

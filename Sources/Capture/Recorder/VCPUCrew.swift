@@ -199,17 +199,24 @@ package final class VCPUCrew: Sendable {
 
     // MARK: The harvester's side
 
-    /// Waits for the next thing to do, at most until `deadline`. A full ring comes before everything else.
+    /// Waits for the next thing to do, at most until `deadline`.
+    ///
+    /// What ends the recording and what is due come before full rings: where many vCPUs share few CPUs, rings may fill as
+    /// fast as they are served, and there is always one. Iterations and the end serve them, too.
     func waitForWork(until deadline: Int64?) -> Work {
         func work(_ state: State) -> Work? {
-            let waiting = Self.waiting(in: state)
-            if !waiting.isEmpty { return .ringFull(waiting) }
             if let dead = state.members.firstIndex(where: { $0.death != nil }) {
                 return .died(vcpu: dead, why: state.members[dead].death ?? "")
             }
+            if state.interrupted { return .interrupted }
+            let waiting = Self.waiting(in: state)
+            if !waiting.isEmpty {
+                if let deadline, monotonicNow() >= deadline { return .tick }
+                return .ringFull(waiting)
+            }
             if state.guestEnded || state.members.allSatisfy({ $0.phase == .finished }) { return .finished }
             if state.members.allSatisfy({ $0.phase == .finished || $0.phase == .stepDone }) { return .tick }
-            return state.interrupted ? .interrupted : nil
+            return nil
         }
         return state.wait(until: deadline, for: { work($0) != nil }, then: { work($0) ?? .tick }) ?? .tick
     }
