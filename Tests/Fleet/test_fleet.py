@@ -161,11 +161,11 @@ def test_export(folder, good):
     run("export", "--parquet", fleet, "--force", good[0])
     check(place.stat().st_ino != inode and not (place / "leftover").exists(), "a recording is replaced as a whole")
     # A page is made when it is asked for, and does no harm when it is not.
-    check("Exported 1 recordings" in run("export", "--parquet", fleet, "--pages", good[0]).stdout, "a page is added")
+    check("Exported 1 recording" in run("export", "--parquet", fleet, "--pages", good[0]).stdout, "a page is added")
     check("Exported 0 recordings" in run("export", "--parquet", fleet, good[0]).stdout, "a page too many serves")
     check((place / "report.html").exists(), "the page stays")
     os.utime(good[0])
-    check("Exported 1 recordings" in run("export", "--parquet", fleet, good[0]).stdout, "a changed file is exported again")
+    check("Exported 1 recording" in run("export", "--parquet", fleet, good[0]).stdout, "a changed file is exported again")
     # A link to a recording without plain rows: what is expanded is a copy of the file, not of the link.
     linked = folder / "linked"
     linked.mkdir()

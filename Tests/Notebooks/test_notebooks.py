@@ -3,7 +3,7 @@ import json, os, pathlib, socket, subprocess, sys, time, urllib.request
 
 import nbclient, nbformat, yaml
 
-repo = pathlib.Path(__file__).resolve().parent.parent
+repo = pathlib.Path(__file__).resolve().parents[2]
 recording = sys.argv[1]
 os.environ.update(RECORDING=recording, QUERIES=str(repo / "schemas/queries"), JUPYTER_PLATFORM_DIRS="1")
 
