@@ -285,7 +285,8 @@ package final class VCPUCrew: Sendable {
             for index in running where state.members[index].phase == .running { result.stuck.append(index) }
             for (index, member) in state.members.enumerated() where !result.stuck.contains(index) {
                 if running.contains(index) {
-                    result.latencies.append((index, member.answeredNs - asked))
+                    // It may have left the guest, and read the clock, before it was asked.
+                    result.latencies.append((index, max(0, member.answeredNs - asked)))
                 } else if member.phase != .finished {
                     result.latencies.append((index, 0))
                 }
