@@ -4,7 +4,7 @@ DEMO ?= demo.db
 # A static Swift runtime: the binary runs on machines without Swift, and in the rig. Stripped: 60 MB instead of 90.
 SWIFT_RELEASE = swift build -c release --static-swift-stdlib -Xlinker -s
 
-.PHONY: demo test test-more test-fleet validate-migration build extension install setup lint format matrix bench limits kills fuzz clean
+.PHONY: demo test test-more test-fleet validate-migration build extension install setup lint format matrix bench limits kills fuzz wheel clean
 
 demo: build
 	@scripts/demo $(DEMO)
@@ -65,6 +65,11 @@ kills: build
 
 fuzz: build
 	@scripts/fuzz
+
+# The Python package (python/README.md), without a compiler.
+wheel:
+	@mkdir -p .build/wheel
+	@scripts/make-wheel .build/wheel
 
 clean:
 	rm -rf .build
