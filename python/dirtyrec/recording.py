@@ -24,7 +24,7 @@ def open(path: Union[str, os.PathLike[str]], extension: Union[str, os.PathLike[s
     """Opens a recording for reading.
 
     ``extension`` names ``libdirtyrec_sqlite.so``, which decodes packed entries; without it, it is looked for in
-    ``DIRTYREC_EXTENSION`` and where packages put it. It is only needed for recordings without plain rows.
+    ``DIRTYREC_EXTENSION``, ``/usr/local/lib`` and ``/usr/lib``. It is only needed for recordings without plain rows.
 
     Raises RecordingError when the file is no recording, or is of a newer schema.
     """
@@ -185,7 +185,7 @@ class Recording:
 def _extensions() -> list[str]:
     """Where the extension lies."""
     given = os.environ.get("DIRTYREC_EXTENSION")
-    prefixes = ["/usr/lib/dirtyrec", "/usr/local/lib", "/usr/lib"]
+    prefixes = ["/usr/local/lib", "/usr/lib"]
     places = [given] if given else [f"{prefix}/libdirtyrec_sqlite.so" for prefix in prefixes]
     return [place for place in places if os.path.exists(place)]
 
