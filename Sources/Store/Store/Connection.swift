@@ -78,7 +78,7 @@ struct Connection {
     /// | cut off                             | an index in private memory                                        |
     /// | cut off, and another program has it | the log's shared index: only there its commits can be seen        |
     /// | in WAL mode without a log           | `immutable`: there is nothing but the file                        |
-    /// | killed while rows were being made   | `immutable`: what the rollback journal would undo is not looked at |
+    /// | cut off while rows were being made  | as the rollback journal would leave it                            |
     static func readOnly(_ path: String) throws -> Connection {
         let lock = try FileLock(path, .shared)
         let header = try FileHeader(path, lock.descriptor)
@@ -86,8 +86,10 @@ struct Connection {
         let logBytes = size(real + "-wal") ?? 0
         let journalBytes = size(real + "-journal") ?? 0
         var parameters = "mode=ro"
-        if lock.isGranted, journalBytes > 0 {
-            parameters = "mode=ro&immutable=1"
+        let isHalfDone = lock.isGranted && journalBytes > 0
+        if isHalfDone {
+            csqlite_register_rollback_vfs()
+            parameters = "mode=ro&immutable=1&vfs=\(CSQLITE_ROLLBACK_VFS)"
         } else if lock.isGranted, header.isWAL {
             if logBytes == 0 {
                 parameters = "mode=ro&immutable=1"
@@ -96,24 +98,15 @@ struct Connection {
                 parameters = "mode=ro&vfs=\(CSQLITE_PRIVATE_WAL_VFS)"
             }
         }
-        // The log may hold pages that the file does not have yet, and is the truth about its length. With a rollback journal,
-        // the file may be in the middle of growing: SQLite is told to go by what is there, which has all packed entries.
-        let isGrowing = lock.isGranted && journalBytes > 0 && !header.isWhole
-        if logBytes == 0, lock.isGranted, !isGrowing { try header.checkLength() }
+        // The log may hold pages that the file does not have yet, and is the truth about its length; so is the journal.
+        if logBytes == 0, lock.isGranted, !isHalfDone { try header.checkLength() }
         var configuration = hardened()
         configuration.readonly = true
-        configuration.prepareDatabase { db in
-            if isGrowing, let handle = unsafe db.sqliteConnection {
-                guard unsafe csqlite_accept_short_file(handle) == SQLITE_OK else {
-                    throw DatabaseError(resultCode: .SQLITE_MISUSE, message: "SQLite is too old for such a file")
-                }
-            }
-        }
         do {
             let queue = try DatabaseQueue(path: uri(path, parameters), configuration: configuration)
             return Connection(
                 path: path, queue: queue, lock: lock, hadJournal: logBytes > 0 || journalBytes > 0,
-                isHalfDone: lock.isGranted && journalBytes > 0)
+                isHalfDone: isHalfDone)
         } catch { throw RecordingError.reading(path, error) }
     }
 
@@ -202,7 +195,7 @@ struct FileHeader {
     var isWAL: Bool { bytes[18] == 2 || bytes[19] == 2 }
 
     /// Whether the file is as long as it says.
-    var isWhole: Bool { fileBytes >= expectedBytes }
+    private var isWhole: Bool { fileBytes >= expectedBytes }
 
     /// A copy that ended early is better told at once than by the first page that is missing.
     func checkLength() throws {

@@ -1,4 +1,4 @@
-// What Swift cannot say to SQLite itself: variadic functions, and a VFS.
+// What Swift cannot say to SQLite itself: variadic functions, and VFSs.
 #pragma once
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -11,14 +11,6 @@ static inline int csqlite_harden(sqlite3 *db) {
     return defensive != SQLITE_OK ? defensive : trusted != SQLITE_OK ? trusted : triggers;
 }
 
-/// Lets SQLite read a file that is shorter than its header says, by the pages that are there. Only for read-only connections:
-/// SQLite ties this to the permission to write the schema.
-static inline int csqlite_accept_short_file(sqlite3 *db) {
-    int defensive = sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 0, (int *)0);
-    int writable = sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, (int *)0);
-    return defensive != SQLITE_OK ? defensive : writable;
-}
-
 /// Says in `lock` what would keep an open file description from taking it (F_OFD_GETLK).
 static inline int csqlite_get_lock(int descriptor, struct flock *lock) { return fcntl(descriptor, 36, lock); }
 
@@ -28,6 +20,13 @@ static inline int csqlite_get_lock(int descriptor, struct flock *lock) { return 
 
 /// Registers the VFS; harmless when repeated.
 int csqlite_register_private_wal_vfs(void);
+
+/// Name of the VFS that shows a database as its rollback journal would leave it, and writes nothing. Only for files that
+/// nobody writes.
+#define CSQLITE_ROLLBACK_VFS "dirtyrec-rollback"
+
+/// Registers the VFS; harmless when repeated.
+int csqlite_register_rollback_vfs(void);
 
 /// Makes every connection that is opened from now on begin with `entry`, as if it had loaded that extension.
 static inline int csqlite_auto_extension(
