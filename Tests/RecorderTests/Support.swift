@@ -13,11 +13,6 @@ enum KVMHost {
     static let reason: Comment = "needs read-write access to /dev/kvm; scripts/test runs it in the rig as well"
     /// Guest user code runs natively and kernel code is emulated in batches.
     static let isPVM = Host().kvmModule == "kvm_pvm"
-    /// Linux from 6.17 on leaves a reset early when its thread has work to do.
-    static let resetsReturnEarly: Bool = {
-        let numbers = Host().kernel.split { !$0.isNumber }.prefix(2).compactMap { Int($0) }
-        return numbers.count == 2 && (numbers[0], numbers[1]) >= (6, 17)
-    }()
     /// The rig emulates every instruction: fewer combinations, slower guests.
     static let isShort = ProcessInfo.processInfo.environment["DIRTYREC_MATRIX"] == "short"
 }

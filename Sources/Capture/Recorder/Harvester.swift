@@ -222,7 +222,7 @@ struct Harvester {
         }
         if isStill {
             let text =
-                "KVM_RESET_DIRTY_RINGS returned early; logging was switched off and on before a vCPU ran: nothing was lost."
+                "KVM_RESET_DIRTY_RINGS may have ended early; logging was switched off and on before a vCPU ran: nothing was lost."
             batch.markers.append(Marker(tsNs: monotonicNow(), iteration: batch.iteration.id, text: text))
         } else {
             crew.resume(rings: false, steps: false)
@@ -236,7 +236,7 @@ struct Harvester {
     private mutating func loseUnprotected(_ pages: Int, _ howLong: String) {
         lose(
             .shortReset, entries: Int64(pages),
-            "KVM_RESET_DIRTY_RINGS returned early and left at most \(Units.counted(Int64(pages), "page", "pages")) writable: writes to"
+            "KVM_RESET_DIRTY_RINGS may have ended early and left at most \(Units.counted(Int64(pages), "page", "pages")) writable: writes to"
                 + " them were not logged \(howLong).")
     }
 

@@ -23,7 +23,7 @@ package struct KernelFact: Sendable {
             before: ("none", "writes of KVM's own without a vCPU are in no ring"),
             after: ("arm64 only", "x86 does not need it: all its writes have a vCPU")),
         KernelFact(
-            name: "reset and signals", since: KernelRelease(6, 17), commit: "49005a2a3d2a",
+            name: "reset and signals", since: firstEarlyReset, commit: "49005a2a3d2a",
             before: ("completes", "a reset of rings is not interrupted by signals"),
             after: (
                 "ends early",
@@ -35,6 +35,15 @@ package struct KernelFact: Sendable {
             after: ("write order", "ring order is write order"),
             isAboutPML: true),
     ]
+
+    private static let firstEarlyReset = KernelRelease(6, 17)
+
+    /// Whether `KVM_RESET_DIRTY_RINGS` ends early when its thread has work to do; true where the release cannot be read.
+    ///
+    /// - Parameter kernel: what `uname -r` says.
+    package static func resetEndsEarly(on kernel: String) -> Bool {
+        KernelRelease(kernel).map { $0 >= firstEarlyReset } ?? true
+    }
 
     /// What it says about a host; nil where it does not matter or the release cannot be read.
     ///

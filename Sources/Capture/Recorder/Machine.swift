@@ -114,7 +114,10 @@ package struct Machine: Sendable {
     /// What harvests this machine's source; the vCPUs must stand still.
     func makeCollector(startNs: Int64) throws(KVMError) -> any Collector {
         if let ringEntries = plan.ringEntries {
-            return RingCollector(vm: vm, vcpus: vcpus, ringEntries: ringEntries, slots: map.logged, startNs: startNs)
+            return RingCollector(
+                vm: vm, vcpus: vcpus, ringEntries: ringEntries,
+                resetsEndEarly: KernelFact.resetEndsEarly(on: info.kernel),
+                slots: map.logged, startNs: startNs)
         }
         return try BitmapCollector(
             vm: vm, manual: plan.source == .clearLog, clearChunk: UInt64(plan.clearChunkPages), slots: map.logged,

@@ -27,6 +27,8 @@ final class RingCollector: Collector {
     private let vm: VirtualMachine
     private let vcpus: [VCPU]
     private let ringEntries: Int
+    /// Whether this kernel's reset ends early when its thread has work to do.
+    private let resetsEndEarly: Bool
     private var slots: SlotTable
     /// Entries of each ring marked for reset since the last reset: their sum is what the kernel must answer.
     private var marked: [Int]
@@ -35,10 +37,13 @@ final class RingCollector: Collector {
     /// When the previous scan of each ring began; its entries were pushed later.
     private var previousScan: [Int64]
 
-    init(vm: VirtualMachine, vcpus: [VCPU], ringEntries: Int, slots: [LiveSlot], startNs: Int64) {
+    init(
+        vm: VirtualMachine, vcpus: [VCPU], ringEntries: Int, resetsEndEarly: Bool, slots: [LiveSlot], startNs: Int64
+    ) {
         self.vm = vm
         self.vcpus = vcpus
         self.ringEntries = ringEntries
+        self.resetsEndEarly = resetsEndEarly
         self.slots = SlotTable(slots)
         marked = vcpus.map { _ in 0 }
         previousScan = vcpus.map { _ in startNs }
@@ -136,7 +141,11 @@ final class RingCollector: Collector {
         let expected = marked.reduce(unanswered, +)
         guard expected > 0 else { return Reprotection() }
         let start = monotonicNow()
-        let tally = try ResetTally(of: expected) { () throws(KVMError) in try vm.resetDirtyRings() }
+        let tally = try ResetTally(of: expected) { () throws(KVMError) in
+            let interruptions = Interruptions()
+            let entries = try vm.resetDirtyRings()
+            return (entries, resetsEndEarly && interruptions.mayHaveCome)
+        }
         // What the kernel has not got to is in its ring still: it comes with the next reset, or never.
         unanswered = unanswered == 0 ? tally.unanswered : 0
         for vcpu in vcpus.indices { marked[vcpu] = 0 }
@@ -150,7 +159,8 @@ final class RingCollector: Collector {
 ///
 /// From Linux 6.17 on the request returns early when its thread has work to do: a signal that is not blocked, but also SIGSTOP, a
 /// tracer, the freezer. It then drops the batch in its hands: up to 64 pages of one ring, counted as reset and left
-/// writable, so that no further write to them is logged. A call that answers 0 had nothing in its hands.
+/// writable, so that no further write to them is logged. A call that answers 0 had nothing in its hands. The last batch can be
+/// dropped by a call that answers for everything; such a call is known only by what came in between.
 struct ResetTally: Equatable {
     /// Pages that a call which returned early can drop.
     static let batch = 64
@@ -163,14 +173,16 @@ struct ResetTally: Equatable {
     private(set) var unprotected = 0
 
     /// Calls `reset` until it has answered for `expected` entries in all.
-    init(of expected: Int, by reset: () throws(KVMError) -> Int) throws(KVMError) {
+    ///
+    /// - Parameter reset: answers for some entries, and says whether it may have been interrupted.
+    init(of expected: Int, by reset: () throws(KVMError) -> (entries: Int, mayBeEarly: Bool)) throws(KVMError) {
         unanswered = expected
         var emptyCalls = 0
         while unanswered > 0, emptyCalls < Self.mostEmptyCalls {
-            let answer = try reset()
+            let (answer, mayBeEarly) = try reset()
             unanswered -= answer
             if answer == 0 { emptyCalls += 1 }
-            if answer > 0, unanswered > 0 { unprotected += min(Self.batch, answer) }
+            if answer > 0, unanswered > 0 || mayBeEarly { unprotected += min(Self.batch, answer) }
         }
         unprotected += max(0, unanswered)
     }

@@ -43,8 +43,10 @@ package enum Termination {
         unsafe sigaddset(&mask, SIGTERM)
         // nohup means it.
         if !isIgnored(SIGHUP) { unsafe sigaddset(&mask, SIGHUP) }
-        unsafe pthread_sigmask(SIG_BLOCK, &mask, nil)
         let awaited = mask
+        // It lets a stopped process go on all the same; blocked, it stays for ``Interruptions`` to see.
+        unsafe sigaddset(&mask, SIGCONT)
+        unsafe pthread_sigmask(SIG_BLOCK, &mask, nil)
         let thread = Thread {
             while true {
                 var mask = awaited
@@ -89,6 +91,37 @@ package enum Termination {
     private static func exchange(_ flag: inout Bool, _ value: Bool) -> Bool {
         defer { flag = value }
         return flag
+    }
+}
+
+/// Tells whether something that no mask keeps out may have cut a system call of the calling thread short: SIGSTOP, a tracer, the
+/// freezer. All of them make the thread stand still, which counts as a voluntary context switch; a SIGCONT that comes before it
+/// got there stays pending, if every thread blocks it (``Termination``).
+package struct Interruptions {
+    private let switches: Int
+
+    /// Begins to watch. The calling thread must block every signal.
+    package init() {
+        _ = Self.takeContinue()
+        switches = Self.voluntarySwitches
+    }
+
+    /// Whether there may have been one since; may be true when there was none.
+    package var mayHaveCome: Bool { Self.takeContinue() || Self.voluntarySwitches > switches }
+
+    private static func takeContinue() -> Bool {
+        var mask = sigset_t()
+        unsafe sigemptyset(&mask)
+        unsafe sigaddset(&mask, SIGCONT)
+        var atOnce = timespec()
+        return unsafe sigtimedwait(&mask, nil, &atOnce) == SIGCONT
+    }
+
+    private static var voluntarySwitches: Int {
+        var usage = rusage()
+        // RUSAGE_THREAD, which Swift does not see: glibc has it for GNU sources only.
+        unsafe getrusage(__rusage_who_t(1), &usage)
+        return usage.ru_nvcsw
     }
 }
 
