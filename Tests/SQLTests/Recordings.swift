@@ -1,6 +1,7 @@
 import Foundation
 import Model
 import Seeded
+import Testing
 
 @testable import Store
 
@@ -83,12 +84,23 @@ enum Recordings {
 }
 
 extension QuerySession {
-    /// All rows of a named query.
-    func rows(_ name: String, _ settings: [String: String] = [:]) throws -> [[SQLValue]] {
+    /// All rows of a named query: these columns of them, or all.
+    func rows(_ name: String, _ settings: [String: String] = [:], of wanted: String...) throws -> [[SQLValue]] {
         let query = try NamedQuery.named(name)
+        var places: [Int] = []
         var rows: [[SQLValue]] = []
-        try run(query.sql, parameters: query.values(settings), columns: { _ in }, row: { rows.append($0) })
+        try run(
+            query.sql, parameters: query.values(settings),
+            columns: { names in
+                places =
+                    try wanted.isEmpty ? Array(names.indices) : wanted.map { try #require(names.firstIndex(of: $0)) }
+            }, row: { row in rows.append(places.map { row[$0] }) })
         return rows
+    }
+
+    /// One number of a named query's first row.
+    func number(_ column: String, _ name: String, _ settings: [String: String] = [:]) throws -> Double {
+        try #require(try rows(name, settings, of: column).first?.first).number
     }
 
     /// All rows of a statement.

@@ -31,7 +31,7 @@ struct Finisher {
         try connection.queue.inDatabase { db in
             try db.execute(sql: "UPDATE recording SET end_ns = ?, end_reason = ?", arguments: [endNs, reason.rawValue])
             for (key, value) in labels.sorted(by: { $0.key < $1.key }) {
-                try db.execute(sql: "INSERT INTO label VALUES (?, ?)", arguments: [key, value])
+                try db.execute(sql: "INSERT INTO label(key, value) VALUES (?, ?)", arguments: [key, value])
             }
         }
     }
@@ -104,22 +104,17 @@ struct Finisher {
             let total = try Int64.fetchOne(db, sql: "SELECT coalesce(sum(entry_count), 0) FROM harvest") ?? 0
             try db.inTransaction {
                 try db.execute(sql: "DELETE FROM iteration_summary; DELETE FROM page_summary; DELETE FROM vcpu")
-                let iterations = try RawStatement(db, "INSERT INTO iteration_summary VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
-                let pages = try RawStatement(db, "INSERT INTO page_summary VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
+                var iterations = try Insertion(db, Summary.IterationRow.table)
+                var pages = try Insertion(db, Summary.PageRow.table)
+                var vcpus = try Insertion(db, Summary.VCPURow.table)
                 let report = progress
                 var summary = Summary(
                     vcpuCount: info.vcpuCount,
-                    emit: { try iterations.run($0.columns) },
+                    emit: { try iterations.insert($0) },
                     progress: { report?(FinishProgress(phase: .summaries, completed: $0, total: total)) })
                 try TraceReader(db: db, path: path, info: info).replay(into: &summary)
-                try summary.finish { try pages.run($0.columns) }
-                for (vcpu, totals) in summary.vcpus.enumerated() {
-                    try db.execute(
-                        sql: "INSERT INTO vcpu VALUES (?, ?, ?, ?, ?, ?)",
-                        arguments: [
-                            vcpu, totals.harvests, totals.entries, totals.uniquePages, totals.ringFull, totals.stallNs,
-                        ])
-                }
+                try summary.finish { try pages.insert($0) }
+                for row in summary.vcpus { try vcpus.insert(row) }
                 try db.execute(sql: "UPDATE recording SET summarized = 1")
                 return .commit
             }

@@ -53,7 +53,8 @@ import Model
         }
     }
 
-    func bind(_ index: Int32, _ value: String) {
+    func bind(_ index: Int32, _ value: String?) {
+        guard let value else { return bind(index, nil as Int64?) }
         // SQLITE_TRANSIENT: SQLite takes its own copy.
         let transient = unsafe unsafeBitCast(-1, to: sqlite3_destructor_type.self)
         unsafe sqlite3_bind_text(handle, index, value, Int32(value.utf8.count), transient)
@@ -65,12 +66,6 @@ import Model
             _ = unsafe sqlite3_bind_blob64(handle, index, buffer.baseAddress, UInt64(buffer.count), nil)
             try run()
         }
-    }
-
-    /// Binds integers from the first parameter on and runs the statement to its end.
-    func run(_ values: [Int64?]) throws {
-        for (index, value) in values.enumerated() { bind(Int32(index + 1), value) }
-        try run()
     }
 
     /// Runs a statement that returns no rows, and makes it ready for the next run.

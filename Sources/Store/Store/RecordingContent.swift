@@ -69,7 +69,7 @@ package struct RecordingContent: Sendable {
                         arguments: [table, table])
                     let isKeyed = try Bool.fetchOne(
                         db, sql: "SELECT wr FROM pragma_table_list(?) WHERE schema = 'main'", arguments: [table])
-                    return (table, columns.map { ($0[0], $0[1]) }, isKeyed ?? false)
+                    return (table, columns.map { ($0["name"], $0["type"]) }, isKeyed ?? false)
                 }
             }
         }

@@ -73,7 +73,7 @@ package final class RecordingFile: Trace, Sendable {
                 var harvests = try CheckedRows(db, path, "harvest", ["entry_count"])
                 while try harvests.step() {
                     counts.harvests += 1
-                    counts.entries += try harvests.amount()
+                    counts.entries += try harvests.amount("entry_count")
                 }
                 counts.rows = min(derived.rowsThrough, counts.entries)
                 return counts
@@ -82,29 +82,21 @@ package final class RecordingFile: Trace, Sendable {
     }
 
     /// Every memory slot in every generation.
-    package var slots: [MemorySlot] { get throws { try list("memslot", MemorySlot.columns, MemorySlot.init) } }
+    package var slots: [MemorySlot] { get throws { try all() } }
     /// Every loss, in order.
-    package var losses: [Loss] { get throws { try list("loss", Loss.columns, Loss.init) } }
+    package var losses: [Loss] { get throws { try all() } }
     /// Every marker, in order.
-    package var markers: [Marker] { get throws { try list("marker", Marker.columns, Marker.init) } }
+    package var markers: [Marker] { get throws { try all() } }
     /// Every answer to a stop request.
-    package var stops: [StopLatency] { get throws { try list("stop_latency", StopLatency.columns, StopLatency.init) } }
+    package var stops: [StopLatency] { get throws { try all() } }
     /// Every verdict of an oracle, in order.
-    package var verdicts: [OracleVerdict] {
-        get throws { try list("oracle_verdict", OracleVerdict.columns, OracleVerdict.init) }
-    }
+    package var verdicts: [OracleVerdict] { get throws { try all() } }
     /// Every KVM statistic, in order.
-    package var statistics: [KVMStatistic] {
-        get throws { try list("kvm_stat", KVMStatistic.columns, KVMStatistic.init) }
-    }
+    package var statistics: [KVMStatistic] { get throws { try all() } }
     /// Every dirty rate that another tool measured, in order.
-    package var foreignRates: [ForeignRate] {
-        get throws { try list("foreign_rate", ForeignRate.columns, ForeignRate.init) }
-    }
+    package var foreignRates: [ForeignRate] { get throws { try all() } }
     /// Every write to a watched page, in order.
-    package var watchEvents: [WatchEvent] {
-        get throws { try list("watch_event", WatchEvent.columns, WatchEvent.init) }
-    }
+    package var watchEvents: [WatchEvent] { get throws { try all() } }
 
     /// Streams all harvests and iterations in order, in bounded memory. Of a recording in progress, it gives what was
     /// committed when the call began.
@@ -112,13 +104,12 @@ package final class RecordingFile: Trace, Sendable {
         try read { db in try TraceReader(db: db, path: path, info: info).replay(into: &visitor) }
     }
 
-    private func list<Row>(_ table: String, _ columns: [String], _ make: (inout CheckedRows) throws -> Row) throws
-        -> [Row]
-    {
+    /// Every row of a record's table, in order.
+    private func all<Record: StoredRecord>() throws -> [Record] {
         try read { db in
-            var rows = try CheckedRows(db, path, table, columns)
-            var result: [Row] = []
-            while try rows.step() { result.append(try make(&rows)) }
+            var rows = try CheckedRows(db, path, Record.table)
+            var result: [Record] = []
+            while try rows.step() { result.append(try Record(row: &rows)) }
             return result
         }
     }

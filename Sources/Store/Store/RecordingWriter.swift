@@ -84,7 +84,7 @@ package final class RecordingWriter {
             try connection.queue.inDatabase { db in
                 try Schema.migrate(db, tool: info.tool)
                 try db.inTransaction {
-                    try RecordingTables.insert(db, info, slots)
+                    try RecordingTables(db).insert(info, slots)
                     return .commit
                 }
             }

@@ -96,9 +96,13 @@ package enum Recovery {
                 try Schema.checkDefinitions(db, path, version: outcome.migratedFrom ?? Schema.version)
                 if outcome.migratedFrom != nil { try Schema.migrate(db, tool: "dirtyrec recover") }
                 let counts = try Row.fetchOne(
-                    db, sql: "SELECT count(*), (SELECT coalesce(sum(entry_count), 0) FROM harvest) FROM iteration")
-                outcome.iterations = counts?[0] ?? 0
-                outcome.entries = counts?[1] ?? 0
+                    db,
+                    sql: """
+                        SELECT count(*) AS iterations, (SELECT coalesce(sum(entry_count), 0) FROM harvest) AS entries
+                        FROM iteration
+                        """)
+                outcome.iterations = counts?["iterations"] ?? 0
+                outcome.entries = counts?["entries"] ?? 0
                 return try RecordingInfo.read(db, path)
             }
         } catch { throw RecordingError.reading(path, error) }

@@ -28,6 +28,12 @@ package enum SchemaCatalog {
     package static let objects: [Object] =
         Schemas.views.flatMap(parse) + Schemas.migrations.map(\.sql).flatMap(parse)
 
+    private static let columnsOfTables = Dictionary(
+        uniqueKeysWithValues: objects.filter { $0.kind == .table }.map { ($0.name, $0.columns.map(\.name)) })
+
+    /// Names of a table's columns, in order.
+    static func columns(of table: String) -> [String] { columnsOfTables[table] ?? [] }
+
     /// Finds the documented objects in SQL: a comment block right above `CREATE TABLE` or `CREATE VIEW`.
     static func parse(_ sql: String) -> [Object] {
         var objects: [Object] = []

@@ -17,31 +17,48 @@ struct Summary: TraceVisitor {
         var page: UInt32
         var vcpu: UInt16
     }
-    /// What `vcpu` keeps of a vCPU.
-    struct VCPUTotals: Equatable {
+    /// A row of `vcpu`.
+    struct VCPURow: EncodableRow {
+        static let table = "vcpu"
+        var vcpu: Int
         var harvests: Int64 = 0
         var entries: Int64 = 0
         var uniquePages: Int64 = 0
         var ringFull: Int64 = 0
         var stallNs: Int64 = 0
+
+        func encode(to row: inout some RowEncoder) {
+            row.set("vcpu", vcpu)
+            row.set("harvests", harvests)
+            row.set("entries", entries)
+            row.set("unique_pages", uniquePages)
+            row.set("ring_full", ringFull)
+            row.set("stall_ns", stallNs)
+        }
     }
     /// A row of `iteration_summary`.
-    struct IterationRow: Equatable {
+    struct IterationRow: EncodableRow {
+        static let table = "iteration_summary"
         var iteration: Int64
         var counts: DuplicateCounts
         var newPages: Int64
 
-        /// As the table has them: its `same_ring` is all that a ring repeats.
-        var columns: [Int64?] {
-            [
-                iteration, counts.entries, counts.distinct, newPages, counts.crossRing,
-                counts.redirtied + counts.sameRing, counts.provisional, counts.vmm,
-            ]
+        /// The table's `same_ring` is all that a ring repeats.
+        func encode(to row: inout some RowEncoder) {
+            row.set("iteration", iteration)
+            row.set("entries", counts.entries)
+            row.set("unique_pages", counts.distinct)
+            row.set("new_pages", newPages)
+            row.set("cross_ring", counts.crossRing)
+            row.set("same_ring", counts.redirtied + counts.sameRing)
+            row.set("provisional", counts.provisional)
+            row.set("vmm", counts.vmm)
         }
     }
     /// A row of `page_summary`.
-    struct PageRow: Equatable {
-        var gfn: Int64
+    struct PageRow: EncodableRow {
+        static let table = "page_summary"
+        var gfn: GFN
         var entries: Int64
         var iterations: Int64
         var vcpuCount: Int64
@@ -51,8 +68,16 @@ struct Summary: TraceVisitor {
         var firstNs: Int64
         var lastNs: Int64
 
-        var columns: [Int64?] {
-            [gfn, entries, iterations, vcpuCount, vcpuMask, firstIteration, lastIteration, firstNs, lastNs]
+        func encode(to row: inout some RowEncoder) {
+            row.set("gfn", gfn)
+            row.set("entries", entries)
+            row.set("iterations", iterations)
+            row.set("vcpu_count", vcpuCount)
+            row.set("vcpu_mask", vcpuMask)
+            row.set("first_iteration", firstIteration)
+            row.set("last_iteration", lastIteration)
+            row.set("first_ns", firstNs)
+            row.set("last_ns", lastNs)
         }
     }
 
@@ -66,7 +91,7 @@ struct Summary: TraceVisitor {
     private var iteration: Int64 = 0
     private var knownPages = 0
     private(set) var entries: Int64 = 0
-    private(set) var vcpus: [VCPUTotals]
+    private(set) var vcpus: [VCPURow]
     private let emit: (IterationRow) throws -> Void
     private let progress: (Int64) -> Void
 
@@ -79,7 +104,7 @@ struct Summary: TraceVisitor {
         self.vcpuCount = vcpuCount
         self.emit = emit
         self.progress = progress
-        vcpus = Array(repeating: VCPUTotals(), count: vcpuCount)
+        vcpus = (0..<vcpuCount).map { VCPURow(vcpu: $0) }
     }
 
     mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws {
@@ -145,7 +170,7 @@ struct Summary: TraceVisitor {
             }
             try emit(
                 PageRow(
-                    gfn: Int64(index.gfns[number]), entries: page.entries, iterations: page.iterations,
+                    gfn: index.gfns[number], entries: page.entries, iterations: page.iterations,
                     vcpuCount: Int64(page.mask.nonzeroBitCount) + higherReporters[UInt32(number), default: 0],
                     vcpuMask: vcpuCount <= 63 ? Int64(bitPattern: page.mask) : nil,
                     firstIteration: page.firstIteration, lastIteration: page.lastIteration, firstNs: page.firstNs,

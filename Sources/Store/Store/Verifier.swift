@@ -55,7 +55,9 @@ package enum Verifier {
         // A walk along keys need not end where pages contradict each other.
         guard findings.all.isEmpty else { return }
         for row in try Row.fetchAll(db, sql: "SELECT \"table\", rowid, parent FROM pragma_foreign_key_check LIMIT 20") {
-            findings.add(row[0], row[1], "it refers to a row of \(row[2] as String) that does not exist", .restore)
+            findings.add(
+                row["table"], row["rowid"], "it refers to a row of \(row["parent"] as String) that does not exist",
+                .restore)
         }
     }
 
@@ -74,7 +76,7 @@ package enum Verifier {
         let walk = try VerifyingWalk(db, file, findings)
         var visitor = SummarizingWalk(walk: walk, vcpuCount: file.info.vcpuCount, progress: progress)
         try TraceReader(db: db, path: file.path, info: file.info).replay(into: &visitor)
-        try visitor.finish(db)
+        try visitor.finish()
         if file.derived.exactTimes { try checkTimes(db, file, findings) }
     }
 

@@ -7,8 +7,9 @@ final class VerifyingWalk {
     private let findings: Findings
     private let slots: [MemorySlot]
     private let rows: RawStatement
-    private let iterationRows: RawStatement
-    private let pageRows: RawStatement
+    private var iterationRows: Comparison
+    private var pageRows: Comparison
+    private var vcpuRows: Comparison
     private var previous: Harvest?
     private var lastTime: [Int32: Int64] = [:]
     private var latestHarvest: Int64 = 0
@@ -20,18 +21,9 @@ final class VerifyingWalk {
         self.findings = findings
         slots = try file.slots
         rows = try RawStatement(db, "SELECT seq, gfn FROM main.dirty_entry ORDER BY seq")
-        iterationRows = try RawStatement(
-            db,
-            """
-            SELECT iteration, entries, unique_pages, new_pages, cross_ring, same_ring, provisional, vmm
-            FROM main.iteration_summary ORDER BY iteration
-            """)
-        pageRows = try RawStatement(
-            db,
-            """
-            SELECT gfn, entries, iterations, vcpu_count, vcpu_mask, first_iteration, last_iteration, first_ns, last_ns
-            FROM main.page_summary ORDER BY gfn
-            """)
+        iterationRows = try Comparison(db, Summary.IterationRow.table, by: "iteration", findings)
+        pageRows = try Comparison(db, Summary.PageRow.table, by: "gfn", findings)
+        vcpuRows = try Comparison(db, Summary.VCPURow.table, by: "vcpu", findings)
     }
 
     func check(_ harvest: Harvest, _ gfns: [GFN]) throws {
@@ -92,30 +84,15 @@ final class VerifyingWalk {
     }
 
     func check(_ expected: Summary.IterationRow) throws {
-        guard file.isSummarized else { return }
-        try compare("iteration_summary", iterationRows, expected.columns)
+        if file.isSummarized { try iterationRows.compare(expected) }
     }
 
     func check(_ expected: Summary.PageRow) throws {
-        guard file.isSummarized else { return }
-        try compare("page_summary", pageRows, expected.columns)
-    }
-
-    private func compare(_ table: String, _ statement: RawStatement, _ expected: [Int64?]) throws {
-        guard try statement.step() else {
-            return findings.add(table, expected[0], "the row is missing", .rebuild)
-        }
-        for (column, value) in expected.enumerated() where statement.integer(Int32(column)) != value {
-            let found = statement.integer(Int32(column)).map(String.init) ?? "NULL"
-            return findings.add(
-                table, expected[0],
-                "\(statement.columnName(Int32(column))) is \(found) instead of \(value.map(String.init) ?? "NULL")",
-                .rebuild)
-        }
+        if file.isSummarized { try pageRows.compare(expected) }
     }
 
     /// What must hold once everything was seen.
-    func finish(_ vcpus: [Summary.VCPUTotals], _ db: Database) throws {
+    func finish(_ vcpus: [Summary.VCPURow]) throws {
         if rowsAgree, try rows.step() {
             findings.add("dirty_entry", rows.int64(0), "no packed entry has this number", .rebuild)
         }
@@ -126,19 +103,56 @@ final class VerifyingWalk {
             findings.add("recording", 1, "plain rows end at \(through) of \(entries) entries", .recover)
         }
         guard file.isSummarized else { return }
-        for (table, statement) in [("iteration_summary", iterationRows), ("page_summary", pageRows)]
-        where try statement.step() {
+        try iterationRows.expectEnd()
+        try pageRows.expectEnd()
+        for vcpu in vcpus { try vcpuRows.compare(vcpu) }
+    }
+}
+
+/// Compares the rows of a table, in ascending order, with those that it should have.
+struct Comparison: RowEncoder {
+    private let table: String
+    private let findings: Findings
+    private let statement: RawStatement
+    private var columns: ColumnFinder
+    private var key: Int64?
+    private var isSame = true
+
+    init(_ db: Database, _ table: String, by key: String, _ findings: Findings) throws {
+        let columns = SchemaCatalog.columns(of: table)
+        statement = try RawStatement(
+            db, "SELECT \(columns.joined(separator: ", ")) FROM main.\(table) ORDER BY \(key)")
+        (self.table, self.findings, self.columns) = (table, findings, ColumnFinder(columns))
+    }
+
+    /// Compares the next row with one whose first column is the key. Of a row that differs, the first difference is told.
+    mutating func compare(_ expected: some EncodableRow) throws {
+        key = nil
+        columns.rewind()
+        isSame = try statement.step()
+        let isMissing = !isSame
+        expected.encode(to: &self)
+        if isMissing { findings.add(table, key, "the row is missing", .rebuild) }
+    }
+
+    mutating func set(_ column: String, _ value: Int64?) {
+        key = key ?? value
+        guard isSame, let place = columns.place(of: column).map(Int32.init) else { return }
+        let found = statement.integer(place)
+        guard found != value else { return }
+        let words = [found, value].map { $0.map(String.init) ?? "NULL" }
+        findings.add(table, key, "\(column) is \(words[0]) instead of \(words[1])", .rebuild)
+        isSame = false
+    }
+
+    // Summaries are made of integers.
+    mutating func set(_ column: String, _ value: String?) {}
+    mutating func set(_ column: String, _ value: [UInt8]) {}
+
+    /// There must be no further row.
+    func expectEnd() throws {
+        if try statement.step() {
             findings.add(table, statement.int64(0), "nothing in the recording explains the row", .rebuild)
-        }
-        let totals = try RawStatement(
-            db, "SELECT vcpu, harvests, entries, unique_pages, ring_full, stall_ns FROM main.vcpu ORDER BY vcpu")
-        for (vcpu, expected) in vcpus.enumerated() {
-            try compare(
-                "vcpu", totals,
-                [
-                    Int64(vcpu), expected.harvests, expected.entries, expected.uniquePages, expected.ringFull,
-                    expected.stallNs,
-                ])
         }
     }
 }
@@ -163,8 +177,8 @@ struct SummarizingWalk: TraceVisitor {
         try summary.visit(iteration)
     }
 
-    mutating func finish(_ db: Database) throws {
+    mutating func finish() throws {
         try summary.finish(page: walk.check)
-        try walk.finish(summary.vcpus, db)
+        try walk.finish(summary.vcpus)
     }
 }
