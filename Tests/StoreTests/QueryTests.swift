@@ -1,6 +1,7 @@
 import Foundation
 import Model
 import Schemas
+import Seeded
 import Testing
 
 @testable import Store
@@ -206,5 +207,31 @@ import Testing
         #expect(throws: RecordingError(session.file.path, .interrupted)) {
             try session.all(Self.endless, timeout: .seconds(300))
         }
+    }
+
+    /// Where there are many slots, a session finds them without SQLite's search; the file's own view is the other way.
+    @Test func `the slot of an entry is the same with many slots`() throws {
+        var random = Seeded(3)
+        // They come and go, move, and lie over each other in two address spaces.
+        let slots = (0..<200).map { number in
+            MemorySlot(
+                slot: number % 50, addressSpace: number % 2, generation: number / 50 + 1,
+                baseGFN: .random(in: 0...600, using: &random), pages: .random(in: 1...120, using: &random),
+                logged: true,
+                createdNs: .random(in: 0...4000, using: &random),
+                deletedNs: Bool.random(using: &random) ? .random(in: 1000...9000, using: &random) : nil)
+        }
+        let path = scratch.path("slots.db")
+        try Sample.write(path, Sample.batches(6), slots: slots)
+        let sql = "SELECT seq, ifnull(slot, '-') FROM dirty ORDER BY seq"
+        let stored = try shell("sqlite3", ["-separator", " ", path, sql]).split(separator: "\n")
+        let session = try QuerySession(path: path)
+        let found = try session.all(sql).map { row -> String in
+            row.map { if case .integer(let number) = $0 { "\(number)" } else { "-" } }.joined(separator: " ")
+        }
+        #expect(found == stored.map(String.init))
+        #expect(Set(found.map { $0.split(separator: " ")[1] }).count > 20)
+        let plan = try session.all("EXPLAIN QUERY PLAN SELECT slot FROM dirty")
+        #expect(!"\(plan)".contains("SCAN s") && !"\(plan)".contains("SUBQUERY"), "\(plan)")
     }
 }

@@ -87,7 +87,9 @@ enum Sample {
     }
 
     /// Writes a recording and ends it.
-    static func write(_ path: String, _ batches: [IterationBatch], rows: Bool = true) throws {
+    static func write(
+        _ path: String, _ batches: [IterationBatch], slots: [MemorySlot] = slots, rows: Bool = true
+    ) throws {
         let writer = try RecordingWriter(path: path, info: info(), slots: slots)
         for batch in batches { try writer.commit(batch) }
         try writer.finish(reason: .duration, endNs: 1_000_000, rows: rows)

@@ -9,7 +9,7 @@ struct SlotRanges {
     ///
     /// - Returns: the slot that lies there already, if one does.
     mutating func insert(_ slot: MemorySlot) -> Int? {
-        let place = firstPlace { $0.baseGFN > slot.baseGFN }
+        let place = slots.partitioningIndex { $0.baseGFN > slot.baseGFN }
         for other in slots[max(0, place - 1)..<min(slots.count, place + 1)]
         where other.baseGFN < slot.baseGFN + slot.pages && slot.baseGFN < other.baseGFN + other.pages {
             return other.slot
@@ -22,22 +22,12 @@ struct SlotRanges {
     func stray(in pages: ClosedRange<GFN>) -> GFN? {
         guard !slots.isEmpty else { return nil }
         var page = pages.lowerBound
-        var place = firstPlace { $0.baseGFN + $0.pages > page }
+        var place = slots.partitioningIndex { $0.baseGFN + $0.pages > page }
         while place < slots.count, slots[place].baseGFN <= page {
             page = slots[place].baseGFN + slots[place].pages
             if page > pages.upperBound { return nil }
             place += 1
         }
         return page
-    }
-
-    /// The place of the first slot that `isThere`, as all that follow.
-    private func firstPlace(_ isThere: (MemorySlot) -> Bool) -> Int {
-        var (low, high) = (0, slots.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if isThere(slots[middle]) { high = middle } else { low = middle + 1 }
-        }
-        return low
     }
 }

@@ -26,7 +26,9 @@ package final class QuerySession: Sendable {
         do {
             try file.connection.queue.unsafeReentrantRead { db in
                 if counts.rows < counts.entries || file.state == .recording { try Self.shadowRows(db) }
-                for view in Schema.views(exactTimes: file.derived.exactTimes) {
+                let timeline = try Self.slotTimeline(file)
+                if let timeline { db.add(function: timeline) }
+                for view in Schema.views(exactTimes: file.derived.exactTimes, slotFunction: timeline?.name) {
                     try db.execute(sql: view.replacingOccurrences(of: "CREATE VIEW", with: "CREATE TEMP VIEW"))
                 }
                 // Its first use declares its columns, which the authorizer would take for an attempt to create a table.
@@ -36,6 +38,20 @@ package final class QuerySession: Sendable {
                 unsafe sqlite3_progress_handler(db.sqliteConnection, Self.checkInterval, Self.check, context)
             }
         } catch { throw RecordingError.reading(path, error) }
+    }
+
+    /// Finds slots where there are many, in a file that does not change; nil elsewhere.
+    private static func slotTimeline(_ file: RecordingFile) throws -> DatabaseFunction? {
+        guard file.state != .recording else { return nil }
+        let slots = try file.slots
+        guard slots.count >= SlotTimeline.worthwhile else { return nil }
+        let timeline = Mutex(SlotTimeline(slots))
+        return DatabaseFunction("_slot_at", argumentCount: 2, pure: true) { values in
+            guard let gfn = Int64.fromDatabaseValue(values[0]), let ns = Int64.fromDatabaseValue(values[1]) else {
+                return nil
+            }
+            return timeline.withLock { $0.slot(of: GFN(bitPattern: gfn), at: ns) }
+        }
     }
 
     /// Runs statements one after the other, and hands out their rows as they come.

@@ -89,12 +89,21 @@ enum Schema {
     }
 
     /// Definitions of the public views. Where entries have exact times, `dirty.ts_ns` is looked up entry by entry;
-    /// elsewhere it is the harvest's, so that a condition on it finds the harvests through their index.
-    static func views(exactTimes: Bool) -> [String] {
-        guard exactTimes else { return Schemas.views }
-        return Schemas.views.map {
-            $0.replacingOccurrences(
-                of: "h.ts_ns AS ts_ns", with: "(SELECT t.ts_ns FROM entry_time AS t WHERE t.seq = e.seq) AS ts_ns")
+    /// elsewhere it is the harvest's, so that a condition on it finds the harvests through their index. With
+    /// `slotFunction`, `dirty.slot` is what it says of a GFN and the harvest's time.
+    static func views(exactTimes: Bool, slotFunction: String? = nil) -> [String] {
+        Schemas.views.map { view in
+            var view = view
+            if exactTimes {
+                view = view.replacingOccurrences(
+                    of: "h.ts_ns AS ts_ns", with: "(SELECT t.ts_ns FROM entry_time AS t WHERE t.seq = e.seq) AS ts_ns")
+            }
+            if let slotFunction, let start = view.range(of: "(\n        SELECT s.slot")?.lowerBound,
+                let end = view.range(of: ") AS slot")?.lowerBound
+            {
+                view.replaceSubrange(start..<end, with: "\(slotFunction)(e.gfn, h.ts_ns")
+            }
+            return view
         }
     }
 
