@@ -186,6 +186,11 @@ struct `Recording from the command line` {
             #expect(sqlite == reported.joined(separator: "|"))
             #expect(try Tool.succeed(["verify", file]).contains("is in order"))
             #expect(try Tool.sqlite(file, "SELECT value FROM label") == "mm")
+            let both = try Tool.succeed([
+                "sql", file, "--json", "SELECT 1 AS a UNION SELECT 2; ; SELECT 3 AS b WHERE 0;",
+            ])
+            let results = try #require(try JSONSerialization.jsonObject(with: Data(both.utf8)) as? [[[String: Int]]])
+            #expect(results == [[["a": 1], ["a": 2]], []])
             #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["a.db"])
             #expect(
                 try Tool.succeed(["sql", file, "--csv", "SELECT count(*) AS n FROM dirty"])

@@ -82,6 +82,21 @@ package final class QuerySession: Sendable {
         } catch let error as DatabaseError { throw explain(error) }
     }
 
+    /// How many statements of `sql` return rows; it is prepared only.
+    ///
+    /// - Throws: ``RecordingError``.
+    package func resultCount(of sql: String) throws -> Int {
+        do {
+            return try file.connection.queue.unsafeReentrantRead { db in
+                var (rest, count) = (Substring(sql), 0)
+                while let statement = try RawStatement(db, firstOf: &rest) {
+                    count += statement.columnCount > 0 ? 1 : 0
+                }
+                return count
+            }
+        } catch let error as DatabaseError { throw explain(error) }
+    }
+
     func keep(_ other: RecordingFile) { others.withLock { $0.append(other) } }
 
     /// Stops the run in progress; callable from any thread.

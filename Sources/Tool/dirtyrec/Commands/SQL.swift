@@ -51,7 +51,7 @@ struct SQL: ParsableCommand {
     @Flag(help: .hidden)
     var datasette = false
 
-    @Option(help: "table, csv, tsv, json, jsonl or markdown.")
+    @Option(help: "table, csv, tsv, json, jsonl or markdown; json of several statements is an array of their arrays.")
     var format: TableFormat?
 
     @Flag(help: "Same as --format csv.")

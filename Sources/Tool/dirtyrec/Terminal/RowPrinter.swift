@@ -20,9 +20,13 @@ struct RowPrinter {
         var table: TableFormatter?
         var isFirst = true
         var rows = 0
+        // One JSON value in all: the array of rows, or of several such arrays.
+        let isNested = try format == .json && session.resultCount(of: sql) > 1
+        if isNested { output.write("[") }
         try session.run(sql, parameters: parameters, timeout: timeout.map { .nanoseconds($0.ns) }) { columns in
             table?.finish()
             if !isFirst, format == .table { output.write("\n") }
+            if !isFirst, isNested { output.write(",") }
             isFirst = false
             table = TableFormatter(format, columns: columns, neutralizes: neutralizes, write: output.write)
         } row: {
@@ -31,6 +35,7 @@ struct RowPrinter {
             try output.check()
         }
         table?.finish()
+        if isNested { output.write("]\n") }
         return rows
     }
 }
