@@ -34,6 +34,7 @@ extension Schemas {
         Query("convergence/hot_pages", PackageResources.hot_pages_sql),
         Query("convergence/best_start", PackageResources.best_start_sql),
         Query("convergence/average_model", PackageResources.average_model_sql),
+        Query("snapshots/diffs", PackageResources.diffs_sql),
         Query("cost/steps", PackageResources.steps_sql),
         Query("cost/slowest", PackageResources.slowest_sql),
         Query("cost/ring_full", PackageResources.ring_full_sql),

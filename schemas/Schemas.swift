@@ -47,6 +47,7 @@ package enum Schemas {
             ("rings", PackageResources.rings_sql, nil),
             ("shared", PackageResources.chart_shared_sql, nil),
             ("sharing", PackageResources.sharing_sql, PackageResources.sharing_vl_json),
+            ("snapshots", PackageResources.chart_snapshots_sql, nil),
             ("stalls", PackageResources.stalls_sql, PackageResources.stalls_vl_json),
             ("vcpus", PackageResources.chart_vcpus_sql, PackageResources.vcpus_vl_json),
             ("working_set", PackageResources.working_set_sql, PackageResources.working_set_vl_json),

@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct `The command line` {
     static let commands = [
-        "record", "report", "converge", "diff", "sql", "notebook", "export", "verify", "recover", "rows", "attach",
+        "record", "report", "converge", "snapshots", "diff", "sql", "notebook", "export", "verify", "recover", "rows", "attach",
         "import", "synth", "fleet", "doctor",
     ]
 
@@ -86,6 +86,9 @@ import Testing
             ["converge", "F/text.db", "--bandwidth", "fast"], 2,
             "'--bandwidth <list>': 'fast' is not a bandwidth; write for example 10Gbit/s"
         ),
+        (["snapshots", "F/text.db", "--cadence", "0s"], 2, "'0s' is not above 0."),
+        (["snapshots", "F/text.db", "--block", "4K"], 2, "'4K' is ambiguous"),
+        (["snapshots", "F/text.db"], 4, "F/text.db is not an SQLite database."),
         (["converge", "F/text.db", "--bandwidth", "1Gbit/s,0B/s"], 2, "'0B/s' is not above 0."),
         (["converge", "F/text.db", "--policy", "vmware"], 2, "'vmware' is no policy; known are"),
         (["record", "-o", "/proc/a.db"], 5, "Cannot create /proc/a.db: that folder takes no files."),

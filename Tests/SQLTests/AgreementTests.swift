@@ -149,6 +149,33 @@ import Testing
         }
     }
 
+    @Test(arguments: 1...UInt64(30))
+    func `snapshots agree`(seed: UInt64) throws {
+        try check(seed: seed) { session, _, trace in
+            for (coalesce, block) in [(0, 4096), (0, 65_536), (8192, 4096)] as [(Int64, Int64)] {
+                var options = SnapshotOptions()
+                options.cadencesNs = [20_000_000, 70_000_000]
+                options.blocks = [block]
+                options.coalesce = coalesce
+                let report = try Snapshots.report(trace, options: options)
+                for cadence in [20_000_000, 70_000_000] as [Int64] {
+                    let rows = try session.rows(
+                        "snapshots/diffs",
+                        ["cadence": "\(cadence)ns", "block": "\(block)B", "coalesce": "\(coalesce)B"])
+                    func sum(_ column: Int) -> Int64 { rows.reduce(0) { $0 + Int64($1[column].number) } }
+                    guard let size = report.sizes.first(where: { $0.cadenceNs == cadence }) else {
+                        #expect(rows.isEmpty)
+                        continue
+                    }
+                    #expect(size.count == Int64(rows.count))
+                    #expect([size.blocks, size.extents, size.bytes] == [sum(4), sum(5), sum(6)])
+                    #expect(size.first == rows.first.map { Int64($0[6].number) })
+                    #expect(size.size.max == rows.map { Int64($0[6].number) }.max())
+                }
+            }
+        }
+    }
+
     @Test(arguments: 1...UInt64(20))
     func `what the analysis does not tell agrees with a plain count`(seed: UInt64) throws {
         try check(seed: seed) { session, _, trace in

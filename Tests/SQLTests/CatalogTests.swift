@@ -20,7 +20,7 @@ import Testing
             #expect(query.sql == file, "\(query.name) leads to another file")
         }
         let areas = Set(NamedQuery.all.map { String($0.name.prefix { $0 != "/" }) })
-        #expect(areas == ["working_set", "duplicates", "order", "convergence", "cost", "pages"])
+        #expect(areas == ["working_set", "duplicates", "order", "convergence", "snapshots", "cost", "pages"])
     }
 
     @Test(arguments: NamedQuery.all.map(\.name))

@@ -22,6 +22,7 @@ struct Dirtyrec: ParsableCommand {
             Synth.self,
             ReportCommand.self,
             Converge.self,
+            SnapshotsCommand.self,
             Diff.self,
             SQL.self,
             NotebookCommand.self,

@@ -7,6 +7,7 @@ import Schemas
 package struct HTMLReport {
     package var analysis: TraceAnalysis
     package var map: DirtyMap
+    package var snapshots: SnapshotReport
     package var slots: [MemorySlot]
     package var markers: [Marker]
     package var losses: [Loss]
@@ -31,6 +32,7 @@ package struct HTMLReport {
     package init(_ trace: some Trace, analysis: TraceAnalysis, topPages: Int, fileName: String, vega: String?) throws {
         self.analysis = analysis
         map = try DirtyMap(trace)
+        snapshots = try Snapshots.report(trace)
         slots = try trace.slots
         markers = try trace.markers
         losses = try trace.losses

@@ -28,6 +28,7 @@ struct PageContext {
             }, "hasMarkers": !report.markers.isEmpty,
             "timeCharts": charts(["rate", "working_set", "footprint", "redirty", "granularity"]),
             "convergence": convergence, "checkpointCharts": charts(["checkpoints"]),
+            "snapshots": charts(["snapshots"]),
             "vcpuCharts": charts(["rings", "vcpus", "sharing", "ring_what_if"]),
             "costCharts": charts(["costs", "stalls"]),
             "tables": charts(Self.tables),
@@ -105,10 +106,11 @@ struct PageContext {
     // MARK: Charts
 
     /// Sets that are as wide as two.
-    private static let wide: Set = ["vcpus", "rings", "checkpoints"]
+    private static let wide: Set = ["vcpus", "rings", "checkpoints", "snapshots"]
     /// What is said of sets without rows.
     private static let nothing = [
         "sharing": "No two vCPUs dirtied a page in the same iteration.", "stalls": "No ring was full.",
+        "snapshots": "The recording is too short for a diff.",
         "losses": "None.",
     ]
     static let tables = ["hottest", "shared", "iterations", "losses", "kvm_stats"]

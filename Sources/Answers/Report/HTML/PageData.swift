@@ -74,6 +74,14 @@ enum PageSets {
             if analysis.counts.entries == 0 { data.rows = [] }
             return data
         }
+        func withCadences(_ data: PageData) -> PageData {
+            var data = data
+            let cadences = Set(report.snapshots.sizes.map(\.cadenceNs)).sorted().map { "(\($0))" }
+            if !cadences.isEmpty {
+                data.sql = data.sql.replacing("(1000000000)", with: cadences.joined(separator: ", "))
+            }
+            return data
+        }
         var statistics = Tables.statisticRows.page([])
         statistics.rows = try query(statistics.sql)
         return [
@@ -83,7 +91,8 @@ enum PageSets {
             withEntries(Tables.granularity.page(analysis)), limited(Tables.hottest.page(analysis)),
             limited(Tables.sharedPages.page(analysis)), Tables.rings.page(analysis),
             Tables.sharingPairs.page(analysis), Tables.ringWhatIf.page(analysis),
-            withEntries(Tables.checkpoints.page(analysis)), Tables.lossList.page(report), statistics,
+            withEntries(Tables.checkpoints.page(analysis)), withCadences(Tables.snapshotSizes.page(report.snapshots)),
+            Tables.lossList.page(report), statistics,
         ]
     }
 }

@@ -10,4 +10,7 @@ enum Tables {
             + checkpoints.documentation + ringWhatIf.documentation + statistics.documentation + losses.documentation
             + oracles.documentation
     }
+
+    /// The same of `dirtyrec snapshots`.
+    static var snapshotDocumentation: [String] { snapshotSizes.documentation + snapshotChains.documentation }
 }

@@ -135,7 +135,7 @@ package enum TextConvergence {
         }
     }
 
-    private static func basis(_ basis: ConvergenceReport.MemoryBasis) -> String {
+    static func basis(_ basis: ConvergenceReport.MemoryBasis) -> String {
         switch basis {
         case .slots: "all logged slots"
         case .memorySize: "the recorded memory size, for no slots are named"

@@ -37,6 +37,14 @@ struct DurationList {
     }
 }
 
+/// Sizes above 0 separated by commas.
+struct SizeList {
+    let bytes: [Int64]
+    init(parsing text: String) throws {
+        bytes = try list(text) { try Refusal.unlessPositive(Units.parseSize($0), $0) }
+    }
+}
+
 /// A bandwidth above 0.
 struct Bandwidth {
     let bytesPerSecond: Int64

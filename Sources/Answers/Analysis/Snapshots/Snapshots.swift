@@ -1,0 +1,206 @@
+import Model
+
+/// Answers what snapshots would cost, in one pass over the recording.
+///
+/// Memory follows the pages: with the usual options at most 100 bytes a page where they lie close together, and 1.2 KiB where no
+/// two are neighbours.
+package enum Snapshots {
+    /// - Throws: whatever reading the recording throws.
+    package static func report(_ trace: some Trace, options: SnapshotOptions = SnapshotOptions()) throws
+        -> SnapshotReport
+    {
+        let memory = try LoggedMemory(trace, dirtyPages: 0)
+        var (pages, basis) = memory.pages(at: trace.info.startNs)
+        if basis == .dirtyPages {
+            // Neither slots nor a size: memory is what was ever dirty, and that must be known before the first diff is judged.
+            var distinct = DistinctPages()
+            try trace.replay(into: &distinct)
+            pages = Int64(distinct.index.count)
+        }
+        let pageSize = trace.info.pageSize
+        var resolved = options
+        resolved.blocks = Set(options.blocks).filter { $0 >= pageSize && $0 % pageSize == 0 }.sorted()
+        resolved.cadencesNs = options.cadencesNs.map { Set($0).sorted() } ?? Self.candidates(trace.info)
+        var pass = SnapshotPass(trace.info, resolved, fullBytes: pages * pageSize)
+        try trace.replay(into: &pass)
+        if options.cadencesNs == nil { pass.keepUsual() }
+        if options.cadencesNs == nil, pass.cadences.isEmpty {
+            // A recording too short for any of them: every iteration.
+            resolved.cadencesNs = [1]
+            pass = SnapshotPass(trace.info, resolved, fullBytes: pages * pageSize)
+            try trace.replay(into: &pass)
+        }
+        resolved.cadencesNs = pass.cadences.map(\.cadenceNs)
+        return SnapshotReport(
+            pageSize: pageSize, memoryPages: pages, memoryBasis: basis, options: resolved,
+            losses: Int64(try trace.losses.count), sizes: pass.sizes, chains: pass.chains,
+            unfinishedNs: pass.cadences.filter { $0.length.count == 0 }.map(\.cadenceNs))
+    }
+
+    /// Usual cadences that can end twice, as far as the recording says beforehand how long it is.
+    private static func candidates(_ info: RecordingInfo) -> [Int64] {
+        let millisecond: Int64 = 1_000_000
+        let usual = [10, 100, 500, 1000, 5000, 10_000, 60_000, 300_000, 3_600_000].map { $0 * millisecond }
+        let (duration, overflow) = (info.endNs ?? .max).subtractingReportingOverflow(info.startNs)
+        let fitting = usual.filter {
+            $0 >= info.intervalNs / 10 * 9 && (info.endNs == nil || overflow || $0 <= duration / 2)
+        }
+        return fitting.isEmpty ? usual : fitting
+    }
+}
+
+/// Counts the pages of a recording.
+private struct DistinctPages: TraceVisitor {
+    var index = PageIndex()
+    mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws { for gfn in gfns { _ = index.insert(gfn) } }
+    mutating func visit(_ iteration: Iteration) throws {}
+}
+
+/// The pass. A block is new to a diff when its last dirtying lies before the diff's begin, so one stamp a block serves every
+/// cadence; and a diff has as many extents as blocks, less one for each pair of neighbours.
+struct SnapshotPass: TraceVisitor, Sendable {
+    private(set) var cadences: [SnapshotCadence]
+    private let pageSize: Int64
+    private let options: SnapshotOptions
+    private let full: (bytes: Int64, ns: Int64)
+    private var levels: [Level]
+    private var tick: UInt32 = 1
+    private var origin: Int64?
+    private var endNs: Int64 = 0
+    /// Begins of the diffs in progress, and the latest of them.
+    private var starts: [UInt32]
+    private var newest: UInt32 = 0
+
+    /// Blocks of one size.
+    private struct Level: Sendable {
+        let block: Int64
+        /// The finer level whose blocks these are made of, and how many of them.
+        let source: Int
+        let factor: UInt64
+        var stamps = BlockStamps()
+        var tallies: [SnapshotTally]
+        var fresh: [UInt64] = []
+        var before: [UInt32] = []
+        var sides: [SIMD2<UInt32>] = []
+    }
+
+    init(_ info: RecordingInfo, _ options: SnapshotOptions, fullBytes: Int64) {
+        pageSize = info.pageSize
+        self.options = options
+        full = (fullBytes, options.cost.nanoseconds(bytes: fullBytes, extents: fullBytes > 0 ? 1 : 0))
+        cadences = (options.cadencesNs ?? []).map(SnapshotCadence.init)
+        starts = [UInt32](repeating: 0, count: cadences.count)
+        // Pages always come first: everything else is made of them, and measured by them.
+        let sizes = [info.pageSize] + options.blocks.filter { $0 > info.pageSize }
+        levels = sizes.enumerated().map { [cadences] place, block in
+            let source = sizes[..<place].lastIndex { block % $0 == 0 } ?? 0
+            return Level(
+                block: block, source: source, factor: UInt64(block / sizes[source]),
+                tallies: [SnapshotTally](repeating: SnapshotTally(), count: cadences.count))
+        }
+    }
+
+    mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws {
+        for place in levels.indices {
+            let units = place == 0 ? gfns : levels[levels[place].source].fresh
+            Self.add(
+                units, to: &levels[place], tick: tick, newest: newest, starts: starts, keepsBlocks: options.coalesce > 0
+            )
+        }
+    }
+
+    private static func add(
+        _ units: [UInt64], to level: inout Level, tick: UInt32, newest: UInt32, starts: [UInt32], keepsBlocks: Bool
+    ) {
+        level.stamps.add(
+            units, factor: level.factor, tick: tick, newest: newest, fresh: &level.fresh, before: &level.before,
+            sides: &level.sides)
+        let (before, sides) = (level.before, level.sides)
+        for cadence in starts.indices {
+            let start = starts[cadence]
+            var (blocks, joins) = (Int64(0), Int64(0))
+            for place in before.indices where before[place] <= start {
+                blocks += 1
+                joins += (sides[place].x > start ? 1 : 0) + (sides[place].y > start ? 1 : 0)
+                if keepsBlocks { level.tallies[cadence].list.append(level.fresh[place]) }
+            }
+            level.tallies[cadence].blocks += blocks
+            level.tallies[cadence].joins += joins
+        }
+    }
+
+    mutating func visit(_ iteration: Iteration) throws {
+        if origin == nil {
+            (origin, endNs) = (iteration.startNs, iteration.startNs)
+            for place in cadences.indices { cadences[place].begin(at: iteration.startNs) }
+        }
+        // Boundaries must not run backwards, whatever a damaged file says.
+        endNs = max(iteration.endNs, endNs)
+        for place in cadences.indices
+        where cadences[place].endTick(tick, at: endNs, origin: origin ?? endNs) {
+            for level in levels.indices {
+                levels[level].tallies[place].endDiff(block: levels[level].block, options: options, full: full)
+            }
+            starts[place] = tick
+        }
+        newest = starts.max() ?? 0
+        tick += 1
+    }
+
+    /// Keeps, of cadences that nobody asked for, at most six that say something.
+    mutating func keepUsual() {
+        // Of those that take a snapshot at the same iterations, the longest names them best.
+        var kept = cadences.indices.filter { place in
+            let count = cadences[place].length.count
+            return count > 1 && !cadences[(place + 1)...].contains { $0.length.count == count }
+        }
+        if kept.count > 6 { kept = (0..<6).map { kept[$0 * (kept.count - 1) / 5] } }
+        for level in levels.indices { levels[level].tallies = kept.map { levels[level].tallies[$0] } }
+        cadences = kept.map { cadences[$0] }
+    }
+
+    /// Levels that were asked for: pages are counted even when they were not.
+    private var asked: [Level] { levels.filter { options.blocks.contains($0.block) } }
+
+    private func each<Result>(_ body: (SnapshotCadence, Level, SnapshotTally, _ pages: SnapshotTally) -> Result)
+        -> [Result]
+    {
+        cadences.indices.filter { cadences[$0].length.count > 0 }.flatMap { place in
+            asked.map { body(cadences[place], $0, $0.tallies[place], levels[0].tallies[place]) }
+        }
+    }
+
+    /// The figures of every cadence and block size.
+    var sizes: [SnapshotSize] {
+        each { cadence, level, tally, pages in
+            let dirty = pages.totalBlocks * pageSize
+            func share(_ bytesPerExtent: Double?) -> Double? {
+                guard full.bytes > 0 else { return nil }
+                return bytesPerExtent.map {
+                    options.cost.breakEven(full: full.ns, bytesPerExtent: $0) / Double(full.bytes)
+                }
+            }
+            return SnapshotSize(
+                cadenceNs: cadence.cadenceNs, meanNs: cadence.length.sum / cadence.length.count,
+                leastNs: cadence.length.min, mostNs: cadence.length.max, block: level.block, count: tally.size.count,
+                blocks: tally.totalBlocks, bytes: tally.size.sum, extents: tally.totalExtents, first: tally.first ?? 0,
+                size: tally.size.summary, pause: tally.pause.summary,
+                amplification: dirty == 0 ? nil : Double(tally.size.sum) / Double(dirty),
+                fullAboveShare: share(tally.extentBytes?.most), fullAboveShareLow: share(tally.extentBytes?.least),
+                dearer: tally.dearer, rebaseEvery: tally.rebaseEvery)
+        }
+    }
+
+    /// What chains cost to restore.
+    var chains: [SnapshotChain] {
+        each { cadence, level, tally, _ in
+            tally.chain.map { chain in
+                let bytes = full.bytes + chain.bytes
+                return SnapshotChain(
+                    cadenceNs: cadence.cadenceNs, block: level.block, diffs: chain.diffs, restoreBytes: bytes,
+                    restoreNs: options.cost.nanoseconds(
+                        bytes: bytes, extents: chain.extents + (full.bytes > 0 ? 1 : 0)))
+            }
+        }.flatMap { $0 }
+    }
+}

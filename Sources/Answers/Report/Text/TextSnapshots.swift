@@ -1,0 +1,73 @@
+import Analysis
+import Model
+
+/// What `dirtyrec snapshots FILE` prints.
+package enum TextSnapshots {
+    /// The whole text, ending with a newline.
+    package static func render(_ report: SnapshotReport) -> String {
+        ([summary(report)] + cadences(report) + [chains(report)]).filter { !$0.lines.isEmpty }.map(\.text)
+            .joined(separator: "\n")
+    }
+
+    private static func summary(_ report: SnapshotReport) -> Section {
+        var section = Section("Snapshots")
+        let cost = report.options.cost
+        section.field(
+            "full snapshot",
+            "\(Units.size(report.fullBytes)) (\(TextConvergence.basis(report.memoryBasis))), \(Units.duration(report.fullNs))"
+        )
+        section.field(
+            "cost",
+            "\(Units.duration(cost.baseNs)) a snapshot, \(Units.duration(cost.perExtentNs)) an extent, "
+                + "\(Units.dataRate(Double(cost.bytesPerSecond))) written")
+        if report.options.coalesce > 0 {
+            section.field("coalesced", "clean gaps of at most \(Units.size(report.options.coalesce)) are written too")
+        }
+        if report.sizes.isEmpty {
+            section.note(
+                report.options.blocks.isEmpty
+                    ? "No block: give sizes that are multiples of the recording's page size, "
+                        + "\(Units.size(report.pageSize))." : "No diff: the recording is shorter than any cadence.")
+        }
+        for cadence in report.unfinishedNs where !report.options.blocks.isEmpty {
+            section.note("Every \(Units.duration(cadence)): the recording is shorter than that.")
+        }
+        if report.losses > 0 {
+            section.note(
+                "Entries were lost (\(Units.counted(report.losses, "loss", "losses"))): a real diff may hold more than this."
+            )
+        }
+        return section
+    }
+
+    private static func cadences(_ report: SnapshotReport) -> [Section] {
+        var sections: [Section] = []
+        for cadence in report.options.cadencesNs ?? [] {
+            let sizes = report.sizes.filter { $0.cadenceNs == cadence }
+            guard let any = sizes.first else { continue }
+            let span = Text.bracket(any.leastNs, any.mostNs, Units.duration)
+            var section = Section(
+                "Every \(Units.duration(cadence)): \(Units.counted(any.count, "diff", "diffs")), \(span) apart")
+            section.table(Tables.snapshotSizes.text(sizes, report))
+            sections.append(section)
+        }
+        if var last = sections.popLast() {
+            last.note(
+                "Diffs begin and end with iterations, so that their figures are exact. Full from: the share of memory in dirty blocks "
+                    + "from which on a full snapshot takes no longer. Rebase every: diffs until restoring reads twice the guest."
+            )
+            sections.append(last)
+        }
+        return sections
+    }
+
+    private static func chains(_ report: SnapshotReport) -> Section {
+        // The smallest block alone: the JSON has every one.
+        let smallest = report.options.blocks.min()
+        let rows = report.chains.filter { $0.block == smallest }
+        var section = Section(Tables.snapshotChains.title)
+        guard !rows.isEmpty else { return section }
+        section.table(Tables.snapshotChains.text(rows, report))
+        return section
+    }
+}

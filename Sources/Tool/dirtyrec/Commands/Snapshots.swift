@@ -1,0 +1,79 @@
+import Analysis
+import ArgumentParser
+import Model
+import Report
+import Store
+
+/// `dirtyrec snapshots`.
+struct SnapshotsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "snapshots",
+        abstract: "Say what snapshots of the guest would hold and cost, by cadence and block size.",
+        discussion: """
+            A diff holds the blocks that were dirtied since the snapshot before. The recorded writes are cut at the ends of \
+            iterations, so that every figure is exact.
+
+            Example:
+              dirtyrec snapshots demo.db --cadence 100ms,1s --block 4KiB,64KiB,2MiB --coalesce 16KiB
+              dirtyrec snapshots demo.db --write 500MB/s --per-extent 100us --pause-base 10ms --json
+            """)
+
+    @Argument(help: "The recording.")
+    var file: String
+
+    @Option(
+        help: ArgumentHelp(
+            "Times between two snapshots, separated by commas (default: up to six that fit).", valueName: "times"),
+        transform: DurationList.init(parsing:))
+    var cadence: DurationList?
+
+    @Option(
+        help: ArgumentHelp(
+            "Block sizes, separated by commas (default: 4KiB,16KiB,64KiB,2MiB).", valueName: "sizes"),
+        transform: SizeList.init(parsing:))
+    var block: SizeList?
+
+    @Option(
+        help: ArgumentHelp(
+            "Write clean gaps of at most this size too: more bytes in fewer extents (default: none).", valueName: "size"
+        ),
+        transform: ByteSize.init(parsing:))
+    var coalesce: ByteSize?
+
+    @Option(
+        help: ArgumentHelp("What is written, or read, in a second (default: 2GB/s).", valueName: "bandwidth"),
+        transform: Bandwidth.init(parsing:))
+    var write: Bandwidth?
+
+    @Option(
+        help: ArgumentHelp("What an extent costs beside its bytes (default: 20us).", valueName: "time"),
+        transform: Nanoseconds.init(parsing:))
+    var perExtent: Nanoseconds?
+
+    @Option(
+        help: ArgumentHelp("What a snapshot costs beside its extents (default: 3ms).", valueName: "time"),
+        transform: Nanoseconds.init(parsing:))
+    var pauseBase: Nanoseconds?
+
+    @Flag(help: "Print JSON (docs/json-output.md).")
+    var json = false
+
+    func run() throws {
+        let recording = try RecordingFile(path: file)
+        let pageSize = recording.info.pageSize
+        if let size = block?.bytes.first(where: { $0 < pageSize || $0 % pageSize != 0 }) {
+            throw ValidationError(
+                "--block \(Units.exactSize(size)) is no multiple of the recording's page size: give multiples of "
+                    + "\(Units.exactSize(pageSize)).")
+        }
+        var options = SnapshotOptions()
+        options.cadencesNs = cadence?.ns
+        if let block { options.blocks = block.bytes }
+        options.coalesce = coalesce?.bytes ?? 0
+        if let write { options.cost.bytesPerSecond = write.bytesPerSecond }
+        if let perExtent { options.cost.perExtentNs = perExtent.ns }
+        if let pauseBase { options.cost.baseNs = pauseBase.ns }
+        let report = try Snapshots.report(recording, options: options)
+        printResult(json ? JSONSnapshots.render(report).text(indented: true) : TextSnapshots.render(report))
+    }
+}

@@ -1,0 +1,142 @@
+import Model
+import Seeded
+import Testing
+
+@testable import Analysis
+
+/// Every figure of snapshots against sets of pages, on random recordings.
+@Suite struct SnapshotTests {
+    private static let page: Int64 = 4096
+
+    /// One diff, counted the slow way.
+    private struct Diff {
+        var pages: Set<GFN>
+        var ns: Int64
+
+        /// Blocks, extents and bytes; `reach` in bytes.
+        func held(_ block: Int64, _ reach: Int64) -> (blocks: Int64, extents: Int64, bytes: Int64) {
+            let blocks = Set(pages.map { $0 / GFN(block / page) }).sorted()
+            var (extents, written) = (Int64(0), Int64(blocks.count))
+            for (place, this) in blocks.enumerated() {
+                let gap = place == 0 ? Int64.max : Int64(this - blocks[place - 1] - 1)
+                if place == 0 || gap > reach / block { extents += 1 } else { written += gap }
+            }
+            return (Int64(blocks.count), extents, written * block)
+        }
+    }
+
+    private func diffs(_ trace: MemoryTrace, _ cadence: Int64) -> [Diff] {
+        let reference = Reference(trace)
+        var diffs: [Diff] = []
+        var (since, pages, due) = (reference.boundaries[0], Set<GFN>(), reference.boundaries[0] + cadence)
+        for (place, set) in reference.sets.enumerated() {
+            pages.formUnion(set)
+            let end = reference.boundaries[place + 1]
+            guard end >= due else { continue }
+            diffs.append(Diff(pages: pages, ns: end - since))
+            (since, pages) = (end, [])
+            while due <= end { due += cadence }
+        }
+        return diffs
+    }
+
+    @Test(arguments: [0, 4096, 8192, 65_536] as [Int64])
+    func `sizes, extents, pauses and chains are those of sets`(coalesce: Int64) throws {
+        for seed in UInt64(0)..<300 {
+            let trace = Traces.random(seed)
+            var options = SnapshotOptions()
+            options.cadencesNs = [60, 100, 250, 401]
+            options.blocks = [4096, 8192, 12_288, 65_536]
+            options.coalesce = coalesce
+            options.cost.bytesPerSecond = 3_000_000_000
+            let report = try Snapshots.report(trace, options: options)
+            var seen: [Int64: Int] = [:]
+            for size in report.sizes {
+                seen[size.cadenceNs, default: 0] += 1
+                let diffs = diffs(trace, size.cadenceNs)
+                let held = diffs.map { $0.held(size.block, coalesce) }
+                let pages = diffs.reduce(0) { $0 + Int64($1.pages.count) }
+                let bytes = held.map(\.bytes)
+                let pauses = held.map { 3_000_000 + $0.bytes / 3 + $0.extents * 20_000 }
+                #expect(size.count == Int64(diffs.count), "seed \(seed)")
+                #expect(size.meanNs == diffs.reduce(0) { $0 + $1.ns } / size.count)
+                #expect(size.leastNs == diffs.map(\.ns).min() && size.mostNs == diffs.map(\.ns).max())
+                #expect(size.blocks == held.reduce(0) { $0 + $1.blocks }, "seed \(seed), \(size.block)")
+                #expect(size.extents == held.reduce(0) { $0 + $1.extents }, "seed \(seed), \(size.block)")
+                #expect(size.bytes == bytes.reduce(0, +), "seed \(seed), \(size.block)")
+                #expect(size.first == bytes.first && size.size.max == bytes.max())
+                #expect(size.size.p50 == Reference.percentile(50, bytes))
+                #expect(size.size.p95 == Reference.percentile(95, bytes))
+                #expect(size.pause.p50 == Reference.percentile(50, pauses))
+                #expect(size.pause.max == pauses.max())
+                #expect(size.amplification == (pages == 0 ? nil : Double(size.bytes) / Double(pages * 4096)))
+                let full = 3_000_000 + report.fullBytes / 3 + 20_000
+                #expect(size.dearer == Int64(pauses.count { $0 > full }))
+                var sum: Int64 = 0
+                let rebase = bytes.firstIndex {
+                    sum += $0
+                    return sum >= report.fullBytes
+                }
+                #expect(size.rebaseEvery == rebase.map { Int64($0 + 1) })
+                // At the break-even, a diff in extents of that length takes as long as the full snapshot, to the nanosecond.
+                let means = held.filter { $0.extents > 0 }.map { Double($0.bytes) / Double($0.extents) }
+                for (share, mean) in [(size.fullAboveShareLow, means.min()), (size.fullAboveShare, means.max())] {
+                    guard let share, let mean else {
+                        #expect(share == nil && mean == nil)
+                        continue
+                    }
+                    let held = share * Double(report.fullBytes)
+                    #expect(abs(3e6 + held / 3 + held / mean * 2e4 - Double(full)) < 1, "seed \(seed)")
+                }
+                for chain in report.chains where chain.cadenceNs == size.cadenceNs && chain.block == size.block {
+                    let first = held.prefix(Int(chain.diffs))
+                    #expect(first.count == Int(chain.diffs))
+                    #expect(chain.restoreBytes == report.fullBytes + first.reduce(0) { $0 + $1.bytes })
+                    #expect(
+                        chain.restoreNs == 3_000_000 + chain.restoreBytes / 3
+                            + (first.reduce(0) { $0 + $1.extents } + 1) * 20_000)
+                }
+            }
+            for cadence in options.cadencesNs ?? [] {
+                let isEmpty = trace.batches.isEmpty || diffs(trace, cadence).isEmpty
+                #expect(seen[cadence] == (isEmpty ? nil : 4), "seed \(seed)")
+                #expect(report.unfinishedNs.contains(cadence) == isEmpty)
+            }
+        }
+    }
+
+    @Test func `long chains are kept at round lengths only`() throws {
+        let trace = Traces.plain((0..<1200).map { [GFN($0 % 7)] }, memoryPages: 1000)
+        var options = SnapshotOptions()
+        options.cadencesNs = [1_000_000_000]
+        options.blocks = [4096]
+        let report = try Snapshots.report(trace, options: options)
+        #expect(report.chains.map(\.diffs) == [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000])
+        #expect(report.sizes[0].rebaseEvery == 1000)
+    }
+
+    @Test func `cadences that nobody asked for fit the recording`() throws {
+        func chosen(_ trace: MemoryTrace) throws -> [Int64] {
+            try Snapshots.report(trace).options.cadencesNs ?? []
+        }
+        let second: Int64 = 1_000_000_000
+        // Ticks of a second: nothing shorter says more.
+        #expect(try chosen(Traces.plain(Array(repeating: [1, 2], count: 30))) == [second, 5 * second, 10 * second])
+        // Three ticks of a nanosecond: every iteration.
+        #expect(try chosen(Traces.plain([[1], [2], [3]], tickNs: 1)) == [1])
+        #expect(try chosen(MemoryTrace()) == [1])
+    }
+
+    @Test func `hostile times and pages are answered`() throws {
+        var trace = Traces.plain([[0, .max, .max - 1], [.max, 1 << 63], []], tickNs: 1 << 60)
+        trace.info.memoryBytes = .max
+        var options = SnapshotOptions()
+        options.cadencesNs = [1, .max]
+        options.coalesce = .max
+        let report = try Snapshots.report(trace, options: options)
+        #expect(report.sizes.filter { $0.cadenceNs == 1 }.allSatisfy { $0.count == 3 })
+        trace.info.startNs = .min
+        trace.info.endNs = .max
+        _ = try Snapshots.report(trace)
+    }
+}
