@@ -3,7 +3,8 @@ import Testing
 
 @Suite struct `The command line` {
     static let commands = [
-        "record", "report", "converge", "snapshots", "diff", "sql", "notebook", "export", "verify", "recover", "rows", "attach",
+        "record", "report", "converge", "snapshots", "diff", "sql", "notebook", "export", "verify", "recover", "rows",
+        "attach",
         "import", "synth", "fleet", "doctor",
     ]
 
