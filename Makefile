@@ -1,8 +1,9 @@
 # Everything that one types: `make demo`, `make test`, `make build`, `make install PREFIX=…`.
 PREFIX ?= /usr/local
 DEMO ?= demo.db
-# A static Swift runtime: the binary runs on machines without Swift, and in the rig. Stripped: 60 MB instead of 90.
-SWIFT_RELEASE = swift build -c release --static-swift-stdlib -Xlinker -s
+# A static Swift runtime: the binary runs on machines without Swift, and in the rig. Stripped, and told which commit it is.
+SWIFT_RELEASE = swift build -c release --static-swift-stdlib -Xlinker -s -Xlinker --no-export-dynamic
+SWIFT_RELEASE += -Xlinker $(shell scripts/commit-object)
 
 .PHONY: demo test test-more test-fleet validate-migration build extension install setup lint format matrix bench limits kills fuzz wheel clean
 

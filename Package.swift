@@ -26,12 +26,16 @@ let package = Package(
         .shim("CPrefetch"),
         // one system call that Swift does not import,
         .shim("CExchange"),
+        // what only the build knows,
+        .shim("CBuild"),
+        // an empty table in the place of 32 MB of ICU's,
+        .shim("CNoICU"),
         // and Markdown by libcmark-gfm.
         .systemLibrary(name: "CCMark", path: "Sources/Shims/CCMark", pkgConfig: "libcmark-gfm"),
 
         // Ground: what every floor stands on.
         .room("Platform", on: .ground),
-        .room("Model", on: .ground),
+        .room("Model", on: .ground, needs: ["CBuild"]),
 
         // Store: the file.
         .target(
@@ -74,7 +78,7 @@ let package = Package(
             name: "dirtyrec",
             dependencies: [
                 "Platform", "KVM", "Guests", "Recorder", "Model", "Store", "Import", "Attach", "Analysis", "Report",
-                "CLineEdit", "Notebook", "Fleet",
+                "CLineEdit", "CNoICU", "Notebook", "Fleet",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/Tool/dirtyrec"),
@@ -127,7 +131,10 @@ let package = Package(
 )
 
 // One place for the rules of every Swift target of ours.
-let cTargets = ["CKVM", "CEntryTable", "CSQLiteShim", "CPrefetch", "CExchange", "CStoreBench", "CLineEdit", "CCMark"]
+let cTargets = [
+    "CKVM", "CEntryTable", "CSQLiteShim", "CPrefetch", "CExchange", "CStoreBench", "CLineEdit", "CBuild", "CNoICU",
+    "CCMark",
+]
 for target in package.targets where !cTargets.contains(target.name) {
     target.swiftSettings = [
         .swiftLanguageMode(.v6),

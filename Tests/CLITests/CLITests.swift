@@ -24,6 +24,52 @@ import Testing
         #expect(Set(listed) == Set(Self.commands))
     }
 
+    @Test func `the version says its number, the commit and SQLite's`() throws {
+        let version = try Tool.succeed(["--version"])
+        #expect(
+            version.wholeMatch(
+                of: /dirtyrec \d+\.\d+\.\d+ \(commit (unknown|[0-9a-f]{12}(-dirty)?), SQLite 3\.\d+\.\d+\)\n/) != nil,
+            "\(version)")
+    }
+
+    /// What may be typed freely: the Tab key has nothing to offer.
+    static let free: Set = [
+        "bandwidth", "entries", "event", "key=value", "list", "memory", "n", "name=value", "pages", "pid", "ranges",
+        "size", "sql", "text", "tid,…", "time", "times", "url", "vcpus",
+    ]
+
+    @Test(arguments: commands)
+    func `the Tab key knows what every argument takes`(command: String) throws {
+        let help = try JSONSerialization.jsonObject(
+            with: Data(Tool.succeed(["--experimental-dump-help"]).utf8))
+        let tree = try #require((help as? [String: Any])?["command"] as? [String: Any])
+        let commands = try #require(tree["subcommands"] as? [[String: Any]])
+        let own = try #require(commands.first { $0["commandName"] as? String == command })
+        for argument in own["arguments"] as? [[String: Any]] ?? [] where argument["kind"] as? String != "flag" {
+            let value = try #require(argument["valueName"] as? String)
+            #expect(
+                argument["completionKind"] != nil || Self.free.contains(value),
+                "\(command): <\(value)> has no `completion:` (Options/Completions.swift)")
+        }
+    }
+
+    @Test(arguments: [
+        (["sql", "--", "--query"], "duplicates/top_shared"), (["fleet", "--", "--query"], "overview"),
+        (["diff", "--", "--fail-if"], "wws.p95>+10%"),
+    ])
+    func `names are asked of the binary when the Tab key is pressed`(words: [String], candidate: String) throws {
+        let line = ["dirtyrec", words[0], words[2], ""]
+        let result = try Tool.run(
+            ["SAP_SHELL=bash", Tool.path, "---completion"] + words + ["3", "0"] + line, program: "/usr/bin/env")
+        #expect(result.status == 0, "\(result.stderr)")
+        let candidates = result.stdout.split(separator: "\n").map(String.init)
+        #expect(candidates.contains(candidate))
+        // A gate that is offered is a gate.
+        for gate in candidates where words[0] == "diff" {
+            #expect(try Tool.run(["diff", "a", "a", "--fail-if", gate]).stderr.contains("a does not exist"))
+        }
+    }
+
     /// Arguments, exit status, and what the one sentence must contain.
     static let refusals: [([String], Int32, String)] = [
         (

@@ -21,6 +21,20 @@ import Testing
         #expect(try session.all("SELECT count(*) FROM dirty") == [[.integer(402)]])
     }
 
+    @Test(arguments: [
+        "SELECT swiftCapitalizedString('a')", "SELECT swiftLowercaseString('a')", "SELECT swiftUppercaseString('a')",
+        "SELECT swiftLocalizedCapitalizedString('a')", "SELECT swiftLocalizedLowercaseString('a')",
+        "SELECT swiftLocalizedUppercaseString('a')", "SELECT 'a' < 'b' COLLATE swiftCompare",
+        "SELECT 'a' < 'b' COLLATE swiftCaseInsensitiveCompare",
+        "SELECT 'a' < 'b' COLLATE swiftLocalizedCaseInsensitiveCompare",
+        "SELECT 'a' < 'b' COLLATE swiftLocalizedCompare", "SELECT 'a' < 'b' COLLATE swiftLocalizedStandardCompare",
+    ])
+    func `SQL has nothing that other SQLite programs lack and that depends on a language`(sql: String) throws {
+        let session = try session()
+        let error = #expect(throws: RecordingError.self) { try session.all(sql) }
+        #expect("\(try #require(error))".contains("no such "))
+    }
+
     let scratch = Scratch()
 
     private func session(rows: Bool = true, iterations: Int = 5) throws -> QuerySession {

@@ -135,6 +135,14 @@ struct Connection {
             }
             unsafe sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0)
             unsafe sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, longestValue)
+            // Users' SQL means the same here and in any other SQLite, whatever the host's language: what GRDB adds goes.
+            for function: DatabaseFunction in [
+                .capitalize, .lowercase, .uppercase, .localizedCapitalize, .localizedLowercase, .localizedUppercase,
+            ] { db.remove(function: function) }
+            for collation: DatabaseCollation in [
+                .unicodeCompare, .caseInsensitiveCompare, .localizedCaseInsensitiveCompare, .localizedCompare,
+                .localizedStandardCompare,
+            ] { db.remove(collation: collation) }
             try db.execute(sql: "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0")
         }
         return configuration

@@ -1,12 +1,11 @@
 import ArgumentParser
 import Model
 import Platform
+import Store
 
 /// Records which memory pages a KVM guest dirties, and answers questions about it.
 @main
 struct Dirtyrec: ParsableCommand {
-    static let version = "dirtyrec 0.1.0"
-
     static let configuration = CommandConfiguration(
         commandName: "dirtyrec",
         abstract: "Record every page that a KVM guest dirties, and ask who dirtied what, how often, and when.",
@@ -14,7 +13,7 @@ struct Dirtyrec: ParsableCommand {
             Results go to stdout, progress and messages to stderr. Exit status: 0 fine, 1 the answer is no (a loss, a \
             failed check), 2 usage, 3 the host cannot do it, 4 the input is broken, 5 the output cannot be written.
             """,
-        version: version,
+        version: "\(Version.tool) (commit \(Version.commit ?? "unknown"), SQLite \(SQLiteLibrary.version))",
         subcommands: [
             Record.self,
             Attach.self,

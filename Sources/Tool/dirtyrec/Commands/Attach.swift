@@ -26,7 +26,7 @@ struct Attach: ParsableCommand {
     @Option(help: "Process of the VMM (default: whoever answers at --qmp).")
     var pid: Int32?
 
-    @Option(help: ArgumentHelp("QEMU's QMP socket.", valueName: "socket"))
+    @Option(help: ArgumentHelp("QEMU's QMP socket.", valueName: "socket"), completion: .file())
     var qmp: String?
 
     @OptionGroup var recording: RecordingOptions

@@ -17,20 +17,25 @@ struct Diff: ParsableCommand {
               dirtyrec diff before.db after.db --html diff.html --open
             """)
 
-    @Argument(help: "The recording to compare with.")
+    @Argument(help: "The recording to compare with.", completion: .recording)
     var old: String
 
-    @Argument(help: "The recording to judge.")
+    @Argument(help: "The recording to judge.", completion: .recording)
     var new: String
 
-    @Option(help: ArgumentHelp("A further recording like the first; may be repeated.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("A further recording like the first; may be repeated.", valueName: "file"),
+        completion: .recording)
     var before: [String] = []
 
-    @Option(help: ArgumentHelp("A further recording like the second; may be repeated.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("A further recording like the second; may be repeated.", valueName: "file"),
+        completion: .recording)
     var after: [String] = []
 
     @Option(
-        help: ArgumentHelp("Fail when this holds, such as 'wws.p95>+10%'; may be repeated.", valueName: "condition"))
+        help: ArgumentHelp("Fail when this holds, such as 'wws.p95>+10%'; may be repeated.", valueName: "condition"),
+        completion: .gate)
     var failIf: [String] = []
 
     @Option(help: "text, json or junit.")
@@ -39,7 +44,9 @@ struct Diff: ParsableCommand {
     @Flag(help: "Leave out figures that are the same on both sides; not with junit, which has gates only.")
     var changed = false
 
-    @Option(help: ArgumentHelp("Also write one self-contained HTML page to this file.", valueName: "page"))
+    @Option(
+        help: ArgumentHelp("Also write one self-contained HTML page to this file.", valueName: "page"),
+        completion: .page)
     var html: String?
 
     @Flag(help: "Show the page in the browser; with --html.")

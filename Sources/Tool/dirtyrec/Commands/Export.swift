@@ -29,20 +29,21 @@ struct Export: ParsableCommand {
               dirtyrec export --parquet fleet before.db after.db
             """)
 
-    @Argument(help: "The recording; with --parquet, any number.")
+    @Argument(help: "The recording; with --parquet, any number.", completion: .recording)
     var files: [String]
 
     @Option(help: "csv, jsonl or perfetto.")
     var format: Format?
 
-    @Option(name: .shortAndLong, help: "File to write; - is standard output.")
+    @Option(name: .shortAndLong, help: "File to write; - is standard output.", completion: .file())
     var output: String?
 
     @Option(
         help: "With csv and jsonl: as entries stand in their ring, or as written, PML batches turned round.")
     var order = EntryOrder.ring
 
-    @Option(help: ArgumentHelp("Folder to add the recordings to, as Parquet.", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp("Folder to add the recordings to, as Parquet.", valueName: "dir"), completion: .directory)
     var parquet: String?
 
     @Option(help: ArgumentHelp("With --parquet: recordings exported at once (default: one a CPU).", valueName: "n"))

@@ -24,10 +24,11 @@ struct FleetCommand: ParsableCommand {
               dirtyrec fleet fleet --html fleet/index.html
             """)
 
-    @Argument(help: "Folder of exported recordings.")
+    @Argument(help: "Folder of exported recordings.", completion: .directory)
     var folder: String?
 
-    @Option(help: ArgumentHelp("Run this fleet query; may be repeated.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp("Run this fleet query; may be repeated.", valueName: "name"), completion: .fleetQuery)
     var query: [String] = []
 
     @Option(
@@ -48,7 +49,8 @@ struct FleetCommand: ParsableCommand {
     @Flag(help: "With csv or tsv: put ' before text that a spreadsheet would run as a formula (=, +, -, @).")
     var spreadsheet = false
 
-    @Option(help: ArgumentHelp("Write an overview of all recordings to this file.", valueName: "page"))
+    @Option(
+        help: ArgumentHelp("Write an overview of all recordings to this file.", valueName: "page"), completion: .page)
     var html: String?
 
     @Flag(help: "List the fleet queries.")

@@ -19,7 +19,7 @@ struct Import: ParsableCommand {
               dirtyrec import trace.dat -o vm.db
             """)
 
-    @Argument(help: "File to read; - is standard input.")
+    @Argument(help: "File to read; - is standard input.", completion: .file())
     var file: String
 
     @OptionGroup var recording: RecordingOptions
@@ -38,7 +38,9 @@ struct Import: ParsableCommand {
             valueName: "time"), transform: Nanoseconds.init(parsing:))
     var interval: Nanoseconds?
 
-    @Option(help: ArgumentHelp("QEMU's answer to query-dirty-rate as JSON, kept beside our rates.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("QEMU's answer to query-dirty-rate as JSON, kept beside our rates.", valueName: "file"),
+        completion: .file())
     var qemuRate: String?
 
     func run() throws {

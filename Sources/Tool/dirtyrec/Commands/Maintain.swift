@@ -13,7 +13,7 @@ struct Verify: ParsableCommand {
               dirtyrec verify demo.db
             """)
 
-    @Argument(help: "The recording.")
+    @Argument(help: "The recording.", completion: .recording)
     var file: String
 
     func run() throws {
@@ -47,7 +47,7 @@ struct Recover: ParsableCommand {
               dirtyrec recover demo.db
             """)
 
-    @Argument(help: "The recording; it is changed.")
+    @Argument(help: "The recording; it is changed.", completion: .recording)
     var file: String
 
     @Flag(inversion: .prefixedNo, help: "Make plain rows (dirty_entry) too.")
@@ -78,7 +78,7 @@ struct Rows: ParsableCommand {
               dirtyrec rows demo.db --index gfn
             """)
 
-    @Argument(help: "The recording; it is changed.")
+    @Argument(help: "The recording; it is changed.", completion: .recording)
     var file: String
 
     @Option(help: ArgumentHelp("Also make an index, for many questions about single pages: gfn.", valueName: "column"))

@@ -19,13 +19,15 @@ struct NotebookCommand: ParsableCommand {
               dirtyrec notebook samples/notebooks/compare.md before.db after.db -o compare.html
             """)
 
-    @Argument(help: "The notebook.")
+    @Argument(help: "The notebook.", completion: .file(extensions: ["md"]))
     var notebook: String
 
-    @Argument(help: "Recordings.")
+    @Argument(help: "Recordings.", completion: .recording)
     var recordings: [String]
 
-    @Option(name: .shortAndLong, help: "File to write, .html or .md; - is standard output.")
+    @Option(
+        name: .shortAndLong, help: "File to write, .html or .md; - is standard output.",
+        completion: .file(extensions: ["html", "md"]))
     var output: String
 
     @Option(

@@ -20,7 +20,7 @@ struct ReportCommand: ParsableCommand {
               dirtyrec report demo.db --html demo.html --open
             """)
 
-    @Argument(help: "The recording.")
+    @Argument(help: "The recording.", completion: .recording)
     var file: String
 
     @Flag(help: "Print JSON (docs/json-output.md).")
@@ -35,7 +35,8 @@ struct ReportCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Pages in each list of pages (default: 16, with --html 64).", valueName: "n"))
     var top: Int?
 
-    @Option(help: ArgumentHelp("Write one self-contained HTML page to this file.", valueName: "page"))
+    @Option(
+        help: ArgumentHelp("Write one self-contained HTML page to this file.", valueName: "page"), completion: .page)
     var html: String?
 
     @Flag(help: "Show the page in the browser; with --html.")
@@ -115,7 +116,7 @@ struct Converge: ParsableCommand {
               dirtyrec converge demo.db --bandwidth 1Gbit/s,10Gbit/s --downtime 50ms,300ms --policy qemu --start all
             """)
 
-    @Argument(help: "The recording.")
+    @Argument(help: "The recording.", completion: .recording)
     var file: String
 
     @Option(
@@ -130,13 +131,13 @@ struct Converge: ParsableCommand {
 
     @Option(
         help: ArgumentHelp("qemu, cloud-hypervisor or xen; several separated by commas.", valueName: "list"),
-        transform: PolicyList.init(parsing:))
+        completion: .list(MigrationPolicy.allCases.map(\.rawValue)), transform: PolicyList.init(parsing:))
     var policy: PolicyList?
 
     @Option(
         help: ArgumentHelp(
             "When the migration begins: first, all (every boundary), or a time after the start.", valueName: "when"),
-        transform: MigrationStart.init(parsing:))
+        completion: .list(["first", "all"]), transform: MigrationStart.init(parsing:))
     var start: MigrationStart?
 
     @Option(help: "Beyond the recording's end: none, loop or steady.")

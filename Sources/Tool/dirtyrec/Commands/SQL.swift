@@ -22,7 +22,7 @@ struct SQL: ParsableCommand {
               dirtyrec sql demo.db --csv -f questions.sql > answers.csv
             """)
 
-    @Argument(help: "The recording.")
+    @Argument(help: "The recording.", completion: .recording)
     var file: String?
 
     @Argument(help: "One SQL statement or several; - reads them from standard input.")
@@ -30,10 +30,11 @@ struct SQL: ParsableCommand {
 
     @Option(
         name: [.customShort("f"), .customLong("file")],
-        help: ArgumentHelp("Read the SQL from this file.", valueName: "sql file"))
+        help: ArgumentHelp("Read the SQL from this file.", valueName: "sql file"),
+        completion: .file(extensions: ["sql"]))
     var script: String?
 
-    @Option(help: ArgumentHelp("Run this named query.", valueName: "area/name"))
+    @Option(help: ArgumentHelp("Run this named query.", valueName: "area/name"), completion: .namedQuery)
     var query: String?
 
     @Option(

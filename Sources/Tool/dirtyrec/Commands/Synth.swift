@@ -19,7 +19,7 @@ struct Synth: ParsableCommand {
 
     @OptionGroup var recording: RecordingOptions
 
-    @Option(help: ArgumentHelp("Built-in workload, as NAME:key=value,….", valueName: "spec"))
+    @Option(help: ArgumentHelp("Built-in workload, as NAME:key=value,….", valueName: "spec"), completion: .workload)
     var workload = "zipf"
 
     @Option(help: "Number of vCPUs.")

@@ -4,16 +4,22 @@ import Guests
 
 /// What runs in the virtual machine.
 struct GuestOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Built-in workload, as NAME:key=value,… (default: zipf).", valueName: "spec"))
+    @Option(
+        help: ArgumentHelp("Built-in workload, as NAME:key=value,… (default: zipf).", valueName: "spec"),
+        completion: .workload)
     var workload: String?
 
-    @Option(help: ArgumentHelp("Boot this Linux kernel, a bzImage or vmlinux, instead.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Boot this Linux kernel, a bzImage or vmlinux, instead.", valueName: "file"),
+        completion: .file())
     var kernel: String?
 
-    @Option(help: ArgumentHelp("Run this 64-bit code, an ELF64 file or a flat image, instead.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Run this 64-bit code, an ELF64 file or a flat image, instead.", valueName: "file"),
+        completion: .file())
     var image: String?
 
-    @Option(help: ArgumentHelp("The kernel's initial RAM disk.", valueName: "file"))
+    @Option(help: ArgumentHelp("The kernel's initial RAM disk.", valueName: "file"), completion: .file())
     var initrd: String?
 
     @Option(
@@ -22,7 +28,8 @@ struct GuestOptions: ParsableArguments {
     var append: String?
 
     @Option(
-        help: ArgumentHelp("Write the guest's serial console to this file (default: stderr).", valueName: "file"))
+        help: ArgumentHelp("Write the guest's serial console to this file (default: stderr).", valueName: "file"),
+        completion: .file())
     var console: String?
 
     @Option(help: "Number of vCPUs.")

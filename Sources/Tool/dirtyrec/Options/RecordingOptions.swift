@@ -5,7 +5,7 @@ import Store
 
 /// Where a recording goes, and how it is written.
 struct RecordingOptions: ParsableArguments {
-    @Option(name: .shortAndLong, help: "File to create.")
+    @Option(name: .shortAndLong, help: "File to create.", completion: .recording)
     var output: String
 
     @Flag(name: .long, help: "Replace an existing file once an iteration of the new one is on the disk.")
@@ -42,7 +42,7 @@ struct RecordingOptions: ParsableArguments {
                     + "choose another name.")
         }
         var info = info
-        info.tool = Dirtyrec.version
+        info.tool = Version.tool
         info.commandLine = ShellWords.join(CommandLine.arguments)
         return try RecordingWriter(
             path: path, info: info, slots: slots, options: durability.writing(replace: force, groupNs: groupNs))

@@ -7,7 +7,7 @@ struct SyncOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "What a power cut may cost at most: a time, always (nothing: every iteration is synced) or never (sync at the end). (default: \(SyncPolicy.standard.text))",
-            valueName: "time|always|never"),
+            valueName: "time|always|never"), completion: .list(["always", "never"]),
         transform: SyncPolicy.init(parsing:))
     var sync: SyncPolicy?
 

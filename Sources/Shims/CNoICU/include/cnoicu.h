@@ -1,0 +1,2 @@
+// Keeps ICU's tables out of the binary; see cnoicu.c. There is nothing to call.
+#pragma once
