@@ -35,7 +35,7 @@ import Testing
     /// What may be typed freely: the Tab key has nothing to offer.
     static let free: Set = [
         "bandwidth", "entries", "event", "key=value", "list", "memory", "n", "name=value", "pages", "pid", "ranges",
-        "size", "sql", "text", "tid,…", "time", "times", "url", "vcpus",
+        "size", "sizes", "sql", "text", "tid,…", "time", "times", "url", "vcpus",
     ]
 
     @Test(arguments: commands)

@@ -18,7 +18,7 @@ struct SnapshotsCommand: ParsableCommand {
               dirtyrec snapshots demo.db --write 500MB/s --per-extent 100us --pause-base 10ms --json
             """)
 
-    @Argument(help: "The recording.")
+    @Argument(help: "The recording.", completion: .recording)
     var file: String
 
     @Option(
