@@ -5,7 +5,7 @@ DEMO ?= demo.db
 SWIFT_RELEASE = swift build -c release --static-swift-stdlib -Xlinker -s -Xlinker --no-export-dynamic
 SWIFT_RELEASE += -Xlinker $(shell scripts/commit-object)
 
-.PHONY: demo test test-more test-fleet validate-migration build extension install setup lint format matrix bench limits kills fuzz wheel clean
+.PHONY: demo test test-more test-fleet validate-migration build extension install setup lint format matrix bench limits kills fuzz wheel deb tarball clean
 
 demo: build
 	@scripts/demo $(DEMO)
@@ -37,6 +37,8 @@ install: build extension
 	install -D -m 644 .build/extension/release/libdirtyrec_sqlite.so $(DESTDIR)$(PREFIX)/lib/libdirtyrec_sqlite.so
 	install -d $(DESTDIR)$(PREFIX)/share/dirtyrec
 	cp -R schemas/views schemas/queries schemas/fleet schemas/charts samples $(DESTDIR)$(PREFIX)/share/dirtyrec/
+	@scripts/make-man .build/release/dirtyrec $(DESTDIR)$(PREFIX)/share/man/man1
+	@scripts/make-completions .build/release/dirtyrec $(DESTDIR)$(PREFIX)/share site-functions
 	-@scripts/vega $(DESTDIR)$(PREFIX)/share/dirtyrec
 
 setup:
@@ -71,6 +73,11 @@ fuzz: build
 wheel:
 	@mkdir -p .build/wheel
 	@scripts/make-wheel .build/wheel
+
+# Packages for machines without Swift (docs/install.md), into .build/packages.
+deb tarball: build extension
+	@mkdir -p .build/packages
+	@scripts/make-package $@ .build/packages
 
 clean:
 	rm -rf .build

@@ -115,7 +115,7 @@ let package = Package(
 
         .testTarget(name: "HouseTests"),
         .testTarget(name: "ModelTests", dependencies: ["Model", "Seeded"]),
-        .testTarget(name: "StoreTests", dependencies: ["Store", "Model", "Seeded"]),
+        .testTarget(name: "StoreTests", dependencies: ["Store", "Model", "Schemas", "Seeded"], exclude: ["Released"]),
         .testTarget(name: "SQLTests", dependencies: ["Store", "Analysis", "Model", "Schemas", "Seeded"]),
         .testTarget(name: "NotebookTests", dependencies: ["Notebook", "Store", "Model"]),
         .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "Model", "Seeded"]),

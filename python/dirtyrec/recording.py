@@ -185,8 +185,9 @@ class Recording:
 def _extensions() -> list[str]:
     """Where the extension lies."""
     given = os.environ.get("DIRTYREC_EXTENSION")
-    prefixes = ["/usr/local/lib", "/usr/lib"]
-    places = [given] if given else [f"{prefix}/libdirtyrec_sqlite.so" for prefix in prefixes]
+    # Where `make install` and the package put it.
+    folders = ["/usr/local/lib", "/usr/lib", "/usr/lib/dirtyrec"]
+    places = [given] if given else [f"{folder}/libdirtyrec_sqlite.so" for folder in folders]
     return [place for place in places if os.path.exists(place)]
 
 
