@@ -33,6 +33,29 @@ import Testing
 
     private let walk = Array(GFN(0)..<2048)
 
+    @Test func `what an entry's time says follows from PML, source, mode and kicks`() throws {
+        func time(
+            pml: Bool?, kind: String = "builtin", source: Source = .dirtyRing, mode: HarvestMode = .live,
+            kicks: [Int64] = [0, 7]
+        ) throws -> Fidelity.EntryTime {
+            var trace = trace([[1, 2], [3]], pml: pml, kernel: "6.12.0", kind: kind, module: "kvm_intel")
+            (trace.info.source, trace.info.mode) = (source, mode)
+            for (index, kick) in kicks.enumerated() { trace.batches[index].iteration.kickNs = kick }
+            return try Analyzer.analyze(trace).fidelity.entryTime
+        }
+        #expect(try time(pml: false) == .written)
+        // Only the end of the recording stopped the vCPUs.
+        #expect(try time(pml: true) == .late)
+        #expect(try time(pml: true, source: .clearLog) == .late)
+        #expect(try time(pml: nil) == .unknown)
+        #expect(try time(pml: true, kicks: [5, 7]) == .kicked)
+        #expect(try time(pml: true, mode: .paused) == .written)
+        #expect(try time(pml: true, kind: "attached", source: .tracefs) == .flushed)
+        #expect(try time(pml: false, kind: "attached", source: .tracefs) == .written)
+        #expect(try time(pml: nil, kind: "imported", source: .tracefs) == .unknown)
+        #expect(Fidelity.EntryTime.late.mostLate == 512 && Fidelity.EntryTime.kicked.mostLate == 0)
+    }
+
     @Test func `a guest that writes downwards is no reversed batch where nothing reverses`() throws {
         // 300 entries a harvest: shorter than any batch.
         let down = (0..<6).map { tick in (0..<GFN(300)).map { 5000 - GFN(tick) * 300 - $0 } }

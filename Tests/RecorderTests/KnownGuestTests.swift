@@ -46,7 +46,7 @@ struct `Known guests` {
 
     @Test func `exits with rings of other sizes lie within what one recording predicts`() throws {
         // 16,384 random writes to 4,096 pages an iteration, the same in every run.
-        let sizes = [512, 1024, 2048, 4096, 8192]
+        let sizes = [512, 1024, 2048, 4096, 8192].filter { $0 >= KVMHost.leastRing }
         let analyses = try sizes.map { size in
             let recorded = try record(
                 BuiltinGuest(

@@ -3,9 +3,10 @@ import Guests
 import KVM
 import Model
 import Platform
-import Recorder
 import Synchronization
 import Testing
+
+@testable import Recorder
 
 /// Where the KVM suites run: not on a machine that the nested rig stands in for.
 enum KVMHost {
@@ -13,6 +14,11 @@ enum KVMHost {
     static let reason: Comment = "needs read-write access to /dev/kvm; scripts/test runs it in the rig as well"
     /// Guest user code runs natively and kernel code is emulated in batches.
     static let isPVM = Host().kvmModule == "kvm_pvm"
+    /// Entries of the smallest ring that this host takes.
+    static let leastRing = VirtualMachine.leastRingEntries(pml: Host().pml == true)
+    /// Batches that PML logged stand backwards in their ring (before Linux 6.14).
+    static let reversesBatches =
+        Host().pml == true && KernelRelease(Host().kernel).map { $0 < KernelRelease(6, 14) } ?? false
     /// The rig emulates every instruction: fewer combinations, slower guests.
     static let isShort = ProcessInfo.processInfo.environment["DIRTYREC_MATRIX"] == "short"
 }

@@ -28,7 +28,7 @@ struct `Traps` {
         }
         let judge = Judge()
         var plan = RecordPlan()
-        plan.ringEntries = 256
+        plan.ringEntries = KVMHost.leastRing
         plan.intervalNs = 30_000_000
         plan.iterations = 5000
         let guest = try CodeGuest(CodeGuest.writeLoop, pages: 4096, kernelMode: true)
@@ -216,15 +216,20 @@ struct `Traps` {
 
     @Test func `a full ring is served at once and its stand-still is measured`() throws {
         let recorded = try record("sequential:size=16MiB,ops=20000") {
-            $0.ringEntries = 256
+            $0.ringEntries = KVMHost.leastRing
             $0.intervalNs = 60_000_000_000
             $0.iterations = nil
         }
         #expect(recorded.outcome.reason == .guestExit)
         #expect(recorded.missing == 0)
-        let full = recorded.batches.flatMap(\.harvests).map(\.harvest).filter { $0.cause == .ringFull }
-        #expect(full.count > 50)
-        #expect(full.allSatisfy { $0.stallNs > 0 && $0.provisionalCount == 1 })
+        let harvests = recorded.batches.flatMap(\.harvests)
+        let full = harvests.map(\.harvest).filter { $0.cause == .ringFull }
+        #expect(full.count > 30)
+        #expect(full.allSatisfy { $0.stallNs > 0 })
+        // A write is provisional where it is retried and logged again: always, but with PML only at the first touch of a page.
+        let pairs = zip(harvests, harvests.dropFirst()).filter { $0.0.harvest.cause == .ringFull }
+        #expect(pairs.count { ($0.harvest.provisionalCount == 1) != ($0.gfns.last == $1.gfns.first) } == 0)
+        if Host().pml == false { #expect(full.allSatisfy { $0.provisionalCount == 1 }) }
         // Not at the next tick, which is a minute away.
         #expect(full.allSatisfy { $0.stallNs < 30_000_000_000 })
     }
@@ -233,7 +238,7 @@ struct `Traps` {
     func `an iteration larger than the queue comes in parts`(vcpus: Int) throws {
         let operations = KVMHost.isShort ? 5000 : 20000
         let recorded = try record("sequential:size=16MiB,ops=\(operations)", vcpus: vcpus) {
-            $0.ringEntries = 256
+            $0.ringEntries = KVMHost.leastRing
             $0.queueEntries = 4096
             $0.iterations = nil
             $0.intervalNs = 3_600_000_000_000
@@ -246,7 +251,7 @@ struct `Traps` {
         #expect(recorded.batches.count >= vcpus * operations / 4096)
         #expect(recorded.batches.map(\.isPart) == recorded.batches.indices.map { $0 < recorded.batches.count - 1 })
         // A quarter of the queue, exceeded by what one pass finds.
-        #expect(recorded.batches.allSatisfy { $0.entryCount < 1024 + 2 * 256 })
+        #expect(recorded.batches.allSatisfy { $0.entryCount < 1024 + 2 * KVMHost.leastRing })
     }
 
     @Test func `device writes larger than any ring lose nothing`() throws {
@@ -274,7 +279,7 @@ struct `Traps` {
         // With more than about 160 threads, glibc gives back the stacks of those that have ended.
         for _ in 0..<3 {
             let recorded = try record("sequential:size=64KiB,rate=200/s", vcpus: 200) {
-                $0.ringEntries = 256
+                $0.ringEntries = KVMHost.leastRing
                 $0.iterations = 2
                 $0.intervalNs = 50_000_000
             }
@@ -288,7 +293,7 @@ struct `Traps` {
     @Test(.enabled(if: !KVMHost.isShort, "the rig has not that many CPUs to emulate"), .timeLimit(.minutes(10)))
     func `rings that fill as fast as they are served do not keep iterations from their turn`() throws {
         let recorded = try record("sequential:size=4MiB", vcpus: 64) {
-            $0.ringEntries = 256
+            $0.ringEntries = KVMHost.leastRing
             $0.iterations = 3
             $0.intervalNs = 20_000_000
         }

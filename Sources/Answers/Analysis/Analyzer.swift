@@ -105,6 +105,7 @@ struct Gathered: Sendable {
             askedIntervalNs: trace.info.intervalNs, provisional: collector.total.provisional,
             orderConfidence: collector.crossRing.pairs == 0
                 ? nil : collector.crossRing.ordered / collector.crossRing.pairs,
+            entryTime: Fidelity.EntryTime(trace.info, leastKickNs: collector.costs.leastKickNs),
             ending: Fidelity.Ending(of: trace),
             ticksPerBoundary: Int64(windows.ticksPerGroup), hasVCPUs: rings.contains { $0.vcpu != nil })
         fidelity.add(try trace.losses)

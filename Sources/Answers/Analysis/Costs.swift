@@ -43,6 +43,8 @@ struct CostTally: Sendable {
 
     /// Time during which all vCPUs were held for harvests; full rings are counted apart.
     var pausedNs: Int64 { pause.sum }
+    /// The shortest time that vCPUs took to leave the guest; 0 when some iteration did not ask them to.
+    var leastKickNs: Int64 { kick.min }
 
     mutating func add(_ harvest: Harvest) { self.harvest.add(harvest.scanNs) }
 

@@ -51,6 +51,46 @@ package struct Fidelity: Sendable, Equatable {
         }
     }
 
+    /// What the time of an entry says about its write.
+    package enum EntryTime: String, Sendable {
+        /// It was written after its harvest's `since_ns`; or, in a trace, at the entry's own time.
+        case written
+        /// The same with PML: vCPUs were made to leave the guest before each harvest, and so to hand over what the CPU had logged.
+        case kicked
+        /// PML, and vCPUs were let run: up to ``PushOrder/batchEntries`` writes of each came a harvest late, older than `since_ns`.
+        case late
+        /// A trace of a host with PML: when the CPU's log was emptied, up to ``PushOrder/batchEntries`` writes after the write.
+        /// The first touch of a page has its own time.
+        case flushed
+        /// The recording does not say whether the host has PML: `written`, or `late` or `flushed`.
+        case unknown
+
+        init(_ info: RecordingInfo, leastKickNs: Int64) {
+            let isOurs = info.source != .tracefs && !["attached", "imported"].contains(info.guestKind)
+            // Only Intel has page-modification logging, and a guest that was made up has no CPU.
+            if info.pml == false || ["kvm_amd", "kvm_pvm"].contains(info.kvmModule) || info.guestKind == "synthetic" {
+                self = .written
+            } else if !isOurs {
+                self = info.pml == true ? (info.source == .tracefs ? .flushed : .late) : .unknown
+            } else if info.mode == .paused {
+                self = .written
+            } else if leastKickNs > 0 {
+                self = .kicked
+            } else {
+                self = info.pml == true ? .late : .unknown
+            }
+        }
+
+        /// The most writes of one vCPU of which the time can be wrong at any moment; nil when unknown.
+        package var mostLate: Int? {
+            switch self {
+            case .written, .kicked: 0
+            case .late, .flushed: PushOrder.batchEntries
+            case .unknown: nil
+            }
+        }
+    }
+
     /// Iterations in the recording.
     package var iterations: Int64 = 0
     /// Lengths of the iterations, in nanoseconds.
@@ -69,6 +109,8 @@ package struct Fidelity: Sendable, Equatable {
     package var orderConfidence: Double?
     /// What oracles said.
     package var oracles: [OracleTotal] = []
+    /// What the time of an entry says about its write.
+    package var entryTime = EntryTime.written
     /// How the recording ended.
     package var ending = Ending.clean
     /// Share of the recording's time during which all vCPUs stood still for harvests; 0 without time.

@@ -71,7 +71,7 @@ final class BitmapCollector: Collector {
 
     /// Reads the bitmaps.
     func collectAll(
-        cause: HarvestCause, waiting: [VCPUCrew.Waiting], into batch: inout IterationBatch
+        cause: HarvestCause, waiting: [VCPUCrew.Waiting], heldNs: Int64, into batch: inout IterationBatch
     ) throws(KVMError) {
         let start = monotonicNow()
         for index in slots.indices {
@@ -98,7 +98,7 @@ final class BitmapCollector: Collector {
         let harvest = Harvest(
             iteration: batch.iteration.id, source: source, vcpu: nil, cause: cause, sinceNs: previousPass, tsNs: end,
             entryCount: gfns.count, scanNs: end - start)
-        previousPass = start
+        previousPass = min(start, heldNs)
         batch.harvests.append((harvest, gfns))
     }
 

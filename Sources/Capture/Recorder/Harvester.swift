@@ -130,14 +130,19 @@ struct Harvester {
     private mutating func tick() throws {
         switch plan.mode {
         case .live:
+            batch.iteration.guestProgress = progress
+            guard let heldNs = flush() else { return }
             let waiting = crew.waiting
-            try collect(.periodic, waiting: waiting)
+            try collect(.periodic, waiting: waiting, heldNs: heldNs)
             _ = try reprotect(isStill: false)
             crew.serve(waiting)
             crew.releaseSteps()
             oracles.observe(batch, changer.map)
         case .paused, .liveFinal:
-            if plan.mode == .liveFinal { try collect(.periodic, waiting: crew.waiting) }
+            if plan.mode == .liveFinal {
+                guard let heldNs = flush() else { return }
+                try collect(.periodic, waiting: crew.waiting, heldNs: heldNs)
+            }
             let asked = monotonicNow()
             guard stopAll() else { return }
             try collect(.paused, waiting: crew.waiting)
@@ -195,8 +200,22 @@ struct Harvester {
 
     // MARK: Parts of a step
 
-    private mutating func collect(_ cause: HarvestCause, waiting: [VCPUCrew.Waiting]) throws(KVMError) {
-        try collector.collectAll(cause: cause, waiting: waiting, into: &batch)
+    /// Makes every vCPU leave the guest for a moment, where the CPU keeps entries to itself until then (PML): a harvest
+    /// while they run would miss up to 512 writes of each, and the next one would bring them, too late for its `since_ns`.
+    ///
+    /// - Returns: a time since when they may hold entries back again; nil when a vCPU does not answer.
+    private mutating func flush() -> Int64? {
+        guard machine.hasPML else { return .max }
+        guard stopAll() else { return nil }
+        let heldNs = monotonicNow()
+        crew.resume(rings: false, steps: false)
+        return heldNs
+    }
+
+    private mutating func collect(
+        _ cause: HarvestCause, waiting: [VCPUCrew.Waiting], heldNs: Int64 = .max
+    ) throws(KVMError) {
+        try collector.collectAll(cause: cause, waiting: waiting, heldNs: heldNs, into: &batch)
         events.collect(cause: cause, into: &batch)
         batch.iteration.endNs = monotonicNow()
     }
@@ -244,7 +263,7 @@ struct Harvester {
     private mutating func stopAll() -> Bool {
         let asked = monotonicNow()
         let result = crew.stop(timeout: plan.stopTimeoutNs)
-        batch.iteration.kickNs = monotonicNow() - asked
+        batch.iteration.kickNs += monotonicNow() - asked
         for (vcpu, ns) in result.latencies {
             batch.stops.append(StopLatency(iteration: batch.iteration.id, vcpu: vcpu, latencyNs: ns))
         }

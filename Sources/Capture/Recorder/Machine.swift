@@ -13,6 +13,8 @@ package struct Machine: Sendable {
     /// The plan with the host's defaults filled in.
     let plan: RecordPlan
     let info: RecordingInfo
+    /// Whether the CPU may keep entries to itself until the next exit (PML): up to 512 of each vCPU.
+    let hasPML: Bool
 
     package init(plan: RecordPlan, guest: any Guest) throws {
         var plan = plan
@@ -79,6 +81,8 @@ package struct Machine: Sendable {
         self.vcpus = vcpus
         self.plan = plan
         self.map = map
+        // Unless it is known to be off: an exit too many does no harm.
+        hasPML = host.pml != false
         info = Self.describe(plan: plan, guest: guest, system: system, host: host)
     }
 
@@ -116,7 +120,7 @@ package struct Machine: Sendable {
         if let ringEntries = plan.ringEntries {
             return RingCollector(
                 vm: vm, vcpus: vcpus, ringEntries: ringEntries,
-                resetsEndEarly: KernelFact.resetEndsEarly(on: info.kernel),
+                resetsEndEarly: KernelFact.resetEndsEarly(on: info.kernel), hasPML: hasPML,
                 slots: map.logged, startNs: startNs)
         }
         return try BitmapCollector(
@@ -130,7 +134,11 @@ protocol Collector: AnyObject {
     /// Logged slots have changed while the vCPUs stand still; everything was collected and re-protected before.
     func slotsChanged(to slots: [LiveSlot]) throws(KVMError)
     /// Harvests everything there is.
-    func collectAll(cause: HarvestCause, waiting: [VCPUCrew.Waiting], into batch: inout IterationBatch) throws(KVMError)
+    ///
+    /// - Parameter heldNs: a time since when vCPUs that run may hold entries back for the next harvest, if that was before this one.
+    func collectAll(
+        cause: HarvestCause, waiting: [VCPUCrew.Waiting], heldNs: Int64, into batch: inout IterationBatch
+    ) throws(KVMError)
     /// Harvests the full rings of these vCPUs out of turn.
     func collect(_ vcpus: [Int], cause: HarvestCause, waiting: [VCPUCrew.Waiting], into batch: inout IterationBatch)
     /// Re-protects what was harvested since the last call.

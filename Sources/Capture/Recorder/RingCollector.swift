@@ -20,6 +20,30 @@ struct SlotTable: Sendable {
     }
 }
 
+/// Pages of logged slots, a bit each.
+private struct PageSet {
+    private var slots: [(base: GFN, bits: [UInt64])]
+
+    init(_ slots: [LiveSlot]) {
+        self.slots = slots.map { ($0.baseGFN, [UInt64](repeating: 0, count: Int(($0.pages + 63) / 64))) }
+    }
+
+    private func place(of gfn: GFN) -> (slot: Int, word: Int, bit: UInt64)? {
+        for (slot, (base, bits)) in slots.enumerated() where gfn >= base && (gfn - base) / 64 < bits.count {
+            return (slot, Int((gfn - base) / 64), 1 << ((gfn - base) % 64))
+        }
+        return nil
+    }
+
+    func contains(_ gfn: GFN) -> Bool { place(of: gfn).map { slots[$0.slot].bits[$0.word] & $0.bit != 0 } ?? false }
+
+    mutating func insert(_ gfns: [GFN]) {
+        for gfn in gfns {
+            if let place = place(of: gfn) { slots[place.slot].bits[place.word] |= place.bit }
+        }
+    }
+}
+
 /// Harvests dirty rings and resets them; accounts for every entry.
 ///
 /// Only the harvester thread, which has every signal blocked, may use it.
@@ -34,17 +58,21 @@ final class RingCollector: Collector {
     private var marked: [Int]
     /// Entries that were marked before that reset, and for which it did not answer.
     private var unanswered = 0
-    /// When the previous scan of each ring began; its entries were pushed later.
+    /// Since when each ring's next entries have been written.
     private var previousScan: [Int64]
+    /// With PML: the pages that have been reported.
+    private var reported: PageSet?
 
     init(
-        vm: VirtualMachine, vcpus: [VCPU], ringEntries: Int, resetsEndEarly: Bool, slots: [LiveSlot], startNs: Int64
+        vm: VirtualMachine, vcpus: [VCPU], ringEntries: Int, resetsEndEarly: Bool, hasPML: Bool, slots: [LiveSlot],
+        startNs: Int64
     ) {
         self.vm = vm
         self.vcpus = vcpus
         self.ringEntries = ringEntries
         self.resetsEndEarly = resetsEndEarly
         self.slots = SlotTable(slots)
+        reported = hasPML ? PageSet(slots) : nil
         marked = vcpus.map { _ in 0 }
         previousScan = vcpus.map { _ in startNs }
     }
@@ -56,13 +84,27 @@ final class RingCollector: Collector {
         var endNs: Int64 = 0
     }
 
-    func slotsChanged(to slots: [LiveSlot]) { self.slots = SlotTable(slots) }
-
-    func collectAll(cause: HarvestCause, waiting: [VCPUCrew.Waiting], into batch: inout IterationBatch) {
-        collect(Array(vcpus.indices), cause: cause, waiting: waiting, into: &batch)
+    func slotsChanged(to slots: [LiveSlot]) {
+        self.slots = SlotTable(slots)
+        // KVM may have dropped its mappings: every page may fault again.
+        if reported != nil { reported = PageSet(slots) }
     }
 
-    /// Harvests the rings of `targets`. A ring whose vCPU stands still for it (`waiting`) ends with a provisional entry.
+    func collectAll(
+        cause: HarvestCause, waiting: [VCPUCrew.Waiting], heldNs: Int64, into batch: inout IterationBatch
+    ) {
+        collect(Array(vcpus.indices), cause: cause, waiting: waiting, into: &batch)
+        for vcpu in vcpus.indices { previousScan[vcpu] = min(previousScan[vcpu], heldNs) }
+    }
+
+    /// Whether the last entry of a full ring is logged before its write, which is retried and logged again. That is so when a
+    /// page fault logs it: every entry without PML, and a page's first with PML, whose CPU logs what it has written.
+    private func isRetried(_ gfns: [GFN]) -> Bool {
+        guard let last = gfns.last else { return false }
+        return reported.map { !$0.contains(last) } ?? true
+    }
+
+    /// Harvests the rings of `targets`. A ring whose vCPU stands still for it (`waiting`) may end with a provisional entry.
     func collect(
         _ targets: [Int], cause: HarvestCause, waiting: [VCPUCrew.Waiting], into batch: inout IterationBatch
     ) {
@@ -76,9 +118,10 @@ final class RingCollector: Collector {
             let harvest = Harvest(
                 iteration: batch.iteration.id, source: .dirtyRing, vcpu: vcpu, cause: cause,
                 sinceNs: previousScan[vcpu], tsNs: scan.endNs, entryCount: scan.gfns.count,
-                provisionalCount: stoodStill != nil && !scan.gfns.isEmpty ? 1 : 0,
+                provisionalCount: stoodStill != nil && isRetried(scan.gfns) ? 1 : 0,
                 scanNs: scan.endNs - scan.startNs, stallNs: stoodStill.map { scan.endNs - $0.since } ?? 0)
             previousScan[vcpu] = scan.startNs
+            reported?.insert(scan.gfns)
             batch.harvests.append((harvest, scan.gfns))
             if scan.strangers > 0 {
                 batch.losses.append(

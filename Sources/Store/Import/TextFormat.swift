@@ -76,6 +76,9 @@ package final class TextFormat: ImportSource {
         case "guest": info.guest = line.rest
         case "host": info.host = line.rest
         case "kernel": info.kernel = line.rest
+        case "pml":
+            guard ["on", "off"].contains(line.rest) else { throw line.error("pml is on or off.") }
+            info.pml = line.rest == "on"
         case "source": info.source = try line.one(of: Source.self)
         case "mode": info.mode = try line.one(of: HarvestMode.self)
         case "vcpus": info.vcpuCount = try line.number(line.rest, in: 0...Int64(ImportLimits.items), Int.init)

@@ -180,6 +180,8 @@ package enum JSONReport {
             ("asked_interval_ns", .integer(fidelity.askedIntervalNs)),
             ("ticks_per_boundary", .integer(fidelity.ticksPerBoundary)),
             ("order_confidence", .number(fidelity.orderConfidence)),
+            ("entry_time", .string(fidelity.entryTime.rawValue)),
+            ("most_late", fidelity.entryTime.mostLate.map { .integer(Int64($0)) } ?? .null),
             ("paused_share", .number(fidelity.pausedShare)), ("has_vcpus", .bool(fidelity.hasVCPUs)),
             ("losses", Tables.losses.json(analysis)),
             ("oracles", Tables.oracles.json(analysis)),

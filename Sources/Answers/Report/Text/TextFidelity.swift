@@ -28,6 +28,7 @@ enum TextFidelity {
                 ? "within a ring \(withinRing(analysis.order)); across rings "
                     + (fidelity.orderConfidence.map { "\(Units.percent($0)) of pairs known" } ?? "nothing to compare")
                 : "none: a bitmap does not say which page was written first")
+        if let times = times(fidelity) { section.field("times", times) }
         section.field(
             "overhead", "all vCPUs stood still \(Units.percent(fidelity.pausedShare)) of the time for harvests")
         for oracle in fidelity.oracles {
@@ -91,6 +92,20 @@ enum TextFidelity {
             reasons.append("an oracle cannot explain \(Units.counted(unexplained, "reported page", "reported pages"))")
         }
         return reasons
+    }
+
+    /// What the time of an entry says about its write, where that is not plain.
+    private static func times(_ fidelity: Fidelity) -> String? {
+        switch fidelity.entryTime {
+        case .written: nil
+        case .kicked: "exact with PML: vCPUs left the guest for a moment before each live harvest, 0 writes late"
+        case .late: "PML: up to 512 writes of each vCPU came a harvest late, and are older than its interval"
+        case .flushed:
+            "PML: of its log's flush, up to 512 writes after the write; first touches of a page have their own"
+        // Bitmaps of others have no better time either way.
+        case .unknown where !fidelity.hasVCPUs: nil
+        case .unknown: "of KVM's push; with PML, of which the recording says nothing, up to 512 writes after the write"
+        }
     }
 
     private static func withinRing(_ order: Order) -> String {

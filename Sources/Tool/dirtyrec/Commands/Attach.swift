@@ -120,6 +120,10 @@ struct Attach: ParsableCommand {
         return info
     }
 
+    /// What the time of an event means where the CPU logs pages.
+    static let timesWithPML =
+        "With PML an entry's time is when the CPU's log was emptied, up to 512 writes after the write; first touches of a page have their own."
+
     private func conclude(_ attachment: Attachment, _ losses: [Loss], _ iterations: Int64) throws {
         Terminal.say(
             """
@@ -127,6 +131,7 @@ struct Attach: ParsableCommand {
             \(Units.counted(attachment.entries, "entry", "entries")) into \
             \(recording.output); \(Units.count(attachment.fullExits)) exits because a ring was full.
             """)
+        if Host().pml == true, attachment.entries > 0 { Terminal.say(Self.timesWithPML) }
         if attachment.entries == 0 {
             Terminal.say(
                 qmp == nil

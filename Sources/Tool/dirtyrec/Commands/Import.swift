@@ -7,6 +7,8 @@ import Store
 
 /// `dirtyrec import`.
 struct Import: ParsableCommand {
+    enum Switch: String, ExpressibleByArgument, CaseIterable { case on, off }
+
     static let configuration = CommandConfiguration(
         abstract: "Turn a trace or another recorder's text into a recording.",
         discussion: """
@@ -39,6 +41,12 @@ struct Import: ParsableCommand {
     var interval: Nanoseconds?
 
     @Option(
+        help: ArgumentHelp(
+            "Whether PML was on where this was traced, as /sys/module/kvm_intel/parameters/pml says there; AMD has none.",
+            valueName: "on|off"))
+    var pml: Switch?
+
+    @Option(
         help: ArgumentHelp("QEMU's answer to query-dirty-rate as JSON, kept beside our rates.", valueName: "file"),
         completion: .file())
     var qemuRate: String?
@@ -48,6 +56,7 @@ struct Import: ParsableCommand {
         let source = try open()
         var info = source.info
         info.id = RecordingInfo.newID()
+        info.pml = pml.map { $0 == .on } ?? info.pml
         let rates = try qemuRate.map { try QEMUDirtyRate.read($0, since: source.info.startNs) } ?? []
         let intake = try Intake(recording, info, source.slots, groupNs: Intake.groupNs)
         try intake.run(endNs: { source.endNs }) {
@@ -75,6 +84,7 @@ struct Import: ParsableCommand {
             Imported \(Units.counted(writer.committedIterations, "iteration", "iterations")) with \
             \(Units.counted(writer.committedEntries, "entry", "entries")) into \(recording.output).
             """)
+        if info.pml == true, info.source == .tracefs { Terminal.say(Attach.timesWithPML) }
         Terminal.say("Next: dirtyrec report \(ShellWords.join([recording.output]))")
     }
 
