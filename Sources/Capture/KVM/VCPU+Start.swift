@@ -14,7 +14,9 @@ extension VCPU {
         var regs = kvm_regs()
         regs.rip = entry
         regs.rdi = argument
-        regs.rflags = 0x3002  // IOPL 3 lets user code use ports
+        // IOPL 3 lets user code use ports. Interrupts are on, as for all user code: nobody sends any, but Bochs, when it enters a
+        // guest that has them off, forgets that an interrupt of its host has to leave the guest.
+        regs.rflags = 0x3202
         try request("KVM_SET_REGS") { unsafe ioctl(handle.fd, CKVM_SET_REGS, &regs) }
     }
 
