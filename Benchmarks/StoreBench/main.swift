@@ -15,8 +15,8 @@ struct Failure: Error { let code: Int32 }
 
 func check(_ code: Int32) throws { if code != 0 { throw Failure(code: code) } }
 
-/// Consumes a trace and does next to nothing with it.
-struct Sum: TraceVisitor {
+/// Consumes a recording and does next to nothing with it.
+struct Sum: RecordingVisitor {
     var sum: UInt64 = 0
     mutating func visit(_ harvest: Harvest, gfns: [GFN]) { for gfn in gfns { sum &+= gfn } }
     mutating func visit(_ iteration: Iteration) {}

@@ -6,7 +6,7 @@ import Report
 // Entries are decoded from packed segments, as those of a file would be.
 
 /// A recording of uniformly random pages whose segments are encoded once, before the clock runs.
-struct PackedTrace: Trace {
+struct PackedRecording: Recording {
     var info = RecordingInfo()
     var slots: [MemorySlot] = []
     var losses: [Loss] = []
@@ -42,28 +42,29 @@ struct PackedTrace: Trace {
         }
     }
 
-    func replay(into visitor: inout some TraceVisitor) throws {
+    func replay(into visitor: inout some RecordingVisitor) throws {
         var gfns: [GFN] = []
         var times: [Int64] = []
         var next = 0
-        for tick in 1...Int64(iterations) {
-            let end = tick * 10_000_000
+        for iteration in 1...Int64(iterations) {
+            let end = iteration * 10_000_000
             for vcpu in 0..<vcpus {
                 let segment = segments[next % segments.count]
                 next += 1
                 try Segment.decode(segment.bytes.span, count: segment.count, into: &gfns, times: &times)
                 try visitor.visit(
                     Harvest(
-                        iteration: tick, source: .dirtyRing, vcpu: vcpu, cause: .periodic, sinceNs: end - 10_000_000,
+                        iteration: iteration, source: .dirtyRing, vcpu: vcpu, cause: .periodic,
+                        sinceNs: end - 10_000_000,
                         tsNs: end, entryCount: gfns.count),
                     gfns: gfns)
             }
-            try visitor.visit(Iteration(id: tick, startNs: end - 10_000_000, endNs: end))
+            try visitor.visit(Iteration(id: iteration, startNs: end - 10_000_000, endNs: end))
         }
     }
 }
 
-struct Nothing: TraceVisitor {
+struct Nothing: RecordingVisitor {
     var entries = 0
     mutating func visit(_ harvest: Harvest, gfns: [GFN]) { entries += gfns.count }
     mutating func visit(_ iteration: Iteration) {}
@@ -72,14 +73,14 @@ struct Nothing: TraceVisitor {
 let arguments = CommandLine.arguments.dropFirst().map { Int($0) ?? 0 }
 let entries = arguments.first ?? 10_000_000
 let iterations = arguments.count > 1 ? arguments[1] : 500
-let trace = PackedTrace(
+let recording = PackedRecording(
     entries: entries, iterations: iterations, pages: arguments.count > 2 ? arguments[2] : 1 << 20,
     vcpus: arguments.count > 3 ? arguments[3] : 2)
 let clock = ContinuousClock()
 var nothing = Nothing()
-let decoding = try clock.measure { try trace.replay(into: &nothing) }
+let decoding = try clock.measure { try recording.replay(into: &nothing) }
 var json = ""
-let analysing = try clock.measure { json = JSONReport.render(try Analyzer.analyze(trace)).text(indented: true) }
+let analysing = try clock.measure { json = JSONReport.render(try Analyzer.analyze(recording)).text(indented: true) }
 print(
     "\(nothing.entries) entries: decode \(decoding), analyse and render with decode \(analysing), \(json.utf8.count) B JSON"
 )

@@ -4,9 +4,9 @@ import Testing
 @testable import Analysis
 
 @Suite struct ComparisonTests {
-    /// `count` pages in each of three ticks of 1 s.
-    private func recording(_ count: GFN) throws -> TraceAnalysis {
-        try Analyzer.analyze(Traces.plain((0..<3).map { _ in Array(0..<count) }, memoryPages: 1000))
+    /// `count` pages in each of three iterations of 1 s.
+    private func recording(_ count: GFN) throws -> RecordingAnalysis {
+        try Analyzer.analyze(Recordings.plain((0..<3).map { _ in Array(0..<count) }, memoryPages: 1000))
     }
 
     @Test func `figures stand side by side with their change`() throws {
@@ -53,19 +53,19 @@ import Testing
 
     /// What a kernel engineer changes: exits at full rings, how long they cost, the order of entries, what KVM counted.
     @Test func `full rings, order and KVM's statistics are figures`() throws {
-        func recording(fullExits: Int, flushes: Int64) throws -> TraceAnalysis {
-            var trace = Traces.plain([Array(0..<40)], memoryPages: 1000)
-            let (harvest, gfns) = trace.batches[0].harvests[0]
-            trace.batches[0].harvests = (0..<fullExits).map { _ in
+        func recording(fullExits: Int, flushes: Int64) throws -> RecordingAnalysis {
+            var recording = Recordings.plain([Array(0..<40)], memoryPages: 1000)
+            let (harvest, gfns) = recording.batches[0].harvests[0]
+            recording.batches[0].harvests = (0..<fullExits).map { _ in
                 var full = harvest
                 (full.vcpu, full.cause, full.stallNs) = (0, .ringFull, 1_000_000)
                 return (full, gfns)
             }
-            trace.batches[0].statistics = [
+            recording.batches[0].statistics = [
                 KVMStatistic(iteration: 1, vcpu: nil, name: "remote_tlb_flush", value: flushes),
                 KVMStatistic(iteration: 1, vcpu: 0, name: "remote_tlb_flush", value: 1),
             ]
-            return try Analyzer.analyze(trace)
+            return try Analyzer.analyze(recording)
         }
         let comparison = Comparison(
             before: [try recording(fullExits: 1, flushes: 4)], after: [try recording(fullExits: 3, flushes: 9)])
@@ -81,7 +81,7 @@ import Testing
     }
 
     @Test func `what a recording cannot say fails its gate`() throws {
-        let empty = try Analyzer.analyze(MemoryTrace())
+        let empty = try Analyzer.analyze(MemoryRecording())
         let comparison = Comparison(before: [try recording(100)], after: [empty])
         #expect(try Gate("rate.pages>+1%").judge(comparison) == .unknown)
     }

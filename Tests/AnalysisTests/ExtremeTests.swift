@@ -14,16 +14,19 @@ import Testing
         options.convergence.qemu = QEMUStreamOptions()
         options.convergence.maxRounds = 10
         options.tausNs = [1, .max]
-        for ticks in [0, 1, 2, 5] {
+        for iterations in [0, 1, 2, 5] {
             for (start, length) in [(0, 0), (0, most), (most, 0), (0, 1)] as [(Int64, Int64)] {
-                var trace = MemoryTrace()
-                (trace.info.vcpuCount, trace.info.memoryBytes, trace.info.ringEntries, trace.info.intervalNs) = (
+                var recording = MemoryRecording()
+                (
+                    recording.info.vcpuCount, recording.info.memoryBytes, recording.info.ringEntries,
+                    recording.info.intervalNs
+                ) = (
                     0, 0, 0, most
                 )
-                (trace.info.pml, trace.info.kernel) = (true, ticks == 5 ? "6." : "99999999999999999999.1")
-                for id in 1..<Int64(ticks + 1) {
+                (recording.info.pml, recording.info.kernel) = (true, iterations == 5 ? "6." : "99999999999999999999.1")
+                for id in 1..<Int64(iterations + 1) {
                     // Only the last iteration takes its time: sums of durations stay below 2^60.
-                    let end = id == Int64(ticks) ? max(start, length) : start
+                    let end = id == Int64(iterations) ? max(start, length) : start
                     var batch = IterationBatch(iteration: Iteration(id: id, startNs: start, endNs: end))
                     for vcpu in [nil, 0, Int.max] as [Int?] {
                         let gfns = [largestGFN, 0, largestGFN - 1, 0]
@@ -35,20 +38,20 @@ import Testing
                                 gfns
                             ))
                     }
-                    trace.batches.append(batch)
+                    recording.batches.append(batch)
                 }
-                trace.slots = [
+                recording.slots = [
                     MemorySlot(slot: 0, baseGFN: 0, pages: 0, logged: true),
                     MemorySlot(slot: 1, baseGFN: largestGFN, pages: largestGFN, logged: true, deletedNs: 0),
                 ]
                 for extend in ConvergenceOptions.Extension.allCases {
                     options.convergence.extend = extend
-                    options.convergence.start = ticks == 2 ? .all : .first
-                    let analysis = try Analyzer.analyze(trace, options: options)
-                    #expect(analysis.counts.iterations == Int64(ticks))
+                    options.convergence.start = iterations == 2 ? .all : .first
+                    let analysis = try Analyzer.analyze(recording, options: options)
+                    #expect(analysis.counts.iterations == Int64(iterations))
                     #expect(!analysis.figures.isEmpty)
                 }
-                _ = try DirtyMap(trace)
+                _ = try DirtyMap(recording)
             }
         }
     }

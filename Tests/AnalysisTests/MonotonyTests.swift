@@ -11,7 +11,7 @@ import Testing
     }
 
     /// A guest that does the same in every iteration: a hot set, written once over by one to three vCPUs.
-    private func steady(_ seed: UInt64) -> MemoryTrace {
+    private func steady(_ seed: UInt64) -> MemoryRecording {
         var random = Seeded(seed)
         let memory = Int64.random(in: 50...1500, using: &random)
         let hot = Int64.random(in: 1...memory, using: &random)
@@ -19,25 +19,25 @@ import Testing
         let vcpus = Int.random(in: 1...3, using: &random)
         let pages = (0..<hot).map { _ in GFN.random(in: 0..<GFN(memory), using: &random) }
         let late = Int64.random(in: 0...20_000, using: &random)
-        var trace = MemoryTrace()
-        trace.info.memoryBytes = memory * 4096
-        trace.info.endReason = .duration
-        for tick in 1...Int64.random(in: 4...20, using: &random) {
-            let (start, end) = ((tick - 1) * ms * 1_000_000, tick * ms * 1_000_000)
-            var batch = IterationBatch(iteration: Iteration(id: tick, startNs: start, endNs: end))
+        var recording = MemoryRecording()
+        recording.info.memoryBytes = memory * 4096
+        recording.info.endReason = .duration
+        for iteration in 1...Int64.random(in: 4...20, using: &random) {
+            let (start, end) = ((iteration - 1) * ms * 1_000_000, iteration * ms * 1_000_000)
+            var batch = IterationBatch(iteration: Iteration(id: iteration, startNs: start, endNs: end))
             for vcpu in 0..<vcpus {
                 let gfns = stride(from: vcpu, to: pages.count, by: vcpus).map { pages[$0] }
                 // Harvests begin a little before the iteration before has ended.
                 batch.harvests.append(
                     (
                         Harvest(
-                            iteration: tick, source: .dirtyRing, vcpu: vcpu, cause: .periodic,
+                            iteration: iteration, source: .dirtyRing, vcpu: vcpu, cause: .periodic,
                             sinceNs: max(0, start - late), tsNs: end, entryCount: gfns.count), gfns
                     ))
             }
-            trace.batches.append(batch)
+            recording.batches.append(batch)
         }
-        return trace
+        return recording
     }
 
     private func checkRanks(_ ranks: [Int], limits: Int, _ context: String) {
@@ -49,18 +49,18 @@ import Testing
 
     @Test func `more is never worse, and the two replays contradict each other only with a reason`() throws {
         for seed in UInt64(0)..<12 {
-            let trace = steady(seed)
+            let recording = steady(seed)
             var options = ConvergenceOptions()
             options.bandwidths = (0..<6).map { Int64(2_000_000) << (2 * $0) }
             options.downtimesNs = [10_000_000, 50_000_000, 100_000_000, 300_000_000]
             options.extend = .loop
-            let gathered = try Gathered(trace)
-            let memory = try LoggedMemory(trace, dirtyPages: 0)
+            let gathered = try Gathered(recording)
+            let memory = try LoggedMemory(recording, dirtyPages: 0)
             let clock = ReplayClock(
-                gathered.collector, table: gathered.windows, extend: .loop, memoryPages: memory.pages(at: 0).pages)
+                gathered.pass, table: gathered.windows, extend: .loop, memoryPages: memory.pages(at: 0).pages)
             let replayer = Replayer(clock: clock, pageSize: 4096)
             let streams = try QEMUStreamReplay.run(
-                trace, gathered, memory: memory, options: options, assuming: QEMUStreamOptions())
+                recording, gathered, memory: memory, options: options, assuming: QEMUStreamOptions())
             checkRanks(streams.map { rank($0.verdict) }, limits: 4, "seed \(seed), stream")
             for policy in MigrationPolicy.allCases {
                 let outcomes = options.bandwidths.flatMap { bandwidth in
@@ -86,8 +86,8 @@ import Testing
 
     @Test func `what a fast link sends within QEMU's first window is paused at once`() throws {
         // The demo's guest: 64 MiB take 54 ms at 10 Gbit/s. QEMU knows no bandwidth before 100 ms are over.
-        let trace = Traces.plain(
-            Array(repeating: Array(GFN(0)..<3000), count: 50), tickNs: 100_000_000, memoryPages: 16_384)
+        let recording = Recordings.plain(
+            Array(repeating: Array(GFN(0)..<3000), count: 50), iterationNs: 100_000_000, memoryPages: 16_384)
         var options = ConvergenceOptions()
         options.bandwidths = [1_250_000_000, 12_500_000_000]
         options.downtimesNs = [300_000_000]
@@ -95,7 +95,7 @@ import Testing
         options.namesBlockingPages = false
         for extend in [ConvergenceOptions.Extension.none, .loop] {
             options.extend = extend
-            let streams = try Convergence.grid(trace, options: options).streams
+            let streams = try Convergence.grid(recording, options: options).streams
             #expect(streams.map(\.verdict) == [.converges, .converges])
             #expect(streams.map(\.isPausedAtOnce) == [true, true])
             // What the guest wrote in these 54 ms is left for the pause.

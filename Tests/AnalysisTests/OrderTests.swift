@@ -8,22 +8,24 @@ import Testing
 /// real kvm_intel (made in memory); the rig's CI records the real ones.
 @Suite struct OrderTests {
     private func analysis(
-        _ ticks: [[GFN]], pml: Bool?, kernel: String = "", kind: String = "builtin", module: String = ""
+        _ iterations: [[GFN]], pml: Bool?, kernel: String = "", kind: String = "builtin", module: String = ""
     )
-        throws -> TraceAnalysis
+        throws -> RecordingAnalysis
     {
-        try Analyzer.analyze(trace(ticks, pml: pml, kernel: kernel, kind: kind, module: module))
+        try Analyzer.analyze(recording(iterations, pml: pml, kernel: kernel, kind: kind, module: module))
     }
 
-    private func trace(
-        _ ticks: [[GFN]], pml: Bool?, kernel: String = "", kind: String = "builtin", module: String = ""
-    ) -> MemoryTrace {
-        var trace = Traces.plain(ticks)
-        (trace.info.pml, trace.info.kernel, trace.info.guestKind, trace.info.kvmModule) = (pml, kernel, kind, module)
-        for batch in trace.batches.indices {
-            trace.batches[batch].harvests[0].harvest.cause = .paused
+    private func recording(
+        _ iterations: [[GFN]], pml: Bool?, kernel: String = "", kind: String = "builtin", module: String = ""
+    ) -> MemoryRecording {
+        var recording = Recordings.plain(iterations)
+        (recording.info.pml, recording.info.kernel, recording.info.guestKind, recording.info.kvmModule) = (
+            pml, kernel, kind, module
+        )
+        for batch in recording.batches.indices {
+            recording.batches[batch].harvests[0].harvest.cause = .paused
         }
-        return trace
+        return recording
     }
 
     /// What PML before Linux 6.14 makes of the order of writes.
@@ -38,10 +40,10 @@ import Testing
             pml: Bool?, kind: String = "builtin", source: Source = .dirtyRing, mode: HarvestMode = .live,
             kicks: [Int64] = [0, 7]
         ) throws -> Fidelity.EntryTime {
-            var trace = trace([[1, 2], [3]], pml: pml, kernel: "6.12.0", kind: kind, module: "kvm_intel")
-            (trace.info.source, trace.info.mode) = (source, mode)
-            for (index, kick) in kicks.enumerated() { trace.batches[index].iteration.kickNs = kick }
-            return try Analyzer.analyze(trace).fidelity.entryTime
+            var recording = recording([[1, 2], [3]], pml: pml, kernel: "6.12.0", kind: kind, module: "kvm_intel")
+            (recording.info.source, recording.info.mode) = (source, mode)
+            for (index, kick) in kicks.enumerated() { recording.batches[index].iteration.kickNs = kick }
+            return try Analyzer.analyze(recording).fidelity.entryTime
         }
         #expect(try time(pml: false) == .written)
         // Only the end of the recording stopped the vCPUs.
@@ -58,7 +60,7 @@ import Testing
 
     @Test func `a guest that writes downwards is no reversed batch where nothing reverses`() throws {
         // 300 entries a harvest: shorter than any batch.
-        let down = (0..<6).map { tick in (0..<GFN(300)).map { 5000 - GFN(tick) * 300 - $0 } }
+        let down = (0..<6).map { iteration in (0..<GFN(300)).map { 5000 - GFN(iteration) * 300 - $0 } }
         for (pml, kernel, module) in [
             (false, "6.1.0", "kvm_intel"), (true, "6.18.15-cloud", "kvm_intel"), (true, "7.3.4", "kvm_intel"),
             (nil, "6.1.0", "kvm_amd"),
@@ -69,7 +71,7 @@ import Testing
         // Nothing is known of the host: the walk goes down from harvest to harvest, as it does within them.
         #expect(try analysis(down, pml: nil, kind: "imported").order.rings[0].verdict == .descending)
         // The same runs of a guest that goes up from harvest to harvest are batches.
-        let up = (0..<6).map { tick in (0..<GFN(300)).map { GFN(tick) * 300 + 299 - $0 } }
+        let up = (0..<6).map { iteration in (0..<GFN(300)).map { GFN(iteration) * 300 + 299 - $0 } }
         #expect(try analysis(up, pml: nil, kind: "imported").order.rings[0].verdict == .reversedBatches)
     }
 
@@ -77,7 +79,7 @@ import Testing
         throws
     {
         // Five walks over 2,048 pages. The first touches are page faults.
-        let recorded = trace(
+        let recorded = recording(
             [walk] + Array(repeating: reversed(walk), count: 4), pml: true, kernel: "6.12.117-cloud-amd64",
             module: "kvm_intel")
         let order = try Analyzer.analyze(recorded).order
@@ -104,8 +106,8 @@ import Testing
 
     @Test func `a downward writer on a host that reverses stands in ascending batches`() throws {
         let down = Array(walk.reversed())
-        let ticks = [down] + Array(repeating: reversed(down), count: 4)
-        let recorded = trace(ticks, pml: true, kernel: "6.12.0", module: "kvm_intel")
+        let iterations = [down] + Array(repeating: reversed(down), count: 4)
+        let recorded = recording(iterations, pml: true, kernel: "6.12.0", module: "kvm_intel")
         let order = try Analyzer.analyze(recorded).order
         #expect(order.rings[0].verdict == .reversedBatches && order.provenShare == 1)
         var restorer = WriteOrder(recorded.info, order)
@@ -117,8 +119,8 @@ import Testing
 
     @Test func `what cannot be proven keeps its place`() throws {
         var random = Seeded(1)
-        let ticks = (0..<5).map { _ in walk.shuffled(using: &random) }
-        let recorded = trace(ticks, pml: true, kernel: "6.12.0", module: "kvm_intel")
+        let iterations = (0..<5).map { _ in walk.shuffled(using: &random) }
+        let recorded = recording(iterations, pml: true, kernel: "6.12.0", module: "kvm_intel")
         let order = try Analyzer.analyze(recorded).order
         #expect(order.rings[0].verdict == .mixed)
         // The first touches, and nothing else.
@@ -147,19 +149,19 @@ import Testing
     }
 
     @Test func `a bitmap has no order`() throws {
-        var trace = Traces.plain([walk, walk])
-        for batch in trace.batches.indices {
-            trace.batches[batch].harvests[0].harvest.vcpu = nil
-            trace.batches[batch].harvests[0].harvest.source = .dirtyLog
+        var recording = Recordings.plain([walk, walk])
+        for batch in recording.batches.indices {
+            recording.batches[batch].harvests[0].harvest.vcpu = nil
+            recording.batches[batch].harvests[0].harvest.source = .dirtyLog
         }
-        let order = try Analyzer.analyze(trace).order
+        let order = try Analyzer.analyze(recording).order
         #expect(order.rings.map(\.verdict) == [.unordered] && order.provenShare == nil)
     }
 
     @Test func `a few harvests of another kind do not outweigh the rest`() throws {
         // Means over the recording would be torn down by many short harvests.
-        let ticks =
+        let iterations =
             [reversed(walk)] + (0..<40).map { [GFN($0), 9000, GFN($0) + 1] } + [reversed(walk.map { $0 + 2048 })]
-        #expect(try analysis(ticks, pml: nil, kind: "imported").order.rings[0].verdict == .reversedBatches)
+        #expect(try analysis(iterations, pml: nil, kind: "imported").order.rings[0].verdict == .reversedBatches)
     }
 }

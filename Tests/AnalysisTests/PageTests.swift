@@ -10,13 +10,13 @@ import Testing
 
     @Test func `every entry falls into one class, per iteration, per ring and overall`() throws {
         for seed in WindowTests.seeds {
-            let trace = Traces.random(seed)
+            let recording = Recordings.random(seed)
             var classifier = DuplicateClassifier()
             var epochs = ProtectionEpochs()
             var index = PageIndex()
             var overall = DuplicateCounts()
-            let analysis = try Analyzer.analyze(trace)
-            for (batch, bucket) in zip(trace.batches, analysis.timeline) {
+            let analysis = try Analyzer.analyze(recording)
+            for (batch, bucket) in zip(recording.batches, analysis.timeline) {
                 // What the definition says, by lists of earlier reports.
                 var seen: [GFN: [(ring: Int32, provisional: Bool, epoch: UInt16)]] = [:]
                 var counts = DuplicateCounts()
@@ -63,60 +63,61 @@ import Testing
 
     @Test func `the sharing matrix counts pages that two vCPUs dirtied in one iteration`() throws {
         for seed in WindowTests.seeds {
-            let trace = Traces.random(seed)
+            let recording = Recordings.random(seed)
             var pairs: [[Int]: Int64] = [:]
-            var sharedTicks: [GFN: Int64] = [:]
-            for batch in trace.batches {
+            var sharedIterations: [GFN: Int64] = [:]
+            for batch in recording.batches {
                 var rings: [GFN: Set<Int>] = [:]
                 for (harvest, gfns) in batch.harvests {
                     for gfn in gfns { rings[gfn, default: []].insert(Int(DuplicateClassifier.ring(of: harvest))) }
                 }
                 for (gfn, set) in rings {
-                    if set.count > 1 { sharedTicks[gfn, default: 0] += 1 }
+                    if set.count > 1 { sharedIterations[gfn, default: 0] += 1 }
                     for one in set where one >= 0 {
                         for other in set where other > one { pairs[[one, other], default: 0] += 1 }
                     }
                 }
             }
-            let analysis = try Analyzer.analyze(trace)
+            let analysis = try Analyzer.analyze(recording)
             let found = Dictionary(
                 uniqueKeysWithValues: analysis.sharing.pairs.map { ([$0.first, $0.second], $0.pages) })
             #expect(found == pairs, "seed \(seed)")
-            #expect(analysis.sharing.pages == Int64(sharedTicks.count))
-            for page in analysis.sharing.topPages { #expect(page.sharedTicks == sharedTicks[page.gfn]) }
+            #expect(analysis.sharing.pages == Int64(sharedIterations.count))
+            for page in analysis.sharing.topPages { #expect(page.sharedIterations == sharedIterations[page.gfn]) }
         }
     }
 
     @Test func `the hottest pages are those of the most iterations`() throws {
         for seed in WindowTests.seeds {
-            let trace = Traces.random(seed)
-            let reference = Reference(trace)
-            let entries = trace.batches.flatMap { $0.harvests.flatMap(\.gfns) }
+            let recording = Recordings.random(seed)
+            let reference = Reference(recording)
+            let entries = recording.batches.flatMap { $0.harvests.flatMap(\.gfns) }
             let expected = reference.all.map { gfn in
                 (
-                    gfn: gfn, ticks: reference.sets.filter { $0.contains(gfn) }.count,
+                    gfn: gfn, iterations: reference.sets.filter { $0.contains(gfn) }.count,
                     entries: entries.filter { $0 == gfn }.count
                 )
-            }.sorted { ($1.ticks, $1.entries, $0.gfn) < ($0.ticks, $0.entries, $1.gfn) }
-            let found = try Analyzer.analyze(trace).hottestPages
+            }.sorted { ($1.iterations, $1.entries, $0.gfn) < ($0.iterations, $0.entries, $1.gfn) }
+            let found = try Analyzer.analyze(recording).hottestPages
             #expect(found.map(\.gfn) == expected.prefix(16).map(\.gfn), "seed \(seed)")
-            #expect(found.map(\.ticks) == expected.prefix(16).map { Int64($0.ticks) })
+            #expect(found.map(\.iterations) == expected.prefix(16).map { Int64($0.iterations) })
             #expect(found.map(\.entries) == expected.prefix(16).map { Int64($0.entries) })
             for page in found {
-                #expect(page.firstTick == reference.sets.firstIndex { $0.contains(page.gfn) }.map { Int64($0 + 1) })
-                #expect(page.lastTick == reference.sets.lastIndex { $0.contains(page.gfn) }.map { Int64($0 + 1) })
+                #expect(
+                    page.firstIteration == reference.sets.firstIndex { $0.contains(page.gfn) }.map { Int64($0 + 1) })
+                #expect(page.lastIteration == reference.sets.lastIndex { $0.contains(page.gfn) }.map { Int64($0 + 1) })
             }
         }
     }
 
     @Test func `hot lists are those dirtied in enough iterations`() throws {
         for seed in WindowTests.seeds {
-            let trace = Traces.random(seed)
-            let reference = Reference(trace)
+            let recording = Recordings.random(seed)
+            let reference = Reference(recording)
             let n = reference.sets.count
-            let ticks = reference.all.map { page in reference.sets.filter { $0.contains(page) }.count }
-            for list in try Analyzer.analyze(trace).hotLists {
-                let hot = ticks.filter { Double($0) >= list.tickShare * Double(n) - 1e-9 }
+            let iterations = reference.all.map { page in reference.sets.filter { $0.contains(page) }.count }
+            for list in try Analyzer.analyze(recording).hotLists {
+                let hot = iterations.filter { Double($0) >= list.iterationShare * Double(n) - 1e-9 }
                 #expect(list.pages == Int64(hot.count))
                 #expect(list.bytesSaved == Int64(hot.reduce(0) { $0 + $1 - 1 }) * 4096)
             }
@@ -126,40 +127,43 @@ import Testing
     @Test func `rings of other sizes leave the guest once a soft limit`() throws {
         for seed in 0..<50 as Range<UInt64> {
             var random = Seeded(seed)
-            var trace = MemoryTrace()
+            var recording = MemoryRecording()
             var expected: [Int: Int64] = [:]
-            for tick in 1...3 as ClosedRange<Int64> {
-                var batch = IterationBatch(iteration: Iteration(id: tick, startNs: (tick - 1) * 10, endNs: tick * 10))
+            for iteration in 1...3 as ClosedRange<Int64> {
+                var batch = IterationBatch(
+                    iteration: Iteration(id: iteration, startNs: (iteration - 1) * 10, endNs: iteration * 10))
                 for vcpu in 0..<2 {
                     let count = Int.random(in: 0...3000, using: &random)
                     let gfns = (0..<count).map { UInt64($0) }
                     batch.harvests.append(
                         (
                             Harvest(
-                                iteration: tick, source: .dirtyRing, vcpu: vcpu, cause: .periodic, sinceNs: 0, tsNs: 1,
+                                iteration: iteration, source: .dirtyRing, vcpu: vcpu, cause: .periodic, sinceNs: 0,
+                                tsNs: 1,
                                 entryCount: count), gfns
                         ))
                     for size in [256, 512, 1024, 2048, 4096] {
                         expected[size, default: 0] += Int64(count / (size - 64))
                     }
                 }
-                trace.batches.append(batch)
+                recording.batches.append(batch)
             }
-            for size in try Analyzer.analyze(trace).ringWhatIf {
+            for size in try Analyzer.analyze(recording).ringWhatIf {
                 #expect(size.fullExits == expected[size.ringEntries] ?? 0)
             }
         }
     }
 
-    @Test func `harvests at longer intervals keep the entries of each page's first tick`() throws {
+    @Test func `harvests at longer intervals keep the entries of each page's first iteration`() throws {
         for seed in WindowTests.seeds {
-            var trace = Traces.random(seed)
-            trace.info.pml = false
-            for whatIf in try Analyzer.analyze(trace).harvestWhatIf {
+            var recording = Recordings.random(seed)
+            recording.info.pml = false
+            for whatIf in try Analyzer.analyze(recording).harvestWhatIf {
                 var entries: Int64 = 0
-                for first in stride(from: 0, to: trace.batches.count, by: Int(whatIf.ticks)) {
+                for first in stride(from: 0, to: recording.batches.count, by: Int(whatIf.iterations)) {
                     var dirty: Set<GFN> = []
-                    for batch in trace.batches[first..<min(first + Int(whatIf.ticks), trace.batches.count)] {
+                    for batch in recording.batches[first..<min(first + Int(whatIf.iterations), recording.batches.count)]
+                    {
                         var latest: [Int32: [GFN: Bool]] = [:]
                         for (harvest, gfns) in batch.harvests {
                             let ring = DuplicateClassifier.ring(of: harvest)
@@ -172,21 +176,21 @@ import Testing
                         dirty.formUnion(batch.harvests.flatMap(\.gfns))
                     }
                 }
-                #expect(whatIf.entries == entries, "seed \(seed), \(whatIf.ticks) ticks")
+                #expect(whatIf.entries == entries, "seed \(seed), \(whatIf.iterations) ticks")
             }
             #expect(
-                try Analyzer.analyze(trace).harvestWhatIf.map(\.ticks)
-                    == [1, 2, 4, 8, 16].filter { $0 <= Int64(trace.batches.count) })
+                try Analyzer.analyze(recording).harvestWhatIf.map(\.iterations)
+                    == [1, 2, 4, 8, 16].filter { $0 <= Int64(recording.batches.count) })
         }
     }
 
-    @Test func `a ring harvested every second tick fills with two ticks' pages, each once`() throws {
-        // 150 pages a tick, of which the second of each pair repeats 50: 250 fill a ring of 256 (192 + 64) once.
-        let ticks = (0..<6).map { tick in (0..<GFN(150)).map { $0 + (tick % 2 == 0 ? 0 : 100) } }
-        var trace = Traces.plain(ticks)
-        trace.info.pml = false
-        let found = try Analyzer.analyze(trace).harvestWhatIf
-        #expect(found.map(\.ticks) == [1, 2, 4])
+    @Test func `a ring harvested every second iteration fills with two iterations' pages, each once`() throws {
+        // 150 pages an iteration, of which the second of each pair repeats 50: 250 fill a ring of 256 (192 + 64) once.
+        let iterations = (0..<6).map { iteration in (0..<GFN(150)).map { $0 + (iteration % 2 == 0 ? 0 : 100) } }
+        var recording = Recordings.plain(iterations)
+        recording.info.pml = false
+        let found = try Analyzer.analyze(recording).harvestWhatIf
+        #expect(found.map(\.iterations) == [1, 2, 4])
         #expect(found.map(\.entries) == [900, 750, 500])
         #expect(found.map(\.intervalNs) == [1_000_000_000, 2_000_000_000, 4_000_000_000])
         #expect(found.map { $0.rings[0].ringEntries } == [256, 256, 256])
@@ -196,7 +200,7 @@ import Testing
 
     @Test func `order finds ascending runs, strides and reversed batches`() throws {
         func order(_ gfns: [GFN]) throws -> RingOrder {
-            try #require(try Analyzer.analyze(Traces.plain([gfns])).order.rings.first)
+            try #require(try Analyzer.analyze(Recordings.plain([gfns])).order.rings.first)
         }
         let ascending = Array(GFN(0)..<2048)
         #expect(try order(ascending).verdict == .ascending)
@@ -212,7 +216,7 @@ import Testing
     }
 
     @Test func `order across rings is known where harvest intervals do not overlap`() throws {
-        var trace = MemoryTrace()
+        var recording = MemoryRecording()
         var batch = IterationBatch(iteration: Iteration(id: 1, startNs: 0, endNs: 30))
         for (vcpu, since, ts, count) in [(0, 0, 10, 2), (1, 0, 20, 3), (0, 10, 30, 4), (1, 20, 30, 5)] {
             batch.harvests.append(
@@ -222,9 +226,9 @@ import Testing
                         tsNs: Int64(ts), entryCount: count), (0..<count).map { UInt64($0) }
                 ))
         }
-        trace.batches = [batch]
+        recording.batches = [batch]
         // Pairs of two rings: (2+4)·(3+5) = 48. Ordered: vCPU 0's first harvest before vCPU 1's second, 2·5.
-        let order = try Analyzer.analyze(trace).order
+        let order = try Analyzer.analyze(recording).order
         #expect(order.crossRingPairs == 48)
         #expect(order.orderedPairs == 10)
     }

@@ -9,7 +9,7 @@ import Testing
     private let bandwidth: Int64 = 41_040_000
 
     private func run(
-        _ trace: some Trace, downtimeMs: Int64 = 300, link: Int64? = nil, zeroPages: Int64? = nil,
+        _ recording: some Recording, downtimeMs: Int64 = 300, link: Int64? = nil, zeroPages: Int64? = nil,
         zeroPageNs: Int64 = 0,
         extend: ConvergenceOptions.Extension = .none
     ) throws -> QEMUStreamOutcome {
@@ -24,20 +24,22 @@ import Testing
         options.qemu?.zeroPageNs = zeroPageNs
         return try #require(
             try QEMUStreamReplay.run(
-                trace, Gathered(trace), memory: LoggedMemory(trace, dirtyPages: 0), options: options,
+                recording, Gathered(recording), memory: LoggedMemory(recording, dirtyPages: 0), options: options,
                 assuming: options.qemu ?? QEMUStreamOptions()
             ).first)
     }
 
-    /// Ticks of a second; each dirties these pages, evenly spread over the tick.
-    private func trace(_ ticks: Int, of pages: Range<GFN>, memory: Int64 = 50_000, tickMs: Int64 = 1000) -> MemoryTrace
+    /// Iterations of a second; each dirties these pages, evenly spread over the iteration.
+    private func recording(_ iterations: Int, of pages: Range<GFN>, memory: Int64 = 50_000, iterationMs: Int64 = 1000)
+        -> MemoryRecording
     {
-        Traces.plain(
-            Array(repeating: Array(pages), count: ticks), tickNs: tickMs * 1_000_000, memoryPages: memory)
+        Recordings.plain(
+            Array(repeating: Array(pages), count: iterations), iterationNs: iterationMs * 1_000_000, memoryPages: memory
+        )
     }
 
     @Test func `a guest that writes nothing costs its pages once`() throws {
-        let outcome = try run(trace(10, of: 0..<0))
+        let outcome = try run(recording(10, of: 0..<0))
         #expect(outcome.verdict == .converges)
         #expect(outcome.bytes == 50_000 * 4104)
         // The log is read as soon as less than 300 ms are left, and the pause sends that.
@@ -48,20 +50,21 @@ import Testing
     }
 
     @Test func `zero pages cost nine bytes`() throws {
-        let outcome = try run(trace(10, of: 0..<0), zeroPages: 40_000)
+        let outcome = try run(recording(10, of: 0..<0), zeroPages: 40_000)
         #expect(abs(outcome.bytes - (10_000 * 4104 + 40_000 * 9)) < 10)
         #expect(outcome.totalNs < 1_100_000_000)
         // 10 µs each: 400 ms more, during which hardly a byte goes.
-        let slow = try run(trace(10, of: 0..<0), zeroPages: 40_000, zeroPageNs: 10_000)
+        let slow = try run(recording(10, of: 0..<0), zeroPages: 40_000, zeroPageNs: 10_000)
         #expect(slow.bytes == outcome.bytes)
         #expect(abs(slow.totalNs - outcome.totalNs - 400_000_000) < 100_000_000)
     }
 
     @Test func `pages that are written later may hold zeros, too`() throws {
-        // All 2,000 pages are written, 100 a tick: those that are written last hold zeros for longest.
-        let trace = Traces.plain(
-            (0..<20).map { tick in (0..<100).map { GFN(tick * 100 + $0) } }, tickNs: 1_000_000_000, memoryPages: 2000)
-        let bytes = try [0, 100, 500, 1900, 2000, 5000].map { try run(trace, zeroPages: $0).bytes }
+        // All 2,000 pages are written, 100 an iteration: those that are written last hold zeros for longest.
+        let recording = Recordings.plain(
+            (0..<20).map { iteration in (0..<100).map { GFN(iteration * 100 + $0) } }, iterationNs: 1_000_000_000,
+            memoryPages: 2000)
+        let bytes = try [0, 100, 500, 1900, 2000, 5000].map { try run(recording, zeroPages: $0).bytes }
         #expect(bytes.first.map { $0 >= 2000 * 4104 } == true)
         for (fewer, more) in zip(bytes.dropFirst(), bytes.dropLast()) { #expect(fewer <= more) }
         // Each page of zeros that is not written before it is sent saves its content.
@@ -72,17 +75,17 @@ import Testing
     }
 
     @Test func `a hot set below the threshold is sent twice`() throws {
-        // Dirtied 2,000 pages in every tick; 300 ms carry 3,006 pages of 4096 bytes.
-        let outcome = try run(trace(20, of: 0..<2000))
+        // Dirtied 2,000 pages in every iteration; 300 ms carry 3,006 pages of 4096 bytes.
+        let outcome = try run(recording(20, of: 0..<2000))
         #expect(outcome.verdict == .converges)
         #expect(abs(outcome.bytes - 52_000 * 4104) < 100 * 4104)
         #expect(outcome.dirtyPages.last.map { $0 >= 2000 && $0 <= 3006 } == true)
     }
 
     @Test func `a hot set above the threshold never ends`() throws {
-        // Dirtied 4,000 pages in every tick of 100 ms, and 1,000 pages go in that time.
-        let hot = trace(60, of: 0..<4000, tickMs: 100)
-        #expect(try run(hot).verdict == .traceTooShort)
+        // Dirtied 4,000 pages in every iteration of 100 ms, and 1,000 pages go in that time.
+        let hot = recording(60, of: 0..<4000, iterationMs: 100)
+        #expect(try run(hot).verdict == .recordingTooShort)
         let extended = try run(hot, extend: .loop)
         #expect(extended.verdict == .doesNotConverge)
         #expect(extended.dirtyPages.allSatisfy { $0 >= 4000 })
@@ -92,7 +95,7 @@ import Testing
 
     @Test func `a repeated recording leaves out its ends`() throws {
         // Before logging began and after it ended nothing is recorded: that is no guest at rest.
-        var hot = trace(60, of: 0..<4000, tickMs: 100)
+        var hot = recording(60, of: 0..<4000, iterationMs: 100)
         for place in [0, 59] { hot.batches[place].harvests = [] }
         let outcome = try run(hot, extend: .loop)
         #expect(outcome.verdict == .doesNotConverge)
@@ -100,15 +103,15 @@ import Testing
     }
 
     @Test func `the pause goes at the connection's speed`() throws {
-        let slow = try run(trace(20, of: 0..<2000))
-        let fast = try run(trace(20, of: 0..<2000), link: bandwidth * 10)
+        let slow = try run(recording(20, of: 0..<2000))
+        let fast = try run(recording(20, of: 0..<2000), link: bandwidth * 10)
         let (long, short) = (try #require(slow.downtimeNsActual), try #require(fast.downtimeNsActual))
         #expect(abs(long - short * 10) < 1_000_000_000 / 20)
     }
 
     @Test func `exact times decide which pages are dirty`() throws {
-        // All writes of a tick come in its last 50 ms: a log that is read before sees the tick before only.
-        var late = trace(20, of: 0..<2000, memory: 2000)
+        // All writes of an iteration come in its last 50 ms: a log that is read before sees the iteration before only.
+        var late = recording(20, of: 0..<2000, memory: 2000)
         for batch in late.batches.indices {
             let end = late.batches[batch].iteration.endNs
             late.batches[batch].exactTimes[0] = (0..<2000).map { end - 50_000_000 + $0 }
@@ -121,9 +124,9 @@ import Testing
 
     @Test func `random recordings end, with sums that can be`() throws {
         for seed in UInt64(0)..<100 {
-            let trace = Traces.random(seed)
+            let recording = Recordings.random(seed)
             for extend in ConvergenceOptions.Extension.allCases {
-                let outcome = try run(trace, downtimeMs: Int64(seed % 5), extend: extend)
+                let outcome = try run(recording, downtimeMs: Int64(seed % 5), extend: extend)
                 #expect(outcome.bytes >= 0 && outcome.totalNs >= 0 && outcome.syncs >= 1)
             }
         }
@@ -133,16 +136,16 @@ import Testing
         // 3 s at rest, then 3 s that dirty 4,000 pages in every 100 ms. 5,000 pages are sent in half a second, and from
         // the busy half on a migration ends when the recording comes back to its begin.
         let busy = Array(GFN(0)..<4000)
-        let trace = Traces.plain(
-            (0..<60).map { $0 < 30 ? [] : busy }, tickNs: 100_000_000, memoryPages: 5000)
-        let outcome = try run(trace, extend: .loop)
+        let recording = Recordings.plain(
+            (0..<60).map { $0 < 30 ? [] : busy }, iterationNs: 100_000_000, memoryPages: 5000)
+        let outcome = try run(recording, extend: .loop)
         #expect((outcome.starts, outcome.converging, outcome.verdict) == (7, 7, .converges))
         let (total, bytes) = (try #require(outcome.totalRangeNs), try #require(outcome.bytesRange))
         #expect(total.lowerBound < 600_000_000 && total.upperBound > 1_200_000_000)
         #expect(bytes.lowerBound == 5000 * 4104 && bytes.upperBound > bytes.lowerBound)
         #expect(total.contains(outcome.totalNs) && bytes.contains(outcome.bytes))
         // Without repetition there is one start, the recording's.
-        let once = try run(trace)
+        let once = try run(recording)
         #expect((once.starts, once.converging) == (1, 1))
         #expect(once.totalRangeNs == once.totalNs...once.totalNs)
     }
@@ -158,40 +161,41 @@ import Testing
         #expect((most.totalRangeNs, most.bytesRange) == (3...5, 30...50))
         let few = QEMUStreamOutcome(of: [made(.converges, 5), made(.doesNotConverge, 1), made(.doesNotConverge, 2)])
         #expect((few.verdict, few.totalNs, few.converging) == (.mayConverge, 5, 1))
-        let none = QEMUStreamOutcome(of: [made(.traceTooShort, 5)])
-        #expect(none.verdict == .traceTooShort && none.totalRangeNs == nil)
+        let none = QEMUStreamOutcome(of: [made(.recordingTooShort, 5)])
+        #expect(none.verdict == .recordingTooShort && none.totalRangeNs == nil)
     }
 
     @Test func `absurd times and slots overflow nothing`() throws {
         // One cell converges in the first pass, the other one goes on through all 64: 2^60 ns each.
         let pages = Array(GFN(0)..<100)
-        var trace = Traces.plain(Array(repeating: pages, count: 4), tickNs: 1 << 58, memoryPages: 100)
+        var recording = Recordings.plain(Array(repeating: pages, count: 4), iterationNs: 1 << 58, memoryPages: 100)
         var options = ConvergenceOptions()
         options.bandwidths = [1, 1 << 40]
         options.downtimesNs = [1_000_000]
         options.extend = .loop
         options.qemu = QEMUStreamOptions()
-        #expect(try Convergence.grid(trace, options: options).streams.count == 2)
+        #expect(try Convergence.grid(recording, options: options).streams.count == 2)
         // Slots that say they hold 2^63 pages, several times over.
-        trace.slots = (0..<5000).map {
+        recording.slots = (0..<5000).map {
             MemorySlot(slot: $0, baseGFN: 0, pages: 1 << 51 - 1, logged: true)
         }
-        trace.batches[0].harvests[0].gfns[99] = 1 << 51 - 1
-        #expect(try Convergence.grid(trace, options: options).streams.count == 2)
+        recording.batches[0].harvests[0].gfns[99] = 1 << 51 - 1
+        #expect(try Convergence.grid(recording, options: options).streams.count == 2)
     }
 
     @Test func `a slot of unknown size is no memory`() throws {
-        var trace = Traces.plain([[1 << 50 | 5], [1 << 50 | 6]], memoryPages: 0)
-        trace.slots = [MemorySlot(slot: 0, baseGFN: MemorySlot.firstUnknownGFN, pages: 1 << 32, logged: true)]
-        #expect(try Convergence.grid(trace, options: ConvergenceOptions()).memoryPages == 2)
-        trace.info.memoryBytes = 100 * 4096
-        #expect(try Convergence.grid(trace, options: ConvergenceOptions()).memoryPages == 100)
+        var recording = Recordings.plain([[1 << 50 | 5], [1 << 50 | 6]], memoryPages: 0)
+        recording.slots = [MemorySlot(slot: 0, baseGFN: MemorySlot.firstUnknownGFN, pages: 1 << 32, logged: true)]
+        #expect(try Convergence.grid(recording, options: ConvergenceOptions()).memoryPages == 2)
+        recording.info.memoryBytes = 100 * 4096
+        #expect(try Convergence.grid(recording, options: ConvergenceOptions()).memoryPages == 100)
     }
 
     @Test func `a start that is asked for is the only one`() throws {
         // Busy for 3 s, then at rest.
         let busy = Array(GFN(0)..<4000)
-        let trace = Traces.plain((0..<60).map { $0 < 30 ? busy : [] }, tickNs: 100_000_000, memoryPages: 5000)
+        let recording = Recordings.plain(
+            (0..<60).map { $0 < 30 ? busy : [] }, iterationNs: 100_000_000, memoryPages: 5000)
         var options = ConvergenceOptions()
         options.bandwidths = [bandwidth]
         options.downtimesNs = [300_000_000]
@@ -199,7 +203,7 @@ import Testing
         options.extend = .loop
         func bytes(_ start: ConvergenceOptions.Start) throws -> (starts: Int?, bytes: Int64) {
             options.start = start
-            let stream = try Convergence.grid(trace, options: options).streams.first
+            let stream = try Convergence.grid(recording, options: options).streams.first
             return (stream?.starts, stream?.bytes ?? 0)
         }
         let (early, late) = (try bytes(.at(200_000_000)), try bytes(.at(4_000_000_000)))
@@ -209,15 +213,16 @@ import Testing
 
     @Test func `a guest runs on while the log is read`() throws {
         // 100 pages in every 100 ms, spread evenly: one second of reading dirties ten times as many.
-        let trace = Traces.plain(
-            (0..<200).map { tick in (0..<100).map { GFN(tick * 100 + $0) } }, tickNs: 100_000_000, memoryPages: 30_000)
+        let recording = Recordings.plain(
+            (0..<200).map { iteration in (0..<100).map { GFN(iteration * 100 + $0) } }, iterationNs: 100_000_000,
+            memoryPages: 30_000)
         var options = ConvergenceOptions()
         options.bandwidths = [bandwidth]
         options.downtimesNs = [1_000_000]
         options.qemu = QEMUStreamOptions()
         func last(_ syncNs: Int64) throws -> Int64 {
             options.syncNs = syncNs
-            return try Convergence.grid(trace, options: options).streams.first?.dirtyPages.last ?? 0
+            return try Convergence.grid(recording, options: options).streams.first?.dirtyPages.last ?? 0
         }
         #expect(try last(1_000_000_000) > last(0) + 500)
     }
@@ -225,9 +230,9 @@ import Testing
     @Test func `absurd figures end the replay, and overflow nothing`() throws {
         // A page that takes centuries, a connection that carries a byte a second, pages of zeros that take for ever.
         for extend in ConvergenceOptions.Extension.allCases {
-            let slow = try run(trace(10, of: 0..<2000), link: 1, extend: extend)
+            let slow = try run(recording(10, of: 0..<2000), link: 1, extend: extend)
             #expect(slow.verdict != .converges && slow.totalNs > 0)
-            let zeros = try run(trace(10, of: 0..<2000), zeroPages: 40_000, zeroPageNs: .max, extend: extend)
+            let zeros = try run(recording(10, of: 0..<2000), zeroPages: 40_000, zeroPageNs: .max, extend: extend)
             #expect(zeros.verdict != .converges && zeros.totalNs > 0)
         }
     }

@@ -7,12 +7,12 @@ import Testing
 /// Predictions of exits with rings of other sizes, against what rings of those sizes do with the same writes. KnownGuestTests does
 /// the same with recordings under KVM.
 @Suite struct RingWhatIfTests {
-    /// One vCPU that writes `ticks`, in order, into a ring of so many entries that is emptied when it is full and after each tick.
-    private func recording(_ ticks: [[GFN]], ringEntries: Int) -> MemoryTrace {
+    /// One vCPU that writes `iterations`, in order, into a ring of so many entries that is emptied when it is full and after each iteration.
+    private func recording(_ iterations: [[GFN]], ringEntries: Int) -> MemoryRecording {
         let limit = ringEntries - 64
-        var trace = MemoryTrace()
-        (trace.info.pml, trace.info.ringEntries) = (false, ringEntries)
-        for (place, writes) in ticks.enumerated() {
+        var recording = MemoryRecording()
+        (recording.info.pml, recording.info.ringEntries) = (false, ringEntries)
+        for (place, writes) in iterations.enumerated() {
             let id = Int64(place + 1)
             var batch = IterationBatch(iteration: Iteration(id: id, startNs: (id - 1) * 1000, endNs: id * 1000))
             var dirty: Set<GFN> = []
@@ -31,13 +31,13 @@ import Testing
                 if entries.count == limit { harvest(.ringFull) }
             }
             harvest(.periodic)
-            trace.batches.append(batch)
+            recording.batches.append(batch)
         }
-        return trace
+        return recording
     }
 
-    private func exits(_ trace: MemoryTrace) -> Int64 {
-        Int64(trace.batches.flatMap(\.harvests).count { $0.harvest.cause == .ringFull })
+    private func exits(_ recording: MemoryRecording) -> Int64 {
+        Int64(recording.batches.flatMap(\.harvests).count { $0.harvest.cause == .ringFull })
     }
 
     @Test func `a bracket holds what rings of that size do, upwards, downwards and at the recorded size`() throws {
@@ -46,15 +46,15 @@ import Testing
             var random = Seeded(seed)
             let pages = GFN.random(in: 100...4000, using: &random)
             let hot = GFN.random(in: 1...pages, using: &random)
-            let ticks = (0..<4).map { _ in
+            let iterations = (0..<4).map { _ in
                 (0..<Int.random(in: 0...6000, using: &random)).map { _ in
                     GFN.random(in: 0..<(Bool.random(using: &random) ? hot : pages), using: &random)
                 }
             }
             for recorded in [256, 512, 2048] {
-                let predicted = try Analyzer.analyze(recording(ticks, ringEntries: recorded)).ringWhatIf
+                let predicted = try Analyzer.analyze(recording(iterations, ringEntries: recorded)).ringWhatIf
                 for size in predicted {
-                    let real = exits(recording(ticks, ringEntries: size.ringEntries))
+                    let real = exits(recording(iterations, ringEntries: size.ringEntries))
                     let context = "seed \(seed), \(recorded) to \(size.ringEntries): \(size.exits), \(real)"
                     #expect(size.fullExits <= real, "\(context)")
                     if let most = size.mostFullExits { #expect(real <= most, "\(context)") }
@@ -70,11 +70,11 @@ import Testing
 
     @Test func `pages that a small ring logged again and again do not fill a large one`() throws {
         // 1,000 pages, written 40 times in an iteration: 448 at a time fill a ring of 512 89 times; one of 2,048 never fills.
-        let ticks = [(0..<40).flatMap { _ in Array(GFN(0)..<1000) }]
-        let trace = recording(ticks, ringEntries: 512)
-        #expect(exits(trace) == 89)
-        let large = try #require(try Analyzer.analyze(trace).ringWhatIf.first { $0.ringEntries == 2048 })
+        let iterations = [(0..<40).flatMap { _ in Array(GFN(0)..<1000) }]
+        let small = recording(iterations, ringEntries: 512)
+        #expect(exits(small) == 89)
+        let large = try #require(try Analyzer.analyze(small).ringWhatIf.first { $0.ringEntries == 2048 })
         // What is logged again could be 2,048 different pages, for all that the ring says; it is known that none is needed.
-        #expect(large.fullExits == 0 && exits(recording(ticks, ringEntries: 2048)) == 0)
+        #expect(large.fullExits == 0 && exits(recording(iterations, ringEntries: 2048)) == 0)
     }
 }

@@ -25,8 +25,8 @@ import Testing
         }
     }
 
-    private func diffs(_ trace: MemoryTrace, _ cadence: Int64) -> [Diff] {
-        let reference = Reference(trace)
+    private func diffs(_ recording: MemoryRecording, _ cadence: Int64) -> [Diff] {
+        let reference = Reference(recording)
         var diffs: [Diff] = []
         var (since, pages, due) = (reference.boundaries[0], Set<GFN>(), reference.boundaries[0] + cadence)
         for (place, set) in reference.sets.enumerated() {
@@ -43,17 +43,17 @@ import Testing
     @Test(arguments: [0, 4096, 8192, 65_536] as [Int64])
     func `sizes, extents, pauses and chains are those of sets`(coalesce: Int64) throws {
         for seed in UInt64(0)..<300 {
-            let trace = Traces.random(seed)
+            let recording = Recordings.random(seed)
             var options = SnapshotOptions()
             options.cadencesNs = [60, 100, 250, 401]
             options.blocks = [4096, 8192, 12_288, 65_536]
             options.coalesce = coalesce
             options.cost.bytesPerSecond = 3_000_000_000
-            let report = try Snapshots.report(trace, options: options)
+            let report = try Snapshots.report(recording, options: options)
             var seen: [Int64: Int] = [:]
             for size in report.sizes {
                 seen[size.cadenceNs, default: 0] += 1
-                let diffs = diffs(trace, size.cadenceNs)
+                let diffs = diffs(recording, size.cadenceNs)
                 let held = diffs.map { $0.held(size.block, coalesce) }
                 let pages = diffs.reduce(0) { $0 + Int64($1.pages.count) }
                 let bytes = held.map(\.bytes)
@@ -98,7 +98,7 @@ import Testing
                 }
             }
             for cadence in options.cadencesNs ?? [] {
-                let isEmpty = trace.batches.isEmpty || diffs(trace, cadence).isEmpty
+                let isEmpty = recording.batches.isEmpty || diffs(recording, cadence).isEmpty
                 #expect(seen[cadence] == (isEmpty ? nil : 4), "seed \(seed)")
                 #expect(report.unfinishedNs.contains(cadence) == isEmpty)
             }
@@ -106,37 +106,38 @@ import Testing
     }
 
     @Test func `long chains are kept at round lengths only`() throws {
-        let trace = Traces.plain((0..<1200).map { [GFN($0 % 7)] }, memoryPages: 1000)
+        let recording = Recordings.plain((0..<1200).map { [GFN($0 % 7)] }, memoryPages: 1000)
         var options = SnapshotOptions()
         options.cadencesNs = [1_000_000_000]
         options.blocks = [4096]
-        let report = try Snapshots.report(trace, options: options)
+        let report = try Snapshots.report(recording, options: options)
         #expect(report.chains.map(\.diffs) == [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000])
         #expect(report.sizes[0].rebaseEvery == 1000)
     }
 
     @Test func `cadences that nobody asked for fit the recording`() throws {
-        func chosen(_ trace: MemoryTrace) throws -> [Int64] {
-            try Snapshots.report(trace).options.cadencesNs ?? []
+        func chosen(_ recording: MemoryRecording) throws -> [Int64] {
+            try Snapshots.report(recording).options.cadencesNs ?? []
         }
         let second: Int64 = 1_000_000_000
-        // Ticks of a second: nothing shorter says more.
-        #expect(try chosen(Traces.plain(Array(repeating: [1, 2], count: 30))) == [second, 5 * second, 10 * second])
-        // Three ticks of a nanosecond: every iteration.
-        #expect(try chosen(Traces.plain([[1], [2], [3]], tickNs: 1)) == [1])
-        #expect(try chosen(MemoryTrace()) == [1])
+        // Iterations of a second: nothing shorter says more.
+        #expect(
+            try chosen(Recordings.plain(Array(repeating: [1, 2], count: 30))) == [second, 5 * second, 10 * second])
+        // Three iterations of a nanosecond: every iteration.
+        #expect(try chosen(Recordings.plain([[1], [2], [3]], iterationNs: 1)) == [1])
+        #expect(try chosen(MemoryRecording()) == [1])
     }
 
     @Test func `hostile times and pages are answered`() throws {
-        var trace = Traces.plain([[0, .max, .max - 1], [.max, 1 << 63], []], tickNs: 1 << 60)
-        trace.info.memoryBytes = .max
+        var recording = Recordings.plain([[0, .max, .max - 1], [.max, 1 << 63], []], iterationNs: 1 << 60)
+        recording.info.memoryBytes = .max
         var options = SnapshotOptions()
         options.cadencesNs = [1, .max]
         options.coalesce = .max
-        let report = try Snapshots.report(trace, options: options)
+        let report = try Snapshots.report(recording, options: options)
         #expect(report.sizes.filter { $0.cadenceNs == 1 }.allSatisfy { $0.count == 3 })
-        trace.info.startNs = .min
-        trace.info.endNs = .max
-        _ = try Snapshots.report(trace)
+        recording.info.startNs = .min
+        recording.info.endNs = .max
+        _ = try Snapshots.report(recording)
     }
 }

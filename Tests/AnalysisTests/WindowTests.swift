@@ -10,9 +10,9 @@ import Testing
 
     @Test func `every window of every recording counts its distinct pages`() throws {
         for seed in Self.seeds {
-            let trace = Traces.random(seed)
-            let reference = Reference(trace)
-            let table = try Gathered(trace).windows
+            let recording = Recordings.random(seed)
+            let reference = Reference(recording)
+            let table = try Gathered(recording).windows
             #expect(table.boundaries == reference.boundaries)
             for last in 0...table.groups {
                 for first in 0...last {
@@ -27,41 +27,43 @@ import Testing
     @Test func `merged boundaries stay exact`() throws {
         for seed in Self.seeds {
             var random = Seeded(seed)
-            let ticks = (0..<Int.random(in: 1...40, using: &random)).map { _ in
+            let iterations = (0..<Int.random(in: 1...40, using: &random)).map { _ in
                 Set((0..<Int.random(in: 0...6, using: &random)).map { _ in Int.random(in: 0..<12, using: &random) })
             }
             var builder = WindowTableBuilder(capacity: 8)
             builder.start(at: 0)
-            var lastTick = [Int](repeating: 0, count: 12)
-            for (place, pages) in ticks.enumerated() {
+            var lastIteration = [Int](repeating: 0, count: 12)
+            for (place, pages) in iterations.enumerated() {
                 let group = (UInt32(1) << builder.shift) - 1
-                for page in pages { builder.row[Int((UInt32(lastTick[page]) + group) >> builder.shift)] += 1 }
-                for page in pages { lastTick[page] = place + 1 }
-                builder.endTick(at: Int64(place + 1) * 10)
+                for page in pages { builder.row[Int((UInt32(lastIteration[page]) + group) >> builder.shift)] += 1 }
+                for page in pages { lastIteration[page] = place + 1 }
+                builder.endIteration(at: Int64(place + 1) * 10)
             }
             let table = builder.finish()
             #expect(table.groups <= 8)
-            #expect(table.boundaries.last == Int64(ticks.count) * 10)
+            #expect(table.boundaries.last == Int64(iterations.count) * 10)
             for last in 0...table.groups {
                 for first in 0...last {
                     let range =
-                        min(first * table.ticksPerGroup, ticks.count)..<min(last * table.ticksPerGroup, ticks.count)
-                    let union = ticks[range].reduce(Set<Int>()) { $0.union($1) }
+                        min(
+                            first * table.iterationsPerGroup, iterations.count)..<min(
+                            last * table.iterationsPerGroup, iterations.count)
+                    let union = iterations[range].reduce(Set<Int>()) { $0.union($1) }
                     #expect(table.pages(after: first, through: last) == Int64(union.count), "seed \(seed)")
                 }
             }
         }
     }
 
-    @Test func `working sets on ticks are percentiles over all windows`() throws {
+    @Test func `working sets on iterations are percentiles over all windows`() throws {
         for seed in Self.seeds {
-            let trace = Traces.random(seed)
-            let reference = Reference(trace)
-            let windows = try Analyzer.analyze(trace).workingSet
+            let recording = Recordings.random(seed)
+            let reference = Reference(recording)
+            let windows = try Analyzer.analyze(recording).workingSet
             let n = reference.sets.count
-            #expect(windows.map(\.ticks) == [1, 2, 5, 10].filter { $0 <= n })
+            #expect(windows.map(\.iterations) == [1, 2, 5, 10].filter { $0 <= n })
             for window in windows {
-                let w = window.ticks ?? 0
+                let w = window.iterations ?? 0
                 let counts = (w...n).map { Int64(reference.window($0 - w, $0).count) }
                 let span = (w...n).map { reference.boundaries[$0] - reference.boundaries[$0 - w] }
                 #expect(window.high == window.low)
@@ -76,14 +78,14 @@ import Testing
         }
     }
 
-    @Test func `working sets asked in time are brackets of whole ticks`() throws {
+    @Test func `working sets asked in time are brackets of whole iterations`() throws {
         for seed in Self.seeds {
-            let trace = Traces.random(seed)
-            let reference = Reference(trace)
+            let recording = Recordings.random(seed)
+            let reference = Reference(recording)
             let ends = reference.boundaries
             var options = AnalysisOptions()
             options.tausNs = [100, 333]
-            let asked = try Analyzer.analyze(trace, options: options).workingSet.filter { $0.ticks == nil }
+            let asked = try Analyzer.analyze(recording, options: options).workingSet.filter { $0.iterations == nil }
             for tau in options.tausNs {
                 var low: [Int64] = []
                 var high: [Int64] = []
@@ -108,11 +110,11 @@ import Testing
 
     @Test func `the footprint is the average over all windows, for every length`() throws {
         for seed in Self.seeds {
-            let trace = Traces.random(seed)
-            let reference = Reference(trace)
+            let recording = Recordings.random(seed)
+            let reference = Reference(recording)
             let n = reference.sets.count
-            for point in try Analyzer.analyze(trace).footprint {
-                let w = Int(point.ticks)
+            for point in try Analyzer.analyze(recording).footprint {
+                let w = Int(point.iterations)
                 let sum = (w...n).reduce(Int64(0)) { $0 + Int64(reference.window($1 - w, $1).count) }
                 #expect(point.sum == sum && point.windows == Int64(n - w + 1), "seed \(seed), w \(w)")
             }
@@ -121,26 +123,28 @@ import Testing
 
     @Test func `re-dirty intervals are counted page by page`() throws {
         for seed in Self.seeds {
-            let trace = Traces.random(seed)
-            let reference = Reference(trace)
+            let recording = Recordings.random(seed)
+            let reference = Reference(recording)
             var counts: [Int64: Int64] = [:]
             var once: Int64 = 0
             for page in reference.all {
-                let ticks = reference.sets.indices.filter { reference.sets[$0].contains(page) }
-                if ticks.count == 1 { once += 1 }
-                for (one, next) in zip(ticks, ticks.dropFirst()) { counts[Int64(next - one), default: 0] += 1 }
+                let iterations = reference.sets.indices.filter { reference.sets[$0].contains(page) }
+                if iterations.count == 1 { once += 1 }
+                for (one, next) in zip(iterations, iterations.dropFirst()) {
+                    counts[Int64(next - one), default: 0] += 1
+                }
             }
-            let redirty = try Analyzer.analyze(trace).redirty
+            let redirty = try Analyzer.analyze(recording).redirty
             #expect(redirty.neverRedirtied == once)
-            #expect(Dictionary(uniqueKeysWithValues: redirty.buckets.map { ($0.ticks, $0.count) }) == counts)
+            #expect(Dictionary(uniqueKeysWithValues: redirty.buckets.map { ($0.iterations, $0.count) }) == counts)
         }
     }
 
     @Test func `granularity counts larger units`() throws {
         for seed in Self.seeds {
-            let trace = Traces.random(seed)
-            let pages = Reference(trace).all
-            for unit in try Analyzer.analyze(trace).granularity {
+            let recording = Recordings.random(seed)
+            let pages = Reference(recording).all
+            for unit in try Analyzer.analyze(recording).granularity {
                 let units = Set(pages.map { $0 / UInt64(unit.bytes / 4096) })
                 #expect(unit.units == Int64(units.count))
                 let expected = Double(units.count) * Double(unit.bytes / 4096) / Double(max(1, pages.count))
@@ -151,11 +155,11 @@ import Testing
 
     @Test func `checkpoints hold the distinct pages of their stretch`() throws {
         for seed in Self.seeds {
-            let trace = Traces.random(seed)
-            let reference = Reference(trace)
+            let recording = Recordings.random(seed)
+            let reference = Reference(recording)
             let n = reference.sets.count
-            for checkpoint in try Analyzer.analyze(trace).checkpoints {
-                let step = Int(checkpoint.ticks)
+            for checkpoint in try Analyzer.analyze(recording).checkpoints {
+                let step = Int(checkpoint.iterations)
                 let sizes = stride(from: 0, to: n, by: step).map {
                     Int64(reference.window($0, min($0 + step, n)).count)
                 }
@@ -164,7 +168,7 @@ import Testing
                 #expect(checkpoint.chainBytes == sizes.reduce(0, +) * 4096)
                 #expect(checkpoint.largestBytes == (sizes.max() ?? 0) * 4096)
                 var sum: Int64 = 0
-                let memory = trace.info.memoryBytes / 4096
+                let memory = recording.info.memoryBytes / 4096
                 let every = sizes.firstIndex { size in
                     sum += size
                     return sum >= memory

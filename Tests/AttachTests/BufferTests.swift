@@ -5,7 +5,7 @@ import Testing
 
 @testable import Attach
 
-@Suite struct `Trace buffers` {
+@Suite struct `Recording buffers` {
     private func buffers(
         ring: Int, cpus: Int, used: Range<Int>? = nil, hostGiB: Int = 64, asked: Int? = nil
     ) -> TraceBuffers {

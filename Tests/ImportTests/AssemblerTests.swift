@@ -5,7 +5,7 @@ import Testing
 
 @testable import Import
 
-@Suite struct `Trace records` {
+@Suite struct `Recording records` {
     @Test func `are laid out as the format file says`() throws {
         let format = try #require(EventFormat(parsing: HonestFile.push))
         #expect(format.name == "kvm_dirty_ring_push")

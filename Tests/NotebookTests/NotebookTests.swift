@@ -211,13 +211,14 @@ import Testing
         var info = RecordingInfo()
         info.vcpuCount = 2
         let writer = try RecordingWriter(path: path, info: info)
-        for tick in 1...30 as ClosedRange<Int64> {
+        for iteration in 1...30 as ClosedRange<Int64> {
             var batch = IterationBatch(
-                iteration: Iteration(id: tick, startNs: (tick - 1) * 100_000_000, endNs: tick * 100_000_000))
-            let gfns = (0..<GFN(200 + tick * 13 % 70)).map { $0 * 7 }
+                iteration: Iteration(
+                    id: iteration, startNs: (iteration - 1) * 100_000_000, endNs: iteration * 100_000_000))
+            let gfns = (0..<GFN(200 + iteration * 13 % 70)).map { $0 * 7 }
             let harvest = Harvest(
-                iteration: tick, source: .dirtyRing, vcpu: Int(tick % 2), cause: .periodic,
-                sinceNs: (tick - 1) * 100_000_000, tsNs: tick * 100_000_000, entryCount: gfns.count)
+                iteration: iteration, source: .dirtyRing, vcpu: Int(iteration % 2), cause: .periodic,
+                sinceNs: (iteration - 1) * 100_000_000, tsNs: iteration * 100_000_000, entryCount: gfns.count)
             batch.harvests = [(harvest, gfns)]
             try writer.commit(batch)
         }

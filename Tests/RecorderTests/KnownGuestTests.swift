@@ -15,17 +15,17 @@ import Testing
 /// the same iterations. No answer here depends on how long an iteration took.
 @Suite(.serialized, .enabled(if: KVMHost.isUsable, KVMHost.reason))
 struct `Known guests` {
-    private func recording(_ guest: any Guest) throws -> MemoryTrace {
+    private func recording(_ guest: any Guest) throws -> MemoryRecording {
         let recorded = try record(guest) {
             $0.mode = .paused
             $0.iterations = nil
         }
         #expect(recorded.outcome.losses == [])
         #expect(recorded.missing == 0 && recorded.unexplained == 0)
-        return recorded.trace
+        return recorded.recording
     }
 
-    private func recording(_ workload: String, vcpus: Int = 1, memory: Int64? = nil) throws -> MemoryTrace {
+    private func recording(_ workload: String, vcpus: Int = 1, memory: Int64? = nil) throws -> MemoryRecording {
         try recording(BuiltinGuest(workload: Workload(parsing: workload), vcpus: vcpus, memory: memory))
     }
 
@@ -34,12 +34,14 @@ struct `Known guests` {
         let analysis = try Analyzer.analyze(recording("sequential:size=4MiB,step=96,ops=3840"))
         #expect(analysis.counts.iterations == 40)
         let windows = analysis.workingSet
-        #expect(windows.compactMap(\.ticks) == [1, 2, 5, 10, 20])
+        #expect(windows.compactMap(\.iterations) == [1, 2, 5, 10, 20])
         for window in windows {
-            let expected = min(pages, rate * Int64(window.ticks ?? 0))
+            let expected = min(pages, rate * Int64(window.iterations ?? 0))
             #expect(window.isExact && window.high.min == expected && window.high.max == expected, "\(window)")
         }
-        for point in analysis.footprint { #expect(point.pages == Double(min(pages, rate * point.ticks)), "\(point)") }
+        for point in analysis.footprint {
+            #expect(point.pages == Double(min(pages, rate * point.iterations)), "\(point)")
+        }
         #expect(analysis.order.rings.first?.verdict == .ascending)
         #expect(analysis.order.rings.first?.stride == 1)
     }
@@ -57,9 +59,9 @@ struct `Known guests` {
                 $0.ringEntries = size
             }
             #expect(recorded.outcome.losses == [])
-            var trace = recorded.trace
-            trace.info.ringEntries = size
-            return try Analyzer.analyze(trace)
+            var recording = recorded.recording
+            recording.info.ringEntries = size
+            return try Analyzer.analyze(recording)
         }
         let exits = analyses.map { $0.rings.reduce(Int64(0)) { $0 + $1.fullExits } }
         #expect(exits[0] > exits[2] && exits[2] > 0)
@@ -79,14 +81,14 @@ struct `Known guests` {
         let phases = try Analyzer.analyze(
             recording("hotspot:size=4MiB,hot=256KiB,share=0.95,phase=5120,step=256,ops=15360")
         ).phases.phases
-        #expect(phases.map(\.firstTick) == [1, 21, 41])
-        #expect(phases.map(\.lastTick) == [20, 40, 60])
+        #expect(phases.map(\.firstIteration) == [1, 21, 41])
+        #expect(phases.map(\.lastIteration) == [20, 40, 60])
     }
 
     @Test func `phases walks, moves, meets and rests, each in its turn`() throws {
-        let trace = try recording("phases:size=8MiB,hot=512KiB,phase=2048,step=512,ops=16384", vcpus: 2)
-        #expect(trace.batches.count == 32)
-        for (place, batch) in trace.batches.enumerated() {
+        let recording = try recording("phases:size=8MiB,hot=512KiB,phase=2048,step=512,ops=16384", vcpus: 2)
+        #expect(recording.batches.count == 32)
+        for (place, batch) in recording.batches.enumerated() {
             let sets = [0, 1].map { vcpu in
                 Set(batch.harvests.filter { $0.harvest.vcpu == vcpu }.flatMap(\.gfns))
             }
@@ -108,7 +110,7 @@ struct `Known guests` {
             default: #expect(sets[0].isEmpty && sets[1].isEmpty)
             }
         }
-        let markers = trace.batches.flatMap(\.markers).map(\.text)
+        let markers = recording.batches.flatMap(\.markers).map(\.text)
         #expect(
             markers.filter { $0.hasPrefix("vCPU 1") }
                 == ["move", "meet", "rest", "walk", "move", "meet", "rest"].map { "vCPU 1: \($0)" })
@@ -126,7 +128,7 @@ struct `Known guests` {
             // (dp/dq / p)² · q(1 − q)/n. The line is fitted with these variances as weights (least squares), and
             // 1/Σ w(x − x̄)² is the variance of its slope.
             let points = analysis.hottestPages.prefix(ranks).enumerated().map { place, page in
-                let q = Double(page.ticks) / Double(iterations)
+                let q = Double(page.iterations) / Double(iterations)
                 let p = 1 - pow(1 - q, 1 / steps)
                 let relative = pow(1 - q, 1 / steps - 1) / steps / p
                 return (
@@ -153,19 +155,19 @@ struct `Known guests` {
         // Which pages race is up to the hardware, and to who else wants its two CPUs: a few attempts.
         var both: Int64 = 0
         for _ in 0..<20 where both == 0 {
-            let trace = try record("shared:size=16MiB", vcpus: 2) {
+            let recording = try record("shared:size=16MiB", vcpus: 2) {
                 $0.iterations = 10
                 $0.verify = false
-            }.trace
+            }.recording
             var either: Int64 = 0
-            for batch in trace.batches {
+            for batch in recording.batches {
                 let rings = [0, 1].map { vcpu in
                     Set(batch.harvests.filter { $0.harvest.vcpu == vcpu }.flatMap(\.gfns))
                 }
                 both += Int64(rings[0].intersection(rings[1]).count)
                 either += Int64(rings[0].union(rings[1]).count)
             }
-            let analysis = try Analyzer.analyze(trace)
+            let analysis = try Analyzer.analyze(recording)
             #expect(analysis.duplicates.distinct == either)
             #expect(analysis.duplicates.crossRing == both)
             #expect(analysis.sharing.pairs == (both == 0 ? [] : [Sharing.Pair(first: 0, second: 1, pages: both)]))
@@ -180,14 +182,14 @@ struct `Known guests` {
     @Test func `a guest that dirties faster than the link but few pages converges, where the λ-model diverges`() throws
     {
         // 256 of 1,024 pages, all of them in every iteration.
-        let trace = try recording("sequential:size=1MiB,step=256,ops=20480", memory: 4 << 20)
-        let tick = Double(try Analyzer.analyze(trace).counts.durationNs) / 80
+        let recording = try recording("sequential:size=1MiB,step=256,ops=20480", memory: 4 << 20)
+        let iteration = Double(try Analyzer.analyze(recording).counts.durationNs) / 80
         // At half its rate, the whole guest takes 8 iterations, and the 256 pages two: whatever the jitter, no round
         // leaves more than 256 pages, and three iterations' time is enough to send them.
         var options = ConvergenceOptions()
-        options.bandwidths = [Int64(256 * 4096 / (2 * tick) * 1e9)]
-        options.downtimesNs = [Int64(3 * tick)]
-        let report = try Convergence.grid(trace, options: options)
+        options.bandwidths = [Int64(256 * 4096 / (2 * iteration) * 1e9)]
+        options.downtimesNs = [Int64(3 * iteration)]
+        let report = try Convergence.grid(recording, options: options)
         let cell = try #require(report.grid.first)
         #expect(report.memoryPages == 1024)
         #expect(abs(cell.lambda.lambda - 2) < 0.01 && !cell.lambda.converges)
@@ -198,15 +200,15 @@ struct `Known guests` {
 
     @Test func `a guest that never converges names the pages and the vCPU to blame`() throws {
         let guest = try LopsidedGuest(iterations: 48)
-        let trace = try recording(guest)
-        let times = [trace.batches[0].iteration.startNs] + trace.batches.map(\.iteration.endNs)
+        let recording = try recording(guest)
+        let times = [recording.batches[0].iteration.startNs] + recording.batches.map(\.iteration.endNs)
         let longest = zip(times.dropFirst(2), times).map { $0 - $1 }.max() ?? 0
         // Sending 1,024 pages takes longer than any two iterations, and four times the downtime.
         let sending = 2 * longest
         var options = ConvergenceOptions()
         options.bandwidths = [1024 * 4096 * 1_000_000_000 / sending]
         options.downtimesNs = [sending / 4]
-        let report = try Convergence.grid(trace, options: options)
+        let report = try Convergence.grid(recording, options: options)
         let cell = try #require(report.grid.first)
         #expect(cell.outcome.verdict == .doesNotConverge, "\(cell.outcome)")
         #expect(cell.outcome.reason?.contains("dirties at least 1,040 pages") == true)
@@ -222,13 +224,13 @@ struct `Known guests` {
     @Test(arguments: [(2, [1024, 512, 256, 128, 64, 32, 16, 8]), (4, [1024, 256, 64, 16])])
     func `all-new pages at a constant rate follow V·λⁱ to the page`(inverseLambda: Int, rounds: [Int64]) throws {
         // 1,024 pages, 4 new ones an operation-second, and bandwidth for 4/λ: round i sends 1024·λⁱ pages.
-        var trace = try recording("sequential:size=4MiB,step=4,ops=1024")
-        #expect(trace.batches.count == 256)
-        trace.setClock(tickNs: 1_000_000_000)
+        var recording = try recording("sequential:size=4MiB,step=4,ops=1024")
+        #expect(recording.batches.count == 256)
+        recording.setClock(iterationNs: 1_000_000_000)
         var options = ConvergenceOptions()
         options.bandwidths = [Int64(4 * 4096 * inverseLambda)]
         options.downtimesNs = [1_000_000_000 / Int64(inverseLambda) + 1]
-        let cell = try #require(try Convergence.grid(trace, options: options).grid.first)
+        let cell = try #require(try Convergence.grid(recording, options: options).grid.first)
         #expect(cell.lambda.lambda == 1 / Double(inverseLambda))
         #expect(cell.outcome.rounds.map(\.pages) == rounds.map { Bracket(low: $0, high: $0) })
         #expect(cell.outcome.rounds.last?.dirtyPages == Bracket(low: 4, high: 4))
@@ -242,17 +244,17 @@ struct `Known guests` {
     @Test(.enabled(if: KVMHost.isPVM, "mainline stops a guest before its ring wraps: nothing is lost there"))
     func `a recording with losses answers, and says that figures are lower bounds`() throws {
         // A vCPU that a busy machine hardly lets run does not fill its ring: a few attempts.
-        var trace = MemoryTrace(info: RecordingInfo(), slots: [], batches: [])
-        for _ in 0..<20 where trace.batches.allSatisfy(\.losses.isEmpty) {
+        var recording = MemoryRecording(info: RecordingInfo(), slots: [], batches: [])
+        for _ in 0..<20 where recording.batches.allSatisfy(\.losses.isEmpty) {
             let guest = try CodeGuest(CodeGuest.writeLoop, pages: 4096, kernelMode: true)
-            trace = try record(guest) {
+            recording = try record(guest) {
                 $0.ringEntries = 256
                 $0.iterations = 10
                 $0.intervalNs = 30_000_000
                 $0.verify = false
-            }.trace
+            }.recording
         }
-        let analysis = try Analyzer.analyze(trace)
+        let analysis = try Analyzer.analyze(recording)
         #expect(!analysis.fidelity.isComplete && !analysis.fidelity.losses.isEmpty)
         #expect(analysis.convergence.losses == analysis.fidelity.losses.reduce(0) { $0 + $1.count })
         #expect(analysis.counts.entries > 0 && analysis.workingSet.first?.high.max ?? 0 > 0)
@@ -261,13 +263,13 @@ struct `Known guests` {
     @Test func `a bitmap source answers all but what needs a vCPU, exactly as the ring does`() throws {
         let workload = "hotspot:size=4MiB,hot=256KiB,phase=2048,step=256,ops=8192"
         let analyses = try [Source.dirtyRing, .clearLog, .dirtyLog].map { source in
-            var trace = try record(workload, vcpus: 2) {
+            var recording = try record(workload, vcpus: 2) {
                 $0.source = source
                 $0.mode = .paused
                 $0.iterations = nil
-            }.trace
-            trace.setClock(tickNs: 10_000_000)
-            return try Analyzer.analyze(trace)
+            }.recording
+            recording.setClock(iterationNs: 10_000_000)
+            return try Analyzer.analyze(recording)
         }
         let ring = analyses[0]
         #expect(ring.rings.map(\.vcpu) == [0, 1] && !ring.ringWhatIf.isEmpty)
@@ -283,9 +285,11 @@ struct `Known guests` {
             #expect(bitmap.sharing.pairs == [] && bitmap.ringWhatIf == [])
             #expect(bitmap.order.crossRingConfidence == nil)
             #expect(bitmap.convergence.grid.allSatisfy { $0.throttle?.dirtyLimit == nil })
-            // A bitmap harvested every k ticks has the distinct pages of k ticks.
+            // A bitmap harvested every k iterations has the distinct pages of k iterations.
             for whatIf in bitmap.harvestWhatIf {
-                guard let checkpoint = ring.checkpoints.first(where: { $0.ticks == whatIf.ticks }) else { continue }
+                guard let checkpoint = ring.checkpoints.first(where: { $0.iterations == whatIf.iterations }) else {
+                    continue
+                }
                 #expect(whatIf.entries == checkpoint.pages)
             }
         }
@@ -294,18 +298,18 @@ struct `Known guests` {
 
 extension Recorded {
     /// As a file would hold it.
-    fileprivate var trace: MemoryTrace {
+    fileprivate var recording: MemoryRecording {
         var info = RecordingInfo()
         info.endReason = outcome.reason
-        return MemoryTrace(info: info, slots: slots, batches: batches)
+        return MemoryRecording(info: info, slots: slots, batches: batches)
     }
 }
 
-extension MemoryTrace {
+extension MemoryRecording {
     /// Gives every iteration the same length.
-    fileprivate mutating func setClock(tickNs: Int64) {
+    fileprivate mutating func setClock(iterationNs: Int64) {
         for place in batches.indices {
-            let (start, end) = (Int64(place) * tickNs, Int64(place + 1) * tickNs)
+            let (start, end) = (Int64(place) * iterationNs, Int64(place + 1) * iterationNs)
             batches[place].iteration.startNs = start
             batches[place].iteration.endNs = end
             for harvest in batches[place].harvests.indices {

@@ -42,7 +42,7 @@ struct OracleTests {
             var info = RecordingInfo()
             info.endReason = .iterations
             let outcome = RecorderOutcome(reason: .iterations, endNs: 1, losses: [], verdicts: [verdict], ringFull: 0)
-            let analysis = try Analyzer.analyze(MemoryTrace(info: info, slots: [], batches: [batch]))
+            let analysis = try Analyzer.analyze(MemoryRecording(info: info, slots: [], batches: [batch]))
             return [outcome.isComplete, analysis.fidelity.isComplete]
         }
         #expect(try isComplete(missing: 0, unexplained: 0) == [true, true])

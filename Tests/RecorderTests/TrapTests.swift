@@ -230,7 +230,7 @@ struct `Traps` {
         let pairs = zip(harvests, harvests.dropFirst()).filter { $0.0.harvest.cause == .ringFull }
         #expect(pairs.count { ($0.harvest.provisionalCount == 1) != ($0.gfns.last == $1.gfns.first) } == 0)
         if Host().pml == false { #expect(full.allSatisfy { $0.provisionalCount == 1 }) }
-        // Not at the next tick, which is a minute away.
+        // Not at the next iteration, which is a minute away.
         #expect(full.allSatisfy { $0.stallNs < 30_000_000_000 })
     }
 

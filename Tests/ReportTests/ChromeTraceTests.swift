@@ -19,7 +19,7 @@ import Testing
         batch.harvests = [(full, [1, 2, 2]), (log, [2])]
         batch.markers = [Marker(tsNs: 501_000, iteration: 1, text: "boot")]
         batch.losses = [Loss(iteration: 1, tsNs: 601_000, kind: .overrun, vcpu: 1, detail: "wrapped")]
-        let events = try events(of: MemoryTrace(info: info, batches: [batch]))
+        let events = try events(of: MemoryRecording(info: info, batches: [batch]))
 
         func only(_ name: String) throws -> [String: Any] {
             let found = events.filter { $0["name"] as? String == name }
@@ -37,10 +37,10 @@ import Testing
     }
 
     @Test func `an empty recording is a valid trace`() throws {
-        #expect(try events(of: MemoryTrace()).allSatisfy { $0["ph"] as? String == "M" })
+        #expect(try events(of: MemoryRecording()).allSatisfy { $0["ph"] as? String == "M" })
     }
 
-    private func events(of trace: MemoryTrace) throws -> [[String: Any]] {
+    private func events(of trace: MemoryRecording) throws -> [[String: Any]] {
         var text = ""
         try ChromeTrace.render(trace) { text += $0 }
         let object = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]

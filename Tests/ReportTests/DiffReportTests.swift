@@ -7,8 +7,8 @@ import Testing
 
 @Suite struct DiffReportTests {
     private func judged() throws -> (Comparison, [DiffReport.Judged]) {
-        let rich = try Analyzer.analyze(RichTrace.make())
-        let empty = try Analyzer.analyze(MemoryTrace())
+        let rich = try Analyzer.analyze(RichRecording.make())
+        let empty = try Analyzer.analyze(MemoryRecording())
         let comparison = Comparison(before: [empty], after: [rich])
         let gates = try [Gate("entries>+0"), Gate("fidelity.paused>0.5")].map { gate in
             try DiffReport.Judged(gate, in: comparison)
@@ -31,9 +31,9 @@ import Testing
         #expect(xml.contains("<failure message=\"failed: 0 before, 1,680 after\"/>"))
     }
 
-    /// Two recordings of one trace, with rings of 65,536 and 512 entries, whose guest's name is hostile.
+    /// Two recordings of one recording, with rings of 65,536 and 512 entries, whose guest's name is hostile.
     private func apart() throws -> Comparison {
-        var before = try Analyzer.analyze(RichTrace.make())
+        var before = try Analyzer.analyze(RichRecording.make())
         before.info.ringEntries = 65_536
         var after = before
         after.info.ringEntries = 512
@@ -52,12 +52,12 @@ import Testing
         let xml = DiffReport.junit(comparison, gates: [])
         #expect(xml.contains(#"<property name="differs: ring entries" value="65,536 → 512"/>"#))
         #expect(xml.components(separatedBy: "</properties>").count == 2 && !xml.contains("\u{9b}"))
-        let same = try Analyzer.analyze(RichTrace.make())
+        let same = try Analyzer.analyze(RichRecording.make())
         #expect(!DiffReport.text(Comparison(before: [same], after: [same])).contains("conditions"))
     }
 
     @Test func `only what changed is shown when asked, and gates know the rest`() throws {
-        let same = try Analyzer.analyze(RichTrace.make())
+        let same = try Analyzer.analyze(RichRecording.make())
         var other = same
         other.counts.entries += 1
         let comparison = Comparison(before: [same], after: [other])
@@ -77,11 +77,11 @@ import Testing
 
     @Test func `the page shows both sides, and hostile names as text`() throws {
         let (comparison, gates) = try judged()
-        let trace = RichTrace.make()
-        var analysis = try Analyzer.analyze(trace)
+        let recording = RichRecording.make()
+        var analysis = try Analyzer.analyze(recording)
         analysis.info.commandLine = "</script><img src=x onerror=alert(1)>"
         let sides = try ["</title><script>alert(1)</script>", "b.db"].map {
-            try HTMLReport(trace, analysis: analysis, topPages: 0, fileName: $0, vega: nil)
+            try HTMLReport(recording, analysis: analysis, topPages: 0, fileName: $0, vega: nil)
         }
         let page = try DiffPage(comparison, gates: gates, before: sides[0], after: sides[1], repetitions: 0).render()
         #expect(!page.contains("<script>alert") && !page.contains("<img src=x"))

@@ -11,7 +11,7 @@ import Testing
         options.convergence.start = .all
         options.convergence.namesBlockingPages = true
         options.convergence.qemu = QEMUStreamOptions()
-        return JSONReport.render(try Analyzer.analyze(RichTrace.make(), options: options))
+        return JSONReport.render(try Analyzer.analyze(RichRecording.make(), options: options))
     }
 
     /// Shapes that the document describes once.
@@ -73,7 +73,7 @@ import Testing
     }
 
     @Test func `the documentation lists exactly the keys and the figures of a comparison`() throws {
-        let rich = try Analyzer.analyze(RichTrace.make())
+        let rich = try Analyzer.analyze(RichRecording.make())
         var other = rich
         other.info.ringEntries = 512
         let comparison = Comparison(before: [rich, rich], after: [other])
@@ -105,12 +105,12 @@ import Testing
         #expect(fidelity["overruns"] as? Int == 1)
         #expect((parsed["convergence"] as? [String: Any])?["losses"] as? Int == 2)
         #expect(fidelity["short_resets"] as? Int == 1)
-        #expect((parsed["recording"] as? [String: Any])?["guest"] as? String == RichTrace.make().info.guest)
+        #expect((parsed["recording"] as? [String: Any])?["guest"] as? String == RichRecording.make().info.guest)
         #expect(!text.unicodeScalars.contains { $0.value < 32 && $0 != "\n" || $0.value == 0x9b || $0.value == 0x202e })
     }
 
     @Test func `an empty recording is answered too`() throws {
-        let analysis = try Analyzer.analyze(MemoryTrace())
+        let analysis = try Analyzer.analyze(MemoryRecording())
         let text = JSONReport.render(analysis).text()
         #expect(try JSONSerialization.jsonObject(with: Data(text.utf8)) is [String: Any])
         #expect(analysis.counts.entries == 0 && analysis.counts.distinctGFNs == 0 && analysis.counts.iterations == 0)

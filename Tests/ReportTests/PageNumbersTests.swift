@@ -27,7 +27,7 @@ struct PageNumbersTests {
         }
     }
 
-    @Test func `more ticks than boundaries give the same windows`() throws {
+    @Test func `more iterations than boundaries give the same windows`() throws {
         let folder = try PageFolder()
         let path = folder.file("a.db")
         try PageSample.record(path, 4200, entries: 2)

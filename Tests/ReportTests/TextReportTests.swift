@@ -5,13 +5,13 @@ import Testing
 
 @Suite struct TextReportTests {
     @Test func `nothing in a recording can write to the terminal`() throws {
-        let text = TextReport.render(try Analyzer.analyze(RichTrace.make()))
+        let text = TextReport.render(try Analyzer.analyze(RichRecording.make()))
         #expect(text.contains("zipf\\u{1b}]0;owned\\u{7}\\u{202e}"))
         #expect(text.unicodeScalars.allSatisfy { $0 == "\n" || $0.value >= 32 && !(0x7f..<0xa0).contains($0.value) })
     }
 
     @Test func `every question has its section, and lines stay short`() throws {
-        let text = TextReport.render(try Analyzer.analyze(RichTrace.make()))
+        let text = TextReport.render(try Analyzer.analyze(RichRecording.make()))
         for title in [
             "Recording", "Dirty rate", "Writable working set", "Who dirties", "Duplicates", "Re-dirty intervals",
             "Granularity", "Phases", "Order of entries", "Hottest pages", "Convergence", "Incremental checkpoints",
@@ -24,13 +24,13 @@ import Testing
 
     /// As wide as figures get: every policy, bandwidths and limits of four digits, vCPU numbers too, brackets of two units.
     @Test func `convergence tables stay within 120 columns`() throws {
-        var trace = RichTrace.make()
-        trace.slots = [MemorySlot(slot: 0, baseGFN: 0, pages: 1_567, logged: true)]
-        trace.batches.removeLast(28)
-        for place in trace.batches.indices {
+        var recording = RichRecording.make()
+        recording.slots = [MemorySlot(slot: 0, baseGFN: 0, pages: 1_567, logged: true)]
+        recording.batches.removeLast(28)
+        for place in recording.batches.indices {
             for vcpu in 1000..<1012 {
                 let gfns = (0..<50).map { (GFN(vcpu) << 32) + $0 }
-                trace.batches[place].harvests.append(
+                recording.batches[place].harvests.append(
                     (
                         Harvest(
                             iteration: Int64(place + 1), source: .dirtyRing, vcpu: vcpu, cause: .periodic,
@@ -45,7 +45,7 @@ import Testing
         options.policies = MigrationPolicy.allCases
         options.start = .all
         options.maxRounds = 30
-        let text = TextConvergence.render(try Convergence.grid(trace, options: options))
+        let text = TextConvergence.render(try Convergence.grid(recording, options: options))
         for title in ["Convergence", "Start times", "Least throttle", "Least bandwidth", "Post-copy", "What blocks"] {
             #expect(text.split(separator: "\n").contains { $0.hasPrefix(title) }, "\(title)")
         }
@@ -54,20 +54,20 @@ import Testing
     }
 
     @Test func `losses are told as error bars`() throws {
-        let text = TextReport.render(try Analyzer.analyze(RichTrace.make()))
+        let text = TextReport.render(try Analyzer.analyze(RichRecording.make()))
         #expect(text.contains("entries were lost (at least 7 known): page counts are lower bounds"))
         #expect(text.contains("overrun × 1: 7 entries known"))
         #expect(text.contains("short_reset × 1: 0 entries known, 1 of unknown extent"))
     }
 
     @Test func `a cut-off recording says so`() throws {
-        var trace = RichTrace.make()
-        trace.info.endReason = nil
-        #expect(TextReport.render(try Analyzer.analyze(trace)).contains("the recording was cut off"))
+        var recording = RichRecording.make()
+        recording.info.endReason = nil
+        #expect(TextReport.render(try Analyzer.analyze(recording)).contains("the recording was cut off"))
     }
 
     @Test func `a source without vCPUs says what it cannot answer`() throws {
-        var trace = MemoryTrace()
+        var recording = MemoryRecording()
         var batch = IterationBatch(iteration: Iteration(id: 1, startNs: 0, endNs: 5))
         batch.harvests = [
             (
@@ -76,8 +76,8 @@ import Testing
                 [3]
             )
         ]
-        trace.batches = [batch]
-        let text = TextReport.render(try Analyzer.analyze(trace))
+        recording.batches = [batch]
+        let text = TextReport.render(try Analyzer.analyze(recording))
         #expect(text.contains("This source does not name the vCPU: no split, no sharing, no fill of rings"))
         #expect(!text.contains("Page sharing") && !text.contains("Rings of other sizes"))
         #expect(text.contains("Writable working set") && text.contains("Convergence"))
@@ -86,11 +86,11 @@ import Testing
 
 @Suite struct NounTests {
     /// One page, dirtied once in one iteration by one vCPU, and one loss.
-    private static var single: MemoryTrace {
-        var trace = MemoryTrace()
-        trace.info.endReason = .duration
-        trace.info.ringEntries = 1
-        trace.slots = [MemorySlot(slot: 0, baseGFN: 0, pages: 1, logged: true)]
+    private static var single: MemoryRecording {
+        var recording = MemoryRecording()
+        recording.info.endReason = .duration
+        recording.info.ringEntries = 1
+        recording.slots = [MemorySlot(slot: 0, baseGFN: 0, pages: 1, logged: true)]
         var batch = IterationBatch(iteration: Iteration(id: 1, startNs: 0, endNs: 1_000_000_000))
         batch.harvests = [
             (
@@ -100,8 +100,8 @@ import Testing
             )
         ]
         batch.losses = [Loss(iteration: 1, tsNs: 5, kind: .overrun, vcpu: 0, entries: 1, detail: "")]
-        trace.batches = [batch]
-        return trace
+        recording.batches = [batch]
+        return recording
     }
 
     @Test func `one thing has a singular, in the text and on the page`() throws {

@@ -10,14 +10,14 @@ import Testing
     private let folder = Folder()
     private static let all = ["ticks": "1000"]
 
-    private func check(seed: UInt64, _ body: (QuerySession, TraceAnalysis, MemoryTrace) throws -> Void) throws {
-        let trace = Recordings.random(seed: seed)
+    private func check(seed: UInt64, _ body: (QuerySession, RecordingAnalysis, MemoryRecording) throws -> Void) throws {
+        let recording = Recordings.random(seed: seed)
         let path = folder.path + "/\(seed).db"
-        try Recordings.write(path, trace, ending: seed % 2 == 0 ? .rows : .noRows)
+        try Recordings.write(path, recording, ending: seed % 2 == 0 ? .rows : .noRows)
         let session = try QuerySession(path: path)
         var options = AnalysisOptions()
         options.topPages = 10_000
-        try body(session, Analyzer.analyze(RecordingFile(path: path), options: options), trace)
+        try body(session, Analyzer.analyze(RecordingFile(path: path), options: options), recording)
     }
 
     @Test(arguments: 1...UInt64(50))
@@ -35,7 +35,7 @@ import Testing
             #expect(
                 try session.rows("duplicates/redirtied", of: "iteration", "redirtied", "same_ring")
                     == analysis.timeline.filter { $0.duplicates.redirtied + $0.duplicates.sameRing > 0 }
-                    .map { .integers($0.firstTick, $0.duplicates.redirtied, $0.duplicates.sameRing) })
+                    .map { .integers($0.firstIteration, $0.duplicates.redirtied, $0.duplicates.sameRing) })
             #expect(
                 try session.rows(
                     "duplicates/by_iteration", of: "iteration", "entries", "unique_pages", "cross_ring", "same_ring",
@@ -43,7 +43,7 @@ import Testing
                     == analysis.timeline.map {
                         let counts = $0.duplicates
                         return [SQLValue].integers(
-                            $0.firstTick, counts.entries, counts.distinct, counts.crossRing,
+                            $0.firstIteration, counts.entries, counts.distinct, counts.crossRing,
                             counts.redirtied + counts.sameRing, counts.provisional, counts.vmm)
                     })
             var soFar: Int64 = 0
@@ -58,21 +58,24 @@ import Testing
                     "duplicates/shared", ["ticks": "1000", "limit": "10000"], of: "gfn", "shared_iterations",
                     "iterations",
                     "entries")
-                    == analysis.sharing.topPages.map { .integers($0.gfn, $0.sharedTicks, $0.ticks, $0.entries) })
+                    == analysis.sharing.topPages.map {
+                        .integers($0.gfn, $0.sharedIterations, $0.iterations, $0.entries)
+                    })
             #expect(
                 try session.rows("duplicates/sharing_matrix", Self.all, of: "first_vcpu", "second_vcpu", "pages")
                     == analysis.sharing.pairs.map { .integers($0.first, $0.second, $0.pages) })
             #expect(
                 try session.rows("working_set/redirty", Self.all, of: "ticks", "intervals")
-                    == analysis.redirty.buckets.map { .integers($0.ticks, $0.count) })
+                    == analysis.redirty.buckets.map { .integers($0.iterations, $0.count) })
             #expect(
                 try session.rows("working_set/granularity", of: "unit_bytes", "units")
                     == analysis.granularity.map { .integers($0.bytes, $0.units) })
             for window in analysis.workingSet.prefix(2) {
-                let ticks = window.ticks ?? 0
-                let pages = try (ticks...Int(analysis.counts.iterations)).map {
+                let iterations = window.iterations ?? 0
+                let pages = try (iterations...Int(analysis.counts.iterations)).map {
                     Int64(
-                        try session.number("pages", "working_set/window", ["ticks": "\(ticks)", "through": "\($0)"]))
+                        try session.number(
+                            "pages", "working_set/window", ["ticks": "\(iterations)", "through": "\($0)"]))
                 }.sorted()
                 #expect(pages.first == window.high.min && pages.last == window.high.max)
                 #expect(pages[(pages.count * 50 + 99) / 100 - 1] == window.high.p50)
@@ -98,10 +101,12 @@ import Testing
                 try session.rows(
                     "pages/hottest", ["limit": "10000"], of: "gfn", "iterations", "entries", "first_iteration",
                     "last_iteration")
-                    == analysis.hottestPages.map { .integers($0.gfn, $0.ticks, $0.entries, $0.firstTick, $0.lastTick) })
+                    == analysis.hottestPages.map {
+                        .integers($0.gfn, $0.iterations, $0.entries, $0.firstIteration, $0.lastIteration)
+                    })
             for list in analysis.hotLists {
                 let rows = try session.rows(
-                    "convergence/hot_pages", ["percent": "\(Int(list.tickShare * 100))"], of: "pages", "records",
+                    "convergence/hot_pages", ["percent": "\(Int(list.iterationShare * 100))"], of: "pages", "records",
                     "saved_bytes")
                 #expect(rows == [.integers(list.pages, list.records, list.bytesSaved)])
             }
@@ -151,26 +156,28 @@ import Testing
 
     @Test(arguments: 1...UInt64(30))
     func `snapshots agree`(seed: UInt64) throws {
-        try check(seed: seed) { session, _, trace in
+        try check(seed: seed) { session, _, recording in
             for (coalesce, block) in [(0, 4096), (0, 65_536), (8192, 4096)] as [(Int64, Int64)] {
                 var options = SnapshotOptions()
                 options.cadencesNs = [20_000_000, 70_000_000]
                 options.blocks = [block]
                 options.coalesce = coalesce
-                let report = try Snapshots.report(trace, options: options)
+                let report = try Snapshots.report(recording, options: options)
                 for cadence in [20_000_000, 70_000_000] as [Int64] {
                     let rows = try session.rows(
                         "snapshots/diffs",
-                        ["cadence": "\(cadence)ns", "block": "\(block)B", "coalesce": "\(coalesce)B"])
-                    func sum(_ column: Int) -> Int64 { rows.reduce(0) { $0 + Int64($1[column].number) } }
+                        ["cadence": "\(cadence)ns", "block": "\(block)B", "coalesce": "\(coalesce)B"],
+                        of: "blocks", "extents", "bytes"
+                    ).map { $0.map { Int64($0.number) } }
+                    let sums = (0..<3).map { column in rows.reduce(0) { $0 + $1[column] } }
                     guard let size = report.sizes.first(where: { $0.cadenceNs == cadence }) else {
                         #expect(rows.isEmpty)
                         continue
                     }
                     #expect(size.count == Int64(rows.count))
-                    #expect([size.blocks, size.extents, size.bytes] == [sum(4), sum(5), sum(6)])
-                    #expect(size.first == rows.first.map { Int64($0[6].number) })
-                    #expect(size.size.max == rows.map { Int64($0[6].number) }.max())
+                    #expect([size.blocks, size.extents, size.bytes] == sums)
+                    #expect(size.first == rows.first?.last)
+                    #expect(size.size.max == rows.compactMap(\.last).max())
                 }
             }
         }
@@ -178,8 +185,8 @@ import Testing
 
     @Test(arguments: 1...UInt64(20))
     func `what the analysis does not tell agrees with a plain count`(seed: UInt64) throws {
-        try check(seed: seed) { session, _, trace in
-            let entries = trace.batches.flatMap { $0.harvests.flatMap(\.1) }
+        try check(seed: seed) { session, _, recording in
+            let entries = recording.batches.flatMap { $0.harvests.flatMap(\.1) }
             let counts = Dictionary(grouping: entries) { $0 }.mapValues { Int64($0.count) }
             for gfn in Set(entries).sorted().prefix(5) {
                 #expect(Int64(try session.rows("pages/history", ["gfn": "\(gfn)"]).count) == counts[gfn])
@@ -201,9 +208,9 @@ import Testing
             let sets = try session.rows("duplicates/by_vcpus", of: "entries")
             #expect(sets.joined().reduce(0) { $0 + Int($1.number) } == entries.count)
             let strides = try session.rows("order/strides", ["ticks": "1000", "limit": "100000"], of: "steps")
-            let steps = trace.batches.flatMap(\.harvests).reduce(0) { $0 + max(0, $1.1.count - 1) }
+            let steps = recording.batches.flatMap(\.harvests).reduce(0) { $0 + max(0, $1.1.count - 1) }
             #expect(strides.joined().reduce(0) { $0 + Int($1.number) } == steps)
-            let unique = trace.batches.map { Int64(Set($0.harvests.flatMap(\.1)).count) }
+            let unique = recording.batches.map { Int64(Set($0.harvests.flatMap(\.1)).count) }
             let calmest = try session.rows(
                 "convergence/best_start", ["ticks": "2", "limit": "1000"], of: "first_iteration", "unique_pages")
             #expect(

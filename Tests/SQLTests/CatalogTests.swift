@@ -43,9 +43,10 @@ import Testing
     @Test(arguments: Recordings.Ending.allCases)
     func `views and queries answer on every kind of file with the documented columns`(ending: Recordings.Ending) throws
     {
-        for (number, trace) in [Recordings.random(seed: 1, iterations: 0), Recordings.random(seed: 7)].enumerated() {
+        for (number, recording) in [Recordings.random(seed: 1, iterations: 0), Recordings.random(seed: 7)].enumerated()
+        {
             let path = folder.path + "/\(number).db"
-            try Recordings.write(path, trace, ending: ending)
+            try Recordings.write(path, recording, ending: ending)
             let session = try QuerySession(path: path)
             for query in NamedQuery.all {
                 var names: [String] = []
@@ -95,11 +96,11 @@ import Testing
     }
 
     @Test func `queries answer the same with and without plain rows`() throws {
-        let trace = Recordings.random(seed: 3)
+        let recording = Recordings.random(seed: 3)
         var answers: [[[[SQLValue]]]] = []
         for ending in [Recordings.Ending.rows, .noRows] {
             let path = folder.path + "/\(ending).db"
-            try Recordings.write(path, trace, ending: ending)
+            try Recordings.write(path, recording, ending: ending)
             let session = try QuerySession(path: path)
             answers.append(
                 try NamedQuery.all.map { try session.rows($0.name, $0.name == "pages/history" ? ["gfn": "70"] : [:]) })

@@ -20,15 +20,15 @@ enum Recordings {
     /// How a recording ends.
     enum Ending: CaseIterable { case rows, noRows, cutOff }
 
-    static func write(_ path: String, _ trace: MemoryTrace, ending: Ending = .rows) throws {
-        let writer = try RecordingWriter(path: path, info: trace.info, slots: trace.slots)
-        for batch in trace.batches { try writer.commit(batch) }
+    static func write(_ path: String, _ recording: MemoryRecording, ending: Ending = .rows) throws {
+        let writer = try RecordingWriter(path: path, info: recording.info, slots: recording.slots)
+        for batch in recording.batches { try writer.commit(batch) }
         if ending != .cutOff { try writer.finish(reason: .duration, endNs: 1 << 40, rows: ending == .rows) }
     }
 
     /// A recording with everything that entries can be: several rings, full rings, provisional entries, the VMM's log,
     /// ascending, descending and random order, iterations without entries.
-    static func random(seed: UInt64, iterations: Int? = nil) -> MemoryTrace {
+    static func random(seed: UInt64, iterations: Int? = nil) -> MemoryRecording {
         var random = Seeded(seed)
         let vcpus = Int.random(in: 1...4, using: &random)
         var info = RecordingInfo()
@@ -58,7 +58,7 @@ enum Recordings {
             batch.statistics = [KVMStatistic(iteration: iteration.id, vcpu: 0, name: "pf_fixed", value: 3)]
             return batch
         }
-        return MemoryTrace(info: info, slots: slots, batches: batches)
+        return MemoryRecording(info: info, slots: slots, batches: batches)
     }
 
     private static func harvest(of iteration: Iteration, vcpus: Int, _ random: inout Seeded) -> (Harvest, [GFN]) {

@@ -38,7 +38,7 @@ import Testing
             let file = try RecordingFile(path: path)
             #expect(file.state == .cutOff)
             #expect(file.isCutOff)
-            #expect(try Collector.of(file) == Collector.of(MemoryTrace(batches: batches)))
+            #expect(try Replayed.of(file) == Replayed.of(MemoryRecording(batches: batches)))
             #expect(try Verifier.verify(path: path) == [])
         }
         #expect(try contents(scratch.path("cut")) == before)
@@ -69,7 +69,7 @@ import Testing
             #expect(file.state == .complete)
             #expect(file.info.endReason == .recovered)
             #expect(file.info.endNs == 8000)
-            #expect(try Collector.of(file) == Collector.of(MemoryTrace(batches: batches)))
+            #expect(try Replayed.of(file) == Replayed.of(MemoryRecording(batches: batches)))
             #expect(try file.counts.rows == outcome.entries)
         }
         #expect(try Verifier.verify(path: path) == [])
@@ -99,7 +99,7 @@ import Testing
         }
         let file = try RecordingFile(path: path)
         #expect(file.state == .cutOff)
-        #expect(try Collector.of(file) == Collector.of(MemoryTrace(batches: Sample.batches(20))))
+        #expect(try Replayed.of(file) == Replayed.of(MemoryRecording(batches: Sample.batches(20))))
     }
 
     @Test func `completion that was killed is completed later`() async throws {
@@ -140,7 +140,7 @@ import Testing
             }
             try #require(!FileManager.default.createFile(atPath: path + ".probe", contents: Data()))
             let file = try RecordingFile(path: path)
-            try #require(try Collector.of(file) == Collector.of(MemoryTrace(batches: Sample.batches(3))))
+            try #require(try Replayed.of(file) == Replayed.of(MemoryRecording(batches: Sample.batches(3))))
             try #require(try Verifier.verify(path: path) == [])
         }
         #expect(try FileManager.default.contentsOfDirectory(atPath: folder).sorted() == names)
@@ -153,9 +153,9 @@ import Testing
         try writer.commit(batches[0])
         let file = try RecordingFile(path: path)
         #expect(file.state == .recording)
-        #expect(try Collector.of(file) == Collector.of(MemoryTrace(batches: [batches[0]])))
+        #expect(try Replayed.of(file) == Replayed.of(MemoryRecording(batches: [batches[0]])))
         try writer.commit(batches[1])
-        #expect(try Collector.of(file) == Collector.of(MemoryTrace(batches: Array(batches[0...1]))))
+        #expect(try Replayed.of(file) == Replayed.of(MemoryRecording(batches: Array(batches[0...1]))))
 
         // Iterations committed while a replay runs stay out of it.
         var meddler = Meddler(action: { try writer.commit(batches[2]) })
@@ -167,7 +167,7 @@ import Testing
         #expect(try RecordingFile(path: path).state == .complete)
     }
 
-    private struct Meddler: TraceVisitor {
+    private struct Meddler: RecordingVisitor {
         var action: (() throws -> Void)?
         var iterations = 0
         init(action: @escaping () throws -> Void) { self.action = action }

@@ -75,7 +75,7 @@ import Testing
         #expect(before.count > 1 << 20)
         do {
             let file = try RecordingFile(path: path)
-            #expect(try Collector.of(file) == Collector.of(MemoryTrace(batches: batches)))
+            #expect(try Replayed.of(file) == Replayed.of(MemoryRecording(batches: batches)))
             #expect(try file.counts.rows == 0)
             #expect(!file.isSummarized)
             #expect(try QuerySession(path: path).all("SELECT count(*) FROM dirty") == [[.integer(1608)]])

@@ -156,9 +156,9 @@ import Testing
         let file = try RecordingFile(path: path)
         #expect(
             throws: RecordingError(path, .corrupt(table: "harvest", row: 1, "vcpu is 0, and there are 0 vCPUs"))
-        ) { try Collector.of(file) }
+        ) { try Replayed.of(file) }
         _ = try sqlite("a.db", "UPDATE harvest SET vcpu = NULL; DELETE FROM vcpu")
-        #expect(try Collector.of(RecordingFile(path: path)).harvests.count == 6)
+        #expect(try Replayed.of(RecordingFile(path: path)).harvests.count == 6)
     }
 
     @Test func `huge counts allocate nothing`() throws {
@@ -172,7 +172,7 @@ import Testing
         ] {
             _ = try sqlite("a.db", sql)
             #expect(throws: RecordingError.self) {
-                _ = try Collector.of(RecordingFile(path: path))
+                _ = try Replayed.of(RecordingFile(path: path))
             }
             #expect(throws: (any Error).self) {
                 _ = try QuerySession(path: path).all("SELECT sum(gfn) FROM dirty_entry")
@@ -197,7 +197,7 @@ import Testing
             let path = try file("bad.db", bad)
             do {
                 let file = try RecordingFile(path: path)
-                _ = try Collector.of(file)
+                _ = try Replayed.of(file)
                 _ = try (file.slots, file.losses, file.markers, file.stops, file.verdicts, file.counts)
                 _ = try QuerySession(path: path).all("SELECT count(*), sum(gpa) FROM dirty", timeout: .seconds(5))
             } catch { refused += 1 }

@@ -96,8 +96,8 @@ enum Sample {
     }
 }
 
-/// Keeps everything that a trace gives.
-struct Collector: TraceVisitor, Equatable {
+/// Keeps everything that a recording gives.
+struct Replayed: RecordingVisitor, Equatable {
     var harvests: [Harvest] = []
     var gfns: [[GFN]] = []
     var iterations: [Iteration] = []
@@ -107,9 +107,9 @@ struct Collector: TraceVisitor, Equatable {
     }
     mutating func visit(_ iteration: Iteration) { iterations.append(iteration) }
 
-    static func of(_ trace: some Trace) throws -> Collector {
-        var collector = Collector()
-        try trace.replay(into: &collector)
+    static func of(_ recording: some Recording) throws -> Replayed {
+        var collector = Replayed()
+        try recording.replay(into: &collector)
         return collector
     }
 }

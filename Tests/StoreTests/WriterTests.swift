@@ -74,8 +74,8 @@ import Testing
         }
         let count = try #require(Int(try String(contentsOfFile: path + ".count", encoding: .utf8)))
         #expect(count > 3)
-        let expected = try Collector.of(MemoryTrace(batches: Array(Sample.batches(200, entries: 2000)[..<count])))
-        #expect(try Collector.of(RecordingFile(path: path)) == expected)
+        let expected = try Replayed.of(MemoryRecording(batches: Array(Sample.batches(200, entries: 2000)[..<count])))
+        #expect(try Replayed.of(RecordingFile(path: path)) == expected)
         #expect(try Recovery.recover(path: path).iterations == Int64(count))
         #expect(try Verifier.verify(path: path) == [])
     }
@@ -161,7 +161,7 @@ import Testing
         try writer.commit(batches[3])
         try writer.finish(reason: .duration, endNs: 9000)
         #expect(writer.committedIterations == 4)
-        #expect(try Collector.of(RecordingFile(path: path)) == Collector.of(MemoryTrace(batches: batches)))
+        #expect(try Replayed.of(RecordingFile(path: path)) == Replayed.of(MemoryRecording(batches: batches)))
         #expect(try Verifier.verify(path: path) == [])
     }
 
@@ -197,7 +197,7 @@ import Testing
         do {
             let file = try RecordingFile(path: path)
             #expect(file.state == .complete && file.info.endReason == .duration && !file.isSummarized)
-            #expect(try Collector.of(file) == Collector.of(MemoryTrace(batches: batches)))
+            #expect(try Replayed.of(file) == Replayed.of(MemoryRecording(batches: batches)))
         }
         #expect(throws: RecordingError(path, .writeFailed(.locked, .init(synced: 3, committed: 3)))) {
             try Recovery.recover(path: path)
@@ -226,7 +226,7 @@ import Testing
         let second = try writer(scratch.path("b.db"), replace: true)
         for batch in Sample.batches(3, seed: 9) { try second.commit(batch) }
         let file = try RecordingFile(path: scratch.path("b.db"))
-        #expect(try Collector.of(file) == Collector.of(MemoryTrace(batches: Sample.batches(3, seed: 9))))
+        #expect(try Replayed.of(file) == Replayed.of(MemoryRecording(batches: Sample.batches(3, seed: 9))))
     }
 
     @Test func `a second recorder is refused`() async throws {
@@ -254,7 +254,7 @@ import Testing
         batch.harvests = [(harvest, Array(0..<GFN(count)))]
         let writer = try RecordingWriter(path: path, info: Sample.info())
         try writer.commit(batch)
-        let collected = try Collector.of(RecordingFile(path: path))
+        let collected = try Replayed.of(RecordingFile(path: path))
         #expect(collected.harvests.map(\.entryCount) == [Segment.maxEntries, 5])
         #expect(collected.harvests.map(\.provisionalCount) == [0, 1])
         #expect(collected.harvests.map(\.scanNs) == [9, 0])
@@ -276,7 +276,7 @@ import Testing
         try writer.commit(batches[1])
         try writer.finish(reason: .duration, endNs: 9999)
         #expect(
-            try Collector.of(RecordingFile(path: path)) == Collector.of(MemoryTrace(batches: Array(batches[0...1]))))
+            try Replayed.of(RecordingFile(path: path)) == Replayed.of(MemoryRecording(batches: Array(batches[0...1]))))
     }
 
     /// The batch with only its first harvest, and the rest.
@@ -295,12 +295,12 @@ import Testing
         let (first, rest) = parts(batches[1])
         try writer.commit(first)
         #expect(writer.committedIterations == 1)
-        #expect(try Collector.of(RecordingFile(path: path)) == Collector.of(MemoryTrace(batches: [batches[0]])))
+        #expect(try Replayed.of(RecordingFile(path: path)) == Replayed.of(MemoryRecording(batches: [batches[0]])))
         try writer.commit(rest)
         try writer.commit(batches[2])
         try writer.finish(reason: .duration, endNs: 1_000_000)
         #expect(try Verifier.verify(path: path) == [])
-        #expect(try Collector.of(RecordingFile(path: path)) == Collector.of(MemoryTrace(batches: batches)))
+        #expect(try Replayed.of(RecordingFile(path: path)) == Replayed.of(MemoryRecording(batches: batches)))
     }
 
     @Test func `parts without an end are dropped`() throws {
@@ -315,7 +315,7 @@ import Testing
         try writer.commit(first)
         try writer.finish(reason: .error, endNs: 1_000_000)
         #expect(try Verifier.verify(path: path) == [])
-        #expect(try Collector.of(RecordingFile(path: path)) == Collector.of(MemoryTrace(batches: [batches[0]])))
+        #expect(try Replayed.of(RecordingFile(path: path)) == Replayed.of(MemoryRecording(batches: [batches[0]])))
     }
 
     @Test func `slots are closed by a later batch`() throws {

@@ -2,116 +2,116 @@ import Model
 
 /// Answers every question about a recording.
 package enum Analyzer {
-    /// Reads `trace` once (once more when blocking pages are to be named or another tool measured) and computes every section.
+    /// Reads `recording` once (once more when blocking pages are to be named or another tool measured) and computes every section.
     ///
     /// Memory follows the distinct pages, not the entries: 40 to 65 bytes a page where
     /// pages lie close together, up to 300 where no two are neighbours, and at most 40 MB besides.
     /// - Throws: whatever reading the recording throws.
-    package static func analyze(_ trace: some Trace, options: AnalysisOptions = AnalysisOptions()) throws
-        -> TraceAnalysis
+    package static func analyze(_ recording: some Recording, options: AnalysisOptions = AnalysisOptions()) throws
+        -> RecordingAnalysis
     {
-        let gathered = try Gathered(trace)
-        let collector = gathered.collector
+        let gathered = try Gathered(recording)
+        let pass = gathered.pass
         let windows = gathered.windows
-        let convergence = try Convergence.report(trace, gathered, options.convergence)
-        let pageSize = trace.info.pageSize
-        let foreign = try ForeignComparison.all(trace)
-        return TraceAnalysis(
-            info: trace.info,
+        let convergence = try Convergence.report(recording, gathered, options.convergence)
+        let pageSize = recording.info.pageSize
+        let foreign = try ForeignComparison.all(recording)
+        return RecordingAnalysis(
+            info: recording.info,
             counts: Counts(
-                entries: collector.total.entries, distinctGFNs: Int64(collector.pages.states.count),
-                vcpus: Int64(Set(gathered.rings.compactMap(\.vcpu)).count), iterations: Int64(collector.ticks),
-                harvests: collector.harvests, durationNs: gathered.durationNs),
-            duplicates: collector.total,
+                entries: pass.total.entries, distinctGFNs: Int64(pass.pages.states.count),
+                vcpus: Int64(Set(gathered.rings.compactMap(\.vcpu)).count), iterations: Int64(pass.iterations),
+                harvests: pass.harvests, durationNs: gathered.durationNs),
+            duplicates: pass.total,
             rate: gathered.rate(pageSize: pageSize), foreignRates: foreign.compared,
             foreignRatesLeftOut: foreign.leftOut,
-            timeline: collector.timeline.buckets,
+            timeline: pass.timeline.buckets,
             workingSet: WorkingSetWindow.ladder(windows)
                 + options.tausNs.compactMap { WorkingSetWindow.asked($0, windows) },
             workingSetCourse: WorkingSetCourse.all(windows),
             footprint: gathered.footprint.ladder,
-            redirty: Redirty(collector.pages, ticks: collector.ticks),
-            granularity: Granularity.all(collector.pages.index.gfns, pageSize: pageSize),
+            redirty: Redirty(pass.pages, iterations: pass.iterations),
+            granularity: Granularity.all(pass.pages.index.gfns, pageSize: pageSize),
             phases: Phases(windows),
             rings: gathered.rings,
-            sharing: Sharing(collector.pages, rings: gathered.rings, limit: options.topPages),
+            sharing: Sharing(pass.pages, rings: gathered.rings, limit: options.topPages),
             order: gathered.order,
-            hottestPages: collector.pages.top(options.topPages) { $0.ticks },
-            hotLists: collector.pages.hotLists(ticks: collector.ticks, pageSize: pageSize),
-            costs: collector.costs.finish(stops: try trace.stops),
+            hottestPages: pass.pages.top(options.topPages) { $0.iterations },
+            hotLists: pass.pages.hotLists(iterations: pass.iterations, pageSize: pageSize),
+            costs: pass.costs.finish(stops: try recording.stops),
             convergence: convergence,
             checkpoints: Checkpoint.ladder(windows, memoryPages: convergence.memoryPages, pageSize: pageSize),
             harvestWhatIf: gathered.harvestWhatIf,
-            statistics: StatisticTotal.all(try trace.statistics),
-            fidelity: try gathered.fidelity(trace))
+            statistics: StatisticTotal.all(try recording.statistics),
+            fidelity: try gathered.fidelity(recording))
     }
 
     /// The order of entries alone, in one pass.
     /// - Throws: whatever reading the recording throws.
-    package static func order(_ trace: some Trace) throws -> Order { try Gathered(trace).order }
+    package static func order(_ recording: some Recording) throws -> Order { try Gathered(recording).order }
 }
 
 /// One pass over a recording, and what several sections need of it.
 struct Gathered: Sendable {
-    let collector: Collector
+    let pass: AnalysisPass
     let windows: WindowTable
     let footprint: Footprint
     let rings: [RingUse]
     let orders: [RingOrder]
 
-    init(_ trace: some Trace) throws {
-        let collector = try Collector.collect(trace)
-        self.collector = collector
-        windows = collector.pages.windows.finish()
-        footprint = Footprint(collector.pages, ticks: collector.ticks)
-        let finished = collector.rings.map { $0.finish() }
+    init(_ recording: some Recording) throws {
+        let pass = try AnalysisPass.collect(recording)
+        self.pass = pass
+        windows = pass.pages.windows.finish()
+        footprint = Footprint(pass.pages, iterations: pass.iterations)
+        let finished = pass.rings.map { $0.finish() }
         rings = finished.map(\.0)
         orders = finished.map(\.1)
     }
 
     var order: Order {
         Order(
-            host: collector.host, rings: orders, crossRingPairs: collector.crossRing.pairs,
-            orderedPairs: collector.crossRing.ordered)
+            host: pass.host, rings: orders, crossRingPairs: pass.crossRing.pairs,
+            orderedPairs: pass.crossRing.ordered)
     }
 
-    var durationNs: Int64 { collector.endNs - (collector.startNs ?? collector.endNs) }
+    var durationNs: Int64 { pass.endNs - (pass.startNs ?? pass.endNs) }
 
     /// Harvests at the recorded interval and at those longer ones that end at least once.
     var harvestWhatIf: [HarvestWhatIf] {
         let hasRings = rings.contains { $0.vcpu != nil }
-        return collector.whatIf.filter { $0.ticks <= collector.ticks }.map { whatIf in
+        return pass.whatIf.filter { $0.iterations <= pass.iterations }.map { whatIf in
             var whatIf = whatIf
             if !hasRings { whatIf.rings = [] }
-            whatIf.intervalNs = durationNs / Int64(collector.ticks) * whatIf.ticks
+            whatIf.intervalNs = durationNs / Int64(pass.iterations) * whatIf.iterations
             return whatIf
         }
     }
 
     func rate(pageSize: Int64) -> DirtyRate {
-        var rate = DirtyRate(pagesPerIteration: collector.uniquePerTick.summary)
+        var rate = DirtyRate(pagesPerIteration: pass.uniquePerIteration.summary)
         guard durationNs > 0 else { return rate }
         let seconds = Double(durationNs) / 1e9
-        let pages = Double(collector.total.distinct) / seconds
-        rate.entriesPerSecond = Double(collector.total.entries) / seconds
+        let pages = Double(pass.total.distinct) / seconds
+        rate.entriesPerSecond = Double(pass.total.entries) / seconds
         rate.pagesPerSecond = pages
         rate.bytesPerSecond = pages * Double(pageSize)
         return rate
     }
 
-    func fidelity(_ trace: some Trace) throws -> Fidelity {
+    func fidelity(_ recording: some Recording) throws -> Fidelity {
         var fidelity = Fidelity(
-            iterations: Int64(collector.ticks), tick: collector.tickLength.summary,
-            askedIntervalNs: trace.info.intervalNs, provisional: collector.total.provisional,
-            orderConfidence: collector.crossRing.pairs == 0
-                ? nil : collector.crossRing.ordered / collector.crossRing.pairs,
-            entryTime: Fidelity.EntryTime(trace.info, leastKickNs: collector.costs.leastKickNs),
-            ending: Fidelity.Ending(of: trace),
-            ticksPerBoundary: Int64(windows.ticksPerGroup), hasVCPUs: rings.contains { $0.vcpu != nil })
-        fidelity.add(try trace.losses)
-        fidelity.add(try trace.verdicts)
+            iterations: Int64(pass.iterations), iteration: pass.iterationLength.summary,
+            askedIntervalNs: recording.info.intervalNs, provisional: pass.total.provisional,
+            orderConfidence: pass.crossRing.pairs == 0
+                ? nil : pass.crossRing.ordered / pass.crossRing.pairs,
+            entryTime: Fidelity.EntryTime(recording.info, leastKickNs: pass.costs.leastKickNs),
+            ending: Fidelity.Ending(of: recording),
+            iterationsPerBoundary: Int64(windows.iterationsPerGroup), hasVCPUs: rings.contains { $0.vcpu != nil })
+        fidelity.add(try recording.losses)
+        fidelity.add(try recording.verdicts)
         if durationNs > 0 {
-            fidelity.pausedShare = Double(collector.costs.pausedNs) / Double(durationNs)
+            fidelity.pausedShare = Double(pass.costs.pausedNs) / Double(durationNs)
         }
         return fidelity
     }

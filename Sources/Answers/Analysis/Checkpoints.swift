@@ -1,7 +1,7 @@
 /// What a chain of incremental checkpoints would hold (question K1).
 package struct Checkpoint: Sendable, Equatable {
     /// Iterations between two checkpoints.
-    package var ticks: Int64
+    package var iterations: Int64
     /// Mean time between two, in nanoseconds.
     package var cadenceNs: Int64
     /// Increments in the recording; a last one may be shorter.
@@ -18,12 +18,12 @@ package struct Checkpoint: Sendable, Equatable {
     /// guest: the best "full every N". Nil when that is never reached within the recording.
     package var fullEvery: Int64?
 
-    /// Cadences of 1, 2, 5, 10 … groups of ticks.
+    /// Cadences of 1, 2, 5, 10 … groups of iterations.
     static func ladder(_ table: WindowTable, memoryPages: Int64, pageSize: Int64) -> [Checkpoint] {
         let steps = [1, 10, 100, 1000].flatMap { [$0, 2 * $0, 5 * $0] }
         return steps.prefix { $0 <= table.groups }.map { step in
             var checkpoint = Checkpoint(
-                ticks: Int64(step * table.ticksPerGroup), cadenceNs: 0, count: 0, pages: 0, largestBytes: 0,
+                iterations: Int64(step * table.iterationsPerGroup), cadenceNs: 0, count: 0, pages: 0, largestBytes: 0,
                 chainBytes: 0)
             for first in stride(from: 0, to: table.groups, by: step) {
                 let pages = table.pages(after: first, through: min(first + step, table.groups))

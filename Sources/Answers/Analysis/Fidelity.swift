@@ -40,10 +40,10 @@ package struct Fidelity: Sendable, Equatable {
         /// It has not ended: somebody is recording it.
         case inProgress
 
-        init(of trace: some Trace) {
+        init(of recording: some Recording) {
             self =
-                switch trace.info.endReason {
-                case nil: trace.isInProgress ? .inProgress : .cutOff
+                switch recording.info.endReason {
+                case nil: recording.isInProgress ? .inProgress : .cutOff
                 case .recovered: .cutOff
                 case .error: .failed
                 default: .clean
@@ -94,7 +94,7 @@ package struct Fidelity: Sendable, Equatable {
     /// Iterations in the recording.
     package var iterations: Int64 = 0
     /// Lengths of the iterations, in nanoseconds.
-    package var tick = Summary()
+    package var iteration = Summary()
     /// The asked length; 0 where harvests follow something else.
     package var askedIntervalNs: Int64 = 0
     /// Entries known to be lost, all kinds together.
@@ -115,8 +115,8 @@ package struct Fidelity: Sendable, Equatable {
     package var ending = Ending.clean
     /// Share of the recording's time during which all vCPUs stood still for harvests; 0 without time.
     package var pausedShare = 0.0
-    /// Ticks between two boundaries of window questions: 1 means every tick can be told apart.
-    package var ticksPerBoundary: Int64 = 1
+    /// Iterations between two boundaries of window questions: 1 means every iteration can be told apart.
+    package var iterationsPerBoundary: Int64 = 1
     /// Whether entries name their vCPU.
     package var hasVCPUs = false
 

@@ -30,13 +30,13 @@ package struct ForeignComparison: Sendable, Equatable {
     ///
     /// - Returns: the comparisons, and how many rates more the recording has.
     /// - Throws: whatever reading the recording throws.
-    static func all(_ trace: some Trace) throws -> (compared: [ForeignComparison], leftOut: Int) {
-        let rates = try trace.foreignRates
+    static func all(_ recording: some Recording) throws -> (compared: [ForeignComparison], leftOut: Int) {
+        let rates = try recording.foreignRates
         var compared: [ForeignComparison] = []
         while compared.count < min(rates.count, mostRates) {
             let some = Array(rates[compared.count..<min(compared.count + ratesAtOnce, rates.count)])
             var counter = WindowCounter(rates: some)
-            try trace.replay(into: &counter)
+            try recording.replay(into: &counter)
             compared += zip(some, zip(counter.entries, counter.pages)).map {
                 ForeignComparison(rate: $0, entries: $1.0, pages: $1.1.count)
             }
@@ -64,7 +64,7 @@ private struct WindowPages {
 }
 
 /// Counts what falls into each rate's window.
-private struct WindowCounter: TraceVisitor {
+private struct WindowCounter: RecordingVisitor {
     let rates: [ForeignRate]
     var entries: [Int64]
     /// One numbering for all windows: a page costs each of them a bit.

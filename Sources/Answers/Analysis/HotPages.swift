@@ -5,39 +5,39 @@ package struct PageHeat: Sendable, Equatable {
     /// Guest frame number.
     package var gfn: GFN
     /// Iterations in which it was dirtied.
-    package var ticks: Int64
+    package var iterations: Int64
     /// All its entries.
     package var entries: Int64
     /// Iterations in which several rings reported it.
-    package var sharedTicks: Int64
+    package var sharedIterations: Int64
     /// First iteration, from 1.
-    package var firstTick: Int64
+    package var firstIteration: Int64
     /// Latest iteration.
-    package var lastTick: Int64
+    package var lastIteration: Int64
 
     init(gfn: GFN, _ state: PageState) {
         self.gfn = gfn
-        ticks = Int64(state.ticks)
-        entries = Int64(state.ticks) + Int64(state.repeats)
-        sharedTicks = Int64(state.sharedTicks)
-        firstTick = Int64(state.firstTick)
-        lastTick = Int64(state.lastTick)
+        iterations = Int64(state.iterations)
+        entries = Int64(state.iterations) + Int64(state.repeats)
+        sharedIterations = Int64(state.sharedIterations)
+        firstIteration = Int64(state.firstIteration)
+        lastIteration = Int64(state.lastIteration)
     }
 }
 
 /// Pages worth sending last in a migration: those dirtied in at least a given share of iterations.
 package struct HotList: Sendable, Equatable {
     /// The share, 0...1.
-    package var tickShare: Double
+    package var iterationShare: Double
     /// Pages dirtied at least that often.
     package var pages: Int64 = 0
-    /// Iterations × pages: how often they would be sent by a migration with one round a tick.
+    /// Iterations × pages: how often they would be sent by a migration with one round an iteration.
     package var records: Int64 = 0
     /// Bytes that such a migration saves by sending each of them once, at its end.
     package var bytesSaved: Int64 = 0
 }
 
-extension PageTable {
+extension PageLedger {
     /// The `limit` pages that come first in the order of `key`, then of more entries, then of lower GFNs.
     /// Pages with key 0 are left out.
     func top(_ limit: Int, by key: (PageState) -> UInt32) -> [PageHeat] {
@@ -46,7 +46,7 @@ extension PageTable {
         for page in states.indices {
             let value = key(states[page])
             if value == 0 || limit == 0 { continue }
-            let entries = UInt64(states[page].ticks) + UInt64(states[page].repeats)
+            let entries = UInt64(states[page].iterations) + UInt64(states[page].repeats)
             func precedes(_ other: (key: UInt32, entries: UInt64, page: Int)) -> Bool {
                 if value != other.key { return value > other.key }
                 if entries != other.entries { return entries > other.entries }
@@ -60,13 +60,13 @@ extension PageTable {
         return best.map { PageHeat(gfn: index.gfns[$0.page], states[$0.page]) }
     }
 
-    /// The hot lists of pages dirtied in at least 90 %, 50 % and 10 % of `ticks` iterations.
-    func hotLists(ticks: Int, pageSize: Int64) -> [HotList] {
+    /// The hot lists of pages dirtied in at least 90 %, 50 % and 10 % of `iterations` iterations.
+    func hotLists(iterations: Int, pageSize: Int64) -> [HotList] {
         [90, 50, 10].map { percent in
-            var list = HotList(tickShare: Double(percent) / 100)
-            for state in states where Int(state.ticks) * 100 >= ticks * percent {
+            var list = HotList(iterationShare: Double(percent) / 100)
+            for state in states where Int(state.iterations) * 100 >= iterations * percent {
                 list.pages += 1
-                list.records += Int64(state.ticks)
+                list.records += Int64(state.iterations)
             }
             list.bytesSaved = (list.records - list.pages) * pageSize
             return list

@@ -46,7 +46,7 @@ package struct RingOrder: Sendable, Equatable {
         case mixed
     }
     /// What entries and host together say.
-    package enum Verdict: String, Sendable, CaseIterable {
+    package enum Conclusion: String, Sendable, CaseIterable {
         /// Too few entries to say.
         case unknown
         /// The guest writes upwards.
@@ -95,7 +95,7 @@ package struct RingOrder: Sendable, Equatable {
     /// host that reverses, those of page faults and of batches whose ends are certain.
     package var proven: Int64 = 0
     /// The verdict of entries and host together.
-    package var verdict = Verdict.unknown
+    package var verdict = Conclusion.unknown
 
     /// Entries by the harvests that hold them.
     package struct Weights: Sendable, Equatable {
@@ -324,7 +324,7 @@ struct CrossRingOrder: Sendable {
     }
 
     /// Ends an iteration. Two harvests are ordered when one ended before the other's interval began.
-    mutating func endTick() {
+    mutating func endIteration() {
         defer { harvests.removeAll(keepingCapacity: true) }
         guard let first = harvests.first, harvests.contains(where: { $0.ring != first.ring }) else { return }
         let all = harvests.reduce(0) { $0 + $1.entries }

@@ -1,9 +1,9 @@
 /// A stretch in which the guest keeps dirtying much the same pages.
 package struct Phase: Sendable, Equatable {
-    /// First and last tick, from 1.
-    package var firstTick: Int64
-    /// Last tick.
-    package var lastTick: Int64
+    /// First and last iteration, from 1.
+    package var firstIteration: Int64
+    /// Last iteration.
+    package var lastIteration: Int64
     /// Nanoseconds on CLOCK_MONOTONIC.
     package var startNs: Int64
     /// Nanoseconds on CLOCK_MONOTONIC.
@@ -16,18 +16,18 @@ package struct Phase: Sendable, Equatable {
 
 /// Where the guest changes what it dirties (question W5), and when it dirties least.
 ///
-/// At each boundary b, the writable working sets of the `window` ticks before and after are compared:
+/// At each boundary b, the writable working sets of the `window` iterations before and after are compared:
 /// J(b) = |A ∩ B| / |A ∪ B|. A phase begins where J(b) is the smallest within a window's length on both sides and below
 /// half the median of J.
 package struct Phases: Sendable, Equatable {
-    /// Length of the compared windows, in ticks.
+    /// Length of the compared windows, in iterations.
     package var window: Int64 = 0
     /// Median of J over all boundaries; nil when the recording is too short.
     package var medianSimilarity: Double?
-    /// In order; one when nothing changes, none when there is no tick.
+    /// In order; one when nothing changes, none when there is no iteration.
     package var phases: [Phase] = []
-    /// Length of the quietest window, in ticks: a tenth of the recording, at least one tick.
-    package var quietTicks: Int64 = 0
+    /// Length of the quietest window, in iterations: a tenth of the recording, at least one iteration.
+    package var quietIterations: Int64 = 0
     /// The window of that length with the fewest distinct pages, the earliest of several: the best time to migrate.
     package var quietest: Phase?
     /// Median of distinct pages over all windows of that length.
@@ -40,7 +40,7 @@ package struct Phases: Sendable, Equatable {
         let groups = table.groups
         guard groups > 0 else { return }
         let span = max(1, min(64, groups / 32))
-        window = Int64(span * table.ticksPerGroup)
+        window = Int64(span * table.iterationsPerGroup)
         var begins = [(group: 0, similarity: Double?.none)]
         if groups >= 2 * span + 1 {
             let similarities = (span...groups - span).map { Self.similarity(at: $0, span: span, table) }
@@ -60,7 +60,7 @@ package struct Phases: Sendable, Equatable {
         }
         let quiet = max(1, groups / 10)
         let counts = (quiet...groups).map { table.pages(after: $0 - quiet, through: $0) }
-        quietTicks = Int64(quiet * table.ticksPerGroup)
+        quietIterations = Int64(quiet * table.iterationsPerGroup)
         quietMedianPages = Sample.rank(50, in: counts.sorted())
         if let least = counts.min(), let place = counts.firstIndex(of: least) {
             quietest = Self.phase(place, place + quiet, nil, table)
@@ -77,7 +77,8 @@ package struct Phases: Sendable, Equatable {
 
     private static func phase(_ first: Int, _ last: Int, _ similarity: Double?, _ table: WindowTable) -> Phase {
         Phase(
-            firstTick: Int64(first * table.ticksPerGroup) + 1, lastTick: Int64(last * table.ticksPerGroup),
+            firstIteration: Int64(first * table.iterationsPerGroup) + 1,
+            lastIteration: Int64(last * table.iterationsPerGroup),
             startNs: table.boundaries[first], endNs: table.boundaries[last],
             pages: table.pages(after: first, through: last), similarity: similarity)
     }

@@ -1,11 +1,11 @@
-/// How many ticks lie between successive dirtyings of a page (question W3).
+/// How many iterations lie between successive dirtyings of a page (question W3).
 package struct Redirty: Sendable, Equatable {
-    /// Intervals of `ticks...lastTicks` ticks.
+    /// Intervals of `iterations...lastIterations` iterations.
     package struct Bucket: Sendable, Equatable {
         /// Shortest interval in the bucket.
-        package var ticks: Int64
-        /// Longest interval in the bucket; equal to `ticks` up to 32.
-        package var lastTicks: Int64
+        package var iterations: Int64
+        /// Longest interval in the bucket; equal to `iterations` up to 32.
+        package var lastIterations: Int64
         /// How often it occurred.
         package var count: Int64
     }
@@ -14,28 +14,29 @@ package struct Redirty: Sendable, Equatable {
     package var buckets: [Bucket] = []
     /// All intervals.
     package var intervals: Int64 = 0
-    /// Pages dirtied in one tick only.
+    /// Pages dirtied in one iteration only.
     package var neverRedirtied: Int64 = 0
     /// All pages.
     package var pages: Int64 = 0
 
-    /// Share of pages dirtied in one tick only; 0 when there is no page.
+    /// Share of pages dirtied in one iteration only; 0 when there is no page.
     package var neverShare: Double { pages == 0 ? 0 : Double(neverRedirtied) / Double(pages) }
 
-    /// Share of the intervals that are at most `ticks` long, whole buckets counted; 0 without intervals.
-    package func share(upTo ticks: Int64) -> Double {
+    /// Share of the intervals that are at most `iterations` long, whole buckets counted; 0 without intervals.
+    package func share(upTo iterations: Int64) -> Double {
         intervals == 0
-            ? 0 : Double(buckets.reduce(0) { $0 + ($1.lastTicks <= ticks ? $1.count : 0) }) / Double(intervals)
+            ? 0
+            : Double(buckets.reduce(0) { $0 + ($1.lastIterations <= iterations ? $1.count : 0) }) / Double(intervals)
     }
 
-    init(_ table: PageTable, ticks: Int) {
+    init(_ table: PageLedger, iterations: Int) {
         pages = Int64(table.states.count)
-        neverRedirtied = table.states.reduce(0) { $0 + ($1.ticks == 1 ? 1 : 0) }
-        let starts = Ladder.upTo(ticks)
+        neverRedirtied = table.states.reduce(0) { $0 + ($1.iterations == 1 ? 1 : 0) }
+        let starts = Ladder.upTo(iterations)
         for (place, start) in starts.enumerated() {
             let last = place + 1 < starts.count ? starts[place + 1] - 1 : start
             let count = (start...last).reduce(0) { $0 + table.gaps[$1] }
-            if count > 0 { buckets.append(Bucket(ticks: Int64(start), lastTicks: Int64(last), count: count)) }
+            if count > 0 { buckets.append(Bucket(iterations: Int64(start), lastIterations: Int64(last), count: count)) }
             intervals += count
         }
     }

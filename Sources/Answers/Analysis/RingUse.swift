@@ -12,7 +12,7 @@ package struct RingUse: Sendable, Equatable {
     package var fullExits: Int64 = 0
     /// How long the vCPU stood still because of them, in nanoseconds.
     package var stall = Summary()
-    /// Entries per iteration, provisional duplicates left out: how full a ring that is emptied once a tick would be.
+    /// Entries per iteration, provisional duplicates left out: how full a ring that is emptied once an iteration would be.
     package var fill = Summary()
 
     init(vcpu: Int?, source: Source) {
@@ -51,11 +51,11 @@ package struct RingWhatIf: Sendable, Equatable {
 
 /// What harvests at longer intervals would have found (question R1): a page that is dirty already is not logged again.
 ///
-/// Of ticks 1…k, k+1…2k and so on, each harvested once at its end, those entries are left whose tick is the first of its
+/// Of iterations 1…k, k+1…2k and so on, each harvested once at its end, those entries are left whose iteration is the first of its
 /// harvest with their page; all later ones found it writable. What shorter intervals would show cannot be known.
 package struct HarvestWhatIf: Sendable, Equatable {
     /// Recorded iterations between two harvests: 1, 2, 4, 8 or 16.
-    package var ticks: Int64
+    package var iterations: Int64
     /// Mean time between two, in nanoseconds.
     package var intervalNs: Int64 = 0
     /// Entries that would be left, provisional duplicates not counted.
@@ -66,11 +66,11 @@ package struct HarvestWhatIf: Sendable, Equatable {
     /// Intervals that are looked at.
     static let steps = 5
 
-    /// Of how many intervals, shortest first, `tick` is the first with a page that was last dirty in tick `last`, 0 for
-    /// never: two ticks from 1 belong to one harvest of 2^j when (t − 1) >> j is the same.
+    /// Of how many intervals, shortest first, `iteration` is the first with a page that was last dirty in iteration `last`, 0 for
+    /// never: two iterations from 1 belong to one harvest of 2^j when (t − 1) >> j is the same.
     @inline(__always)
-    static func freshness(last: UInt32, tick: UInt32) -> Int {
-        last == 0 ? steps : min(steps, UInt32.bitWidth - ((tick - 1) ^ (last - 1)).leadingZeroBitCount)
+    static func freshness(last: UInt32, iteration: UInt32) -> Int {
+        last == 0 ? steps : min(steps, UInt32.bitWidth - ((iteration - 1) ^ (last - 1)).leadingZeroBitCount)
     }
 }
 
@@ -141,12 +141,12 @@ struct RingTally: Sendable {
         order.add(harvest, gfns: gfns, faults: faults)
     }
 
-    /// Ends iteration `tick`, from 1; adds this ring's exits to each what-if whose harvest ends with it.
-    mutating func endTick(_ tick: Int, _ whatIf: inout [HarvestWhatIf]) {
+    /// Ends an iteration, counted from 1; adds this ring's exits to each what-if whose harvest ends with it.
+    mutating func endIteration(_ iteration: Int, _ whatIf: inout [HarvestWhatIf]) {
         if wasUsed { fill.add(intervals[0].left) }
         wasUsed = false
         for step in intervals.indices {
-            if tick & ((1 << step) - 1) != 0 { break }
+            if iteration & ((1 << step) - 1) != 0 { break }
             endHarvest(step, &whatIf[step])
         }
     }
@@ -197,7 +197,7 @@ struct RingTally: Sendable {
         let rings = (pml ? 10...16 : 8...16).map { bits in
             RingWhatIf(ringEntries: 1 << bits, softLimit: (1 << bits) - 64 - (pml ? 512 : 0))
         }
-        var result = (0..<HarvestWhatIf.steps).map { HarvestWhatIf(ticks: 1 << $0, rings: rings) }
+        var result = (0..<HarvestWhatIf.steps).map { HarvestWhatIf(iterations: 1 << $0, rings: rings) }
         for place in rings.indices { result[0].rings[place].isRecorded = rings[place].ringEntries == info.ringEntries }
         return result
     }

@@ -1,11 +1,11 @@
-/// Which rings reported a page in the tick in progress: sets of rings, each kept once however many pages share it.
+/// Which rings reported a page in the iteration in progress: sets of rings, each kept once however many pages share it.
 ///
 /// A set is a node of a tree, its members are the rings on the way to the root in the order in which they reported. So a
 /// page that 256 vCPUs report costs 256 steps, and its 32,640 pairs are counted once for all pages with these reporters.
 struct SharerSets: Sendable {
     /// Rings beyond this many are not told apart in the sharing matrix.
     static let matrixRings = 512
-    /// Nodes from which on pairs are counted and the tree begins anew, at the end of a tick.
+    /// Nodes from which on pairs are counted and the tree begins anew, at the end of an iteration.
     private static let mostNodes = 1 << 16
     private static let none = UInt32.max
 
@@ -27,7 +27,7 @@ struct SharerSets: Sendable {
     /// The set that a set becomes with a ring: itself when it is a member.
     private var steps: [Step: UInt32] = [:]
     private var lastStep = (Step(set: none, ring: 0), none)
-    /// pairs[b(b−1)/2 + a], a < b: pages reported by both rings in one tick, summed over ticks.
+    /// pairs[b(b−1)/2 + a], a < b: pages reported by both rings in one iteration, summed over iterations.
     private var pairs: [Int64] = []
 
     /// The set of one ring.
@@ -80,8 +80,8 @@ struct SharerSets: Sendable {
         }
     }
 
-    /// Forgets all sets when there are many: none is needed beyond its tick.
-    mutating func endTick() {
+    /// Forgets all sets when there are many: none is needed beyond its iteration.
+    mutating func endIteration() {
         if nodes.count > Self.mostNodes { countPairs() }
     }
 
@@ -100,7 +100,7 @@ struct SharerSets: Sendable {
         lastStep = (Step(set: Self.none, ring: 0), Self.none)
     }
 
-    /// Pages reported by both rings in one tick, summed over ticks, as far as counted. 0 beyond ``matrixRings``.
+    /// Pages reported by both rings in one iteration, summed over iterations, as far as counted. 0 beyond ``matrixRings``.
     func pages(_ one: Int, _ other: Int) -> Int64 {
         let place = Self.place(one, other)
         return one == other || max(one, other) >= Self.matrixRings || place >= pairs.count ? 0 : pairs[place]

@@ -22,7 +22,7 @@ package struct Sharing: Sendable, Equatable {
     /// Whether there were more rings than the matrix tells apart (512).
     package var isTruncated = false
 
-    init(_ table: PageTable, rings: [RingUse], limit: Int) {
+    init(_ table: PageLedger, rings: [RingUse], limit: Int) {
         for second in rings.indices {
             guard let high = rings[second].vcpu else { continue }
             for first in 0..<second {
@@ -32,8 +32,8 @@ package struct Sharing: Sendable, Equatable {
             }
         }
         pairs.sort { ($1.pages, $0.first, $0.second) < ($0.pages, $1.first, $1.second) }
-        topPages = table.top(limit) { $0.sharedTicks }
-        pages = table.states.reduce(0) { $0 + ($1.sharedTicks > 0 ? 1 : 0) }
+        topPages = table.top(limit) { $0.sharedIterations }
+        pages = table.states.reduce(0) { $0 + ($1.sharedIterations > 0 ? 1 : 0) }
         isTruncated = rings.count > SharerSets.matrixRings
     }
 }

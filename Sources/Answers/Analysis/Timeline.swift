@@ -3,9 +3,9 @@ import Model
 /// A stretch of the recording: one iteration, or several when there are more than ``Timeline/capacity``.
 package struct TimelineBucket: Sendable, Equatable {
     /// First iteration (1…) and number of iterations.
-    package var firstTick: Int64 = 0
+    package var firstIteration: Int64 = 0
     /// Number of iterations.
-    package var ticks: Int64 = 0
+    package var iterations: Int64 = 0
     /// Nanoseconds on CLOCK_MONOTONIC.
     package var startNs: Int64 = 0
     /// Nanoseconds on CLOCK_MONOTONIC.
@@ -29,15 +29,15 @@ struct Timeline: Sendable {
     static let capacity = 1024
 
     private(set) var buckets: [TimelineBucket] = []
-    private var ticksPerBucket: Int64 = 1
+    private var iterationsPerBucket: Int64 = 1
 
-    mutating func add(tick: Int64, startNs: Int64, endNs: Int64, counts: DuplicateCounts, newPages: Int64) {
-        if buckets.last.map({ $0.ticks == ticksPerBucket }) ?? true {
+    mutating func add(iteration: Int64, startNs: Int64, endNs: Int64, counts: DuplicateCounts, newPages: Int64) {
+        if buckets.last.map({ $0.iterations == iterationsPerBucket }) ?? true {
             if buckets.count == Self.capacity { mergePairs() }
-            buckets.append(TimelineBucket(firstTick: tick, startNs: startNs))
+            buckets.append(TimelineBucket(firstIteration: iteration, startNs: startNs))
         }
         let last = buckets.count - 1
-        buckets[last].ticks += 1
+        buckets[last].iterations += 1
         buckets[last].endNs = endNs
         buckets[last].duplicates += counts
         buckets[last].newPages += newPages
@@ -47,12 +47,12 @@ struct Timeline: Sendable {
         buckets = stride(from: 0, to: buckets.count, by: 2).map { place in
             var merged = buckets[place]
             let second = buckets[place + 1]
-            merged.ticks += second.ticks
+            merged.iterations += second.iterations
             merged.endNs = second.endNs
             merged.duplicates += second.duplicates
             merged.newPages += second.newPages
             return merged
         }
-        ticksPerBucket *= 2
+        iterationsPerBucket *= 2
     }
 }

@@ -1,7 +1,7 @@
 /// How many distinct pages were dirtied in any window of the recording: exact for every pair of boundaries.
 ///
-/// Boundaries are harvest ticks: boundary 0 is the start, boundary k the end of tick group k. A group is one tick as
-/// long as the recording has fewer than 4,096 ticks; from then on, neighbours are merged pairwise, so that memory stays
+/// Boundaries are harvest iterations: boundary 0 is the start, boundary k the end of iteration group k. A group is one iteration as
+/// long as the recording has fewer than 4,096 iterations; from then on, neighbours are merged pairwise, so that memory stays
 /// below 34 MB however long the recording is, and what lies on the remaining boundaries stays exact.
 ///
 /// A page counts in window (a, b] once, at its first occurrence i > a, that is the one whose previous occurrence is ≤ a.
@@ -9,9 +9,9 @@
 package struct WindowTable: Sendable {
     /// Times of the boundaries in nanoseconds on CLOCK_MONOTONIC: the start, then the end of each group.
     package let boundaries: [Int64]
-    /// Ticks in every group but the last, which may be shorter: 1 while nothing had to be merged.
-    package let ticksPerGroup: Int
-    /// Whether the last group holds fewer ticks than the others.
+    /// Iterations in every group but the last, which may be shorter: 1 while nothing had to be merged.
+    package let iterationsPerGroup: Int
+    /// Whether the last group holds fewer iterations than the others.
     package let lastGroupIsShort: Bool
     /// Row b, of b cells, begins at b(b−1)/2; cell a holds the answer for window (a, b].
     private let cells: [UInt32]
@@ -27,7 +27,7 @@ package struct WindowTable: Sendable {
     }
 
     /// Turns counted pairs into answers, in place: T[b][a] = T[b−1][a] + Σ_{prev ≤ a} M[prev][b].
-    fileprivate init(pairs: consuming [UInt32], boundaries: [Int64], ticksPerGroup: Int, lastGroupIsShort: Bool) {
+    fileprivate init(pairs: consuming [UInt32], boundaries: [Int64], iterationsPerGroup: Int, lastGroupIsShort: Bool) {
         var cells = pairs
         for last in stride(from: 1, to: boundaries.count, by: 1) {
             let row = last * (last - 1) / 2
@@ -40,23 +40,23 @@ package struct WindowTable: Sendable {
         }
         self.cells = cells
         self.boundaries = boundaries
-        self.ticksPerGroup = ticksPerGroup
+        self.iterationsPerGroup = iterationsPerGroup
         self.lastGroupIsShort = lastGroupIsShort
     }
 }
 
-/// Counts, tick by tick, how many pages were dirtied whose previous dirtying lies in each earlier group.
+/// Counts, iteration by iteration, how many pages were dirtied whose previous dirtying lies in each earlier group.
 struct WindowTableBuilder: Sendable {
     /// The most groups kept. Must be even. 4,096 groups take 34 MB.
     static let capacity = 4096
 
     /// Count per group of the previous occurrence, for the group in progress. Cells of the group itself are dropped.
     var row: [UInt32]
-    /// A tick t (1…) lies in group ⌈t / 2^shift⌉; "never" is tick 0 in group 0.
+    /// An iteration t (1…) lies in group ⌈t / 2^shift⌉; "never" is iteration 0 in group 0.
     private(set) var shift: UInt32 = 0
     private var cells: [UInt32] = []
     private var boundaries: [Int64] = []
-    private var ticksInGroup = 0
+    private var iterationsInGroup = 0
     private let capacity: Int
 
     init(capacity: Int = Self.capacity) {
@@ -67,10 +67,10 @@ struct WindowTableBuilder: Sendable {
     /// Sets the time of boundary 0.
     mutating func start(at time: Int64) { boundaries.append(time) }
 
-    /// Ends a tick.
-    mutating func endTick(at time: Int64) {
-        ticksInGroup += 1
-        if ticksInGroup == 1 << shift { closeGroup(at: time) } else { lastTime = time }
+    /// Ends an iteration.
+    mutating func endIteration(at time: Int64) {
+        iterationsInGroup += 1
+        if iterationsInGroup == 1 << shift { closeGroup(at: time) } else { lastTime = time }
     }
     private var lastTime: Int64 = 0
 
@@ -79,7 +79,7 @@ struct WindowTableBuilder: Sendable {
         cells.append(contentsOf: row[0..<group])
         for place in 0...group { row[place] = 0 }
         boundaries.append(time)
-        ticksInGroup = 0
+        iterationsInGroup = 0
         if group == capacity { mergePairs() }
     }
 
@@ -105,10 +105,10 @@ struct WindowTableBuilder: Sendable {
 
     consuming func finish() -> WindowTable {
         if boundaries.isEmpty { boundaries.append(0) }
-        let short = ticksInGroup > 0
+        let short = iterationsInGroup > 0
         if short { closeGroup(at: lastTime) }
         return WindowTable(
-            pairs: cells, boundaries: boundaries, ticksPerGroup: 1 << Int(shift),
+            pairs: cells, boundaries: boundaries, iterationsPerGroup: 1 << Int(shift),
             lastGroupIsShort: short && shift > 0)
     }
 }

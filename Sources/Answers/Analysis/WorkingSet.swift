@@ -25,21 +25,21 @@ package struct WorkingSetWindow: Sendable, Equatable {
         }
     }
 
-    /// Window length in nanoseconds: as asked, or the mean length of windows of ``ticks`` ticks.
+    /// Window length in nanoseconds: as asked, or the mean length of windows of ``iterations`` iterations.
     package var tauNs: Int64
-    /// Window length in ticks when windows lie on ticks; nil for a τ that was asked in time.
-    package var ticks: Int?
+    /// Window length in iterations when windows lie on iterations; nil for a τ that was asked in time.
+    package var iterations: Int?
     /// Number of windows.
     package var windows: Int
-    /// Windows rounded out to ticks: an upper bound; exact when equal to ``low``.
+    /// Windows rounded out to iterations: an upper bound; exact when equal to ``low``.
     package var high: Pages
-    /// Windows rounded in to ticks: a lower bound.
+    /// Windows rounded in to iterations: a lower bound.
     package var low: Pages
 
     /// Whether every figure is exact.
-    package var isExact: Bool { ticks != nil || high == low }
+    package var isExact: Bool { iterations != nil || high == low }
 
-    /// Windows of 1, 2, 5, 10, 20, 50 … groups of ticks, as long as at least one fits. Exact.
+    /// Windows of 1, 2, 5, 10, 20, 50 … groups of iterations, as long as at least one fits. Exact.
     static func ladder(_ table: WindowTable) -> [WorkingSetWindow] {
         // A last group that is shorter than the others would make windows of another length.
         let groups = table.groups - (table.lastGroupIsShort ? 1 : 0)
@@ -48,7 +48,7 @@ package struct WorkingSetWindow: Sendable, Equatable {
             let span = ends.reduce(0.0) { $0 + Double(table.boundaries[$1] - table.boundaries[$1 - window]) }
             let pages = Pages(ends.map { table.pages(after: $0 - window, through: $0) })
             return WorkingSetWindow(
-                tauNs: Int64((span / Double(ends.count)).rounded()), ticks: window * table.ticksPerGroup,
+                tauNs: Int64((span / Double(ends.count)).rounded()), iterations: window * table.iterationsPerGroup,
                 windows: ends.count, high: pages, low: pages)
         }
     }
@@ -69,6 +69,6 @@ package struct WorkingSetWindow: Sendable, Equatable {
             low.append(table.pages(after: inner, through: last))
         }
         guard !high.isEmpty else { return nil }
-        return WorkingSetWindow(tauNs: tauNs, ticks: nil, windows: high.count, high: Pages(high), low: Pages(low))
+        return WorkingSetWindow(tauNs: tauNs, iterations: nil, windows: high.count, high: Pages(high), low: Pages(low))
     }
 }

@@ -17,7 +17,7 @@ package final class Attachment {
     private var assembler: Assembler
     private var pending: [RingEvent] = []
     /// Where the VMM keeps the memory of each logged slot that was seen.
-    private var regions: [UInt32: GuestMemory.Region] = [:]
+    private var regions: [UInt32: VMMMemory.Region] = [:]
 
     /// An event's time is taken a moment before it can be read; within this, the order between CPUs is not settled.
     private static let settleNs: Int64 = 2_000_000
@@ -60,7 +60,7 @@ package final class Attachment {
     /// was on before or the kernel has no kprobes, or when the process is gone.
     package func countZeroPages() -> Int64? {
         regions.isEmpty || hasUnknownSlots
-            ? nil : GuestMemory.zeroPages(of: target.pid, in: Array(regions.values))
+            ? nil : VMMMemory.zeroPages(of: target.pid, in: Array(regions.values))
     }
 
     /// Adds a named moment.
@@ -109,7 +109,7 @@ package final class Attachment {
                 if size == 0 {
                     regions[id] = nil
                 } else if flags & 1 != 0 {
-                    regions[id] = GuestMemory.Region(address: host, size: size)
+                    regions[id] = VMMMemory.Region(address: host, size: size)
                 }
             }
             do {

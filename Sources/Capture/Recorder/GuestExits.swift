@@ -8,7 +8,7 @@ struct GuestExits: Sendable {
     let map: MemoryMap
     let events: EventLog
 
-    func serve(_ exit: VCPUExit, of vcpu: VCPU) -> VCPUCrew.Verdict {
+    func serve(_ exit: VCPUExit, of vcpu: VCPU) -> VCPUCrew.AfterExit {
         if case .mmioWrite(let address, let data) = exit, let slot = map.watched(address) {
             write(data, at: address, to: slot, for: vcpu)
             return .resume

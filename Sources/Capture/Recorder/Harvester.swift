@@ -10,7 +10,7 @@ struct Harvester {
         /// Rings are full; their vCPUs stand still.
         case serve([VCPUCrew.Waiting])
         /// An iteration is due.
-        case tick
+        case iterate
         /// Memory slots change.
         case change(SlotEvent.Action)
         case end(EndReason)
@@ -74,7 +74,7 @@ struct Harvester {
             recording: while true {
                 switch nextStep() {
                 case .serve(let waiting): try serve(waiting)
-                case .tick: try tick()
+                case .iterate: try iterate()
                 case .change(let action): try change(action)
                 case .end(let reason):
                     try end(reason)
@@ -102,11 +102,11 @@ struct Harvester {
         case .finished: return .end(.guestExit)
         case .interrupted: return .end(.signal)
         case .died: return .end(.error)
-        case .tick:
+        case .due:
             let now = monotonicNow()
             if now >= endNs { return .end(.duration) }
             if now >= changeNs, let event = slotEvents.popFirst() { return .change(event.action) }
-            return .tick
+            return .iterate
         }
     }
 
@@ -127,7 +127,7 @@ struct Harvester {
     }
 
     /// One iteration at its time.
-    private mutating func tick() throws {
+    private mutating func iterate() throws {
         switch plan.mode {
         case .live:
             batch.iteration.guestProgress = progress

@@ -15,7 +15,7 @@ import Platform
 /// `parked`, `waiting`, `stepDone` and `finished` are outside the guest and stay there: a stop is complete when no member is `running`.
 package final class VCPUCrew: Sendable {
     /// What a thread does after an exit.
-    package enum Verdict {
+    package enum AfterExit {
         /// Enters the guest again.
         case resume
         /// Waits for ``releaseSteps()`` or ``resume()``.
@@ -31,7 +31,7 @@ package final class VCPUCrew: Sendable {
     /// Why ``waitForWork(until:)`` returned.
     enum Work: Equatable {
         /// The deadline came, or every vCPU waits for the iteration.
-        case tick
+        case due
         /// Rings are full: vCPU and since when it stands still, in the order of the indices.
         case ringFull([Waiting])
         /// All members are done, or the guest has ended.
@@ -91,12 +91,12 @@ package final class VCPUCrew: Sendable {
     }
 
     private let vcpus: [VCPU]
-    private let handle: @Sendable (VCPU, VCPUExit) -> Verdict
+    private let handle: @Sendable (VCPU, VCPUExit) -> AfterExit
     private let state: Monitor<State>
 
     /// A crew whose vCPUs stand still until the first ``resume()``. `handle` is called on the vCPU's own thread for
     /// every exit but an interruption and a full ring.
-    package init(vcpus: [VCPU], handle: @escaping @Sendable (VCPU, VCPUExit) -> Verdict) {
+    package init(vcpus: [VCPU], handle: @escaping @Sendable (VCPU, VCPUExit) -> AfterExit) {
         self.vcpus = vcpus
         self.handle = handle
         state = Monitor(State(members: vcpus.map { _ in Member() }))
@@ -211,14 +211,14 @@ package final class VCPUCrew: Sendable {
             if state.interrupted { return .interrupted }
             let waiting = Self.waiting(in: state)
             if !waiting.isEmpty {
-                if let deadline, monotonicNow() >= deadline { return .tick }
+                if let deadline, monotonicNow() >= deadline { return .due }
                 return .ringFull(waiting)
             }
             if state.guestEnded || state.members.allSatisfy({ $0.phase == .finished }) { return .finished }
-            if state.members.allSatisfy({ $0.phase == .finished || $0.phase == .stepDone }) { return .tick }
+            if state.members.allSatisfy({ $0.phase == .finished || $0.phase == .stepDone }) { return .due }
             return nil
         }
-        return state.wait(until: deadline, for: { work($0) != nil }, then: { work($0) ?? .tick }) ?? .tick
+        return state.wait(until: deadline, for: { work($0) != nil }, then: { work($0) ?? .due }) ?? .due
     }
 
     private static func waiting(in state: State) -> [Waiting] {

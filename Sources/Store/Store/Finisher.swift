@@ -104,15 +104,15 @@ struct Finisher {
             let total = try Int64.fetchOne(db, sql: "SELECT coalesce(sum(entry_count), 0) FROM harvest") ?? 0
             try db.inTransaction {
                 try db.execute(sql: "DELETE FROM iteration_summary; DELETE FROM page_summary; DELETE FROM vcpu")
-                var iterations = try Insertion(db, Summary.IterationRow.table)
-                var pages = try Insertion(db, Summary.PageRow.table)
-                var vcpus = try Insertion(db, Summary.VCPURow.table)
+                var iterations = try Insertion(db, RunningSummary.IterationRow.table)
+                var pages = try Insertion(db, RunningSummary.PageRow.table)
+                var vcpus = try Insertion(db, RunningSummary.VCPURow.table)
                 let report = progress
-                var summary = Summary(
+                var summary = RunningSummary(
                     vcpuCount: info.vcpuCount,
                     emit: { try iterations.insert($0) },
                     progress: { report?(FinishProgress(phase: .summaries, completed: $0, total: total)) })
-                try TraceReader(db: db, path: path, info: info).replay(into: &summary)
+                try RecordingReader(db: db, path: path, info: info).replay(into: &summary)
                 try summary.finish { try pages.insert($0) }
                 for row in summary.vcpus { try vcpus.insert(row) }
                 try db.execute(sql: "UPDATE recording SET summarized = 1")

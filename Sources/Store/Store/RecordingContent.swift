@@ -75,7 +75,7 @@ package struct RecordingContent: Sendable {
         }
     }
 
-    private struct EntrySum: TraceVisitor {
+    private struct EntrySum: RecordingVisitor {
         var entries: Int64 = 0
         var gfns: UInt128 = 0
 

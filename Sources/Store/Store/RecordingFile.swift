@@ -4,7 +4,7 @@ import Model
 /// A recording opened for reading. Nothing is ever written: neither to the file nor beside it.
 ///
 /// The file is not trusted: values are checked before they are used, and no SQL that the file holds is executed.
-package final class RecordingFile: Trace, Sendable {
+package final class RecordingFile: Recording, Sendable {
     /// How far a recording got.
     package enum State: String, Sendable {
         /// It ended, or was recovered.
@@ -100,8 +100,8 @@ package final class RecordingFile: Trace, Sendable {
 
     /// Streams all harvests and iterations in order, in bounded memory. Of a recording in progress, it gives what was
     /// committed when the call began.
-    package func replay(into visitor: inout some TraceVisitor) throws {
-        try read { db in try TraceReader(db: db, path: path, info: info).replay(into: &visitor) }
+    package func replay(into visitor: inout some RecordingVisitor) throws {
+        try read { db in try RecordingReader(db: db, path: path, info: info).replay(into: &visitor) }
     }
 
     /// Every row of a record's table, in order.

@@ -32,7 +32,7 @@ final class RecordingTables {
         for (key, value) in info.labels.sorted(by: { $0.key < $1.key }) {
             try db.execute(sql: "INSERT INTO label(key, value) VALUES (?, ?)", arguments: [key, value])
         }
-        try insert((0..<info.vcpuCount).map { Summary.VCPURow(vcpu: $0) })
+        try insert((0..<info.vcpuCount).map { RunningSummary.VCPURow(vcpu: $0) })
         try insert(slots)
     }
 

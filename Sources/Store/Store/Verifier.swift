@@ -39,7 +39,7 @@ package enum Verifier {
             try file.connection.snapshot { db in
                 try checkDatabase(db, findings)
                 try checkRecording(file, findings)
-                try checkTrace(db, file, findings, progress)
+                try checkEntries(db, file, findings, progress)
                 try checkLists(file)
             }
         } catch { findings.add(RecordingError.reading(path, error)) }
@@ -70,12 +70,12 @@ package enum Verifier {
         }
     }
 
-    private static func checkTrace(
+    private static func checkEntries(
         _ db: Database, _ file: RecordingFile, _ findings: Findings, _ progress: @escaping (Int64) -> Void
     ) throws {
         let walk = try VerifyingWalk(db, file, findings)
         var visitor = SummarizingWalk(walk: walk, vcpuCount: file.info.vcpuCount, progress: progress)
-        try TraceReader(db: db, path: file.path, info: file.info).replay(into: &visitor)
+        try RecordingReader(db: db, path: file.path, info: file.info).replay(into: &visitor)
         try visitor.finish()
         if file.derived.exactTimes { try checkTimes(db, file, findings) }
     }

@@ -21,9 +21,9 @@ final class VerifyingWalk {
         self.findings = findings
         slots = try file.slots
         rows = try RawStatement(db, "SELECT seq, gfn FROM main.dirty_entry ORDER BY seq")
-        iterationRows = try Comparison(db, Summary.IterationRow.table, by: "iteration", findings)
-        pageRows = try Comparison(db, Summary.PageRow.table, by: "gfn", findings)
-        vcpuRows = try Comparison(db, Summary.VCPURow.table, by: "vcpu", findings)
+        iterationRows = try Comparison(db, RunningSummary.IterationRow.table, by: "iteration", findings)
+        pageRows = try Comparison(db, RunningSummary.PageRow.table, by: "gfn", findings)
+        vcpuRows = try Comparison(db, RunningSummary.VCPURow.table, by: "vcpu", findings)
     }
 
     func check(_ harvest: Harvest, _ gfns: [GFN]) throws {
@@ -83,16 +83,16 @@ final class VerifyingWalk {
         rowsAgree = false
     }
 
-    func check(_ expected: Summary.IterationRow) throws {
+    func check(_ expected: RunningSummary.IterationRow) throws {
         if file.isSummarized { try iterationRows.compare(expected) }
     }
 
-    func check(_ expected: Summary.PageRow) throws {
+    func check(_ expected: RunningSummary.PageRow) throws {
         if file.isSummarized { try pageRows.compare(expected) }
     }
 
     /// What must hold once everything was seen.
-    func finish(_ vcpus: [Summary.VCPURow]) throws {
+    func finish(_ vcpus: [RunningSummary.VCPURow]) throws {
         if rowsAgree, try rows.step() {
             findings.add("dirty_entry", rows.int64(0), "no packed entry has this number", .rebuild)
         }
@@ -158,13 +158,13 @@ struct Comparison: RowEncoder {
 }
 
 /// Feeds one pass over the segments to the walk and to the summary that it compares with the tables.
-struct SummarizingWalk: TraceVisitor {
+struct SummarizingWalk: RecordingVisitor {
     private let walk: VerifyingWalk
-    private var summary: Summary
+    private var summary: RunningSummary
 
     init(walk: VerifyingWalk, vcpuCount: Int, progress: @escaping (Int64) -> Void) {
         self.walk = walk
-        summary = Summary(vcpuCount: vcpuCount, emit: walk.check, progress: progress)
+        summary = RunningSummary(vcpuCount: vcpuCount, emit: walk.check, progress: progress)
     }
 
     mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws {

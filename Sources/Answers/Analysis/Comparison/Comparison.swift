@@ -30,7 +30,7 @@ package struct Comparison: Sendable, Equatable {
     package var conditions: [Condition]
 
     /// Compares recordings `before` with recordings `after`. Several on one side are repetitions of the same experiment.
-    package init(before: [TraceAnalysis], after: [TraceAnalysis]) {
+    package init(before: [RecordingAnalysis], after: [RecordingAnalysis]) {
         let old = before.map(\.figures)
         let new = after.map(\.figures)
         var rows: [Row] = []

@@ -30,11 +30,11 @@ package struct Figure: Sendable, Equatable {
     package var unit: Unit
 }
 
-extension TraceAnalysis {
+extension RecordingAnalysis {
     /// Every figure that `dirtyrec diff` compares, in the order of a report.
     ///
-    /// `wws.*` is the writable working set of the window on ticks whose length is nearest to 1 s; `wws[N].*` those of N
-    /// ticks. Brackets appear with their high end.
+    /// `wws.*` is the writable working set of the window on iterations whose length is nearest to 1 s; `wws[N].*` those of N
+    /// iterations. Brackets appear with their high end.
     package var figures: [Figure] {
         countFigures + workingSetFigures + pageFigures + ringFigures + orderFigures + convergenceFigures + costFigures
             + statisticFigures
@@ -64,9 +64,9 @@ extension TraceAnalysis {
                 ("min", pages.min), ("p50", pages.p50), ("p90", pages.p90), ("p95", pages.p95), ("max", pages.max),
             ].map { Figure(name: "\(name).\($0.0)", value: Double($0.1), unit: .pages) }
         }
-        let windows = workingSet.filter { $0.ticks != nil }
+        let windows = workingSet.filter { $0.iterations != nil }
         return (secondWindow.map { figures("wws", $0.high) } ?? [])
-            + windows.flatMap { figures("wws[\($0.ticks ?? 0)]", $0.high) }
+            + windows.flatMap { figures("wws[\($0.iterations ?? 0)]", $0.high) }
     }
 
     private var pageFigures: [Figure] {
@@ -102,7 +102,7 @@ extension TraceAnalysis {
             let count = rings.reduce(0.0) { $0 + Double($1[keyPath: runs]) }
             return count == 0 ? nil : rings.reduce(0.0) { $0 + Double($1.steps) + Double($1.harvests) } / count
         }
-        return RingOrder.Verdict.allCases.map { verdict in
+        return RingOrder.Conclusion.allCases.map { verdict in
             Figure(
                 name: "order.rings[\(verdict.rawValue)]", value: Double(rings.count { $0.verdict == verdict }),
                 unit: .count)

@@ -30,18 +30,18 @@ package struct LambdaModel: Sendable, Equatable {
     }
 }
 
-/// What the average footprint says of a bandwidth (question C2): round k of w ticks leaves fp(w) pages.
+/// What the average footprint says of a bandwidth (question C2): round k of w iterations leaves fp(w) pages.
 struct AverageConvergence {
     let footprint: Footprint
-    let ticks: Int
-    let tickNs: Double
+    let iterations: Int
+    let iterationNs: Double
     let pageSize: Int64
 
     /// Least bandwidth in bytes per second that converges on average to a downtime: fp(d) · P / d, `low..high` where d
-    /// lies between ticks. Nil when the recording takes no time or is shorter than d.
+    /// lies between iterations. Nil when the recording takes no time or is shorter than d.
     func leastBandwidth(downtimeNs: Int64) -> (low: Int64, high: Int64)? {
-        let window = Double(downtimeNs) / tickNs
-        guard tickNs > 0, downtimeNs > 0, window <= Double(ticks) else { return nil }
+        let window = Double(downtimeNs) / iterationNs
+        guard iterationNs > 0, downtimeNs > 0, window <= Double(iterations) else { return nil }
         let pages = footprint.bracket(window)
         let scale = Double(pageSize) * 1e9 / Double(downtimeNs)
         // Of nanoseconds of downtime it may be more than 2^63.
@@ -49,14 +49,16 @@ struct AverageConvergence {
     }
 
     /// Least reachable downtime d*, the fixed point of d = fp(d) · P / B. It lies between the shortest window of whole
-    /// ticks that is sent in its own time and the window before, so sending either of them brackets it. Nil when there
+    /// iterations that is sent in its own time and the window before, so sending either of them brackets it. Nil when there
     /// is none in the recording.
     func leastDowntimeNs(bandwidth: Int64) -> Bracket? {
-        guard tickNs > 0 else { return nil }
+        guard iterationNs > 0 else { return nil }
         var shorter = 0.0
-        for window in stride(from: 1, through: ticks, by: 1) {
+        for window in stride(from: 1, through: iterations, by: 1) {
             let time = footprint.point(window).pages * Double(pageSize) / Double(bandwidth) * 1e9
-            if time <= Double(window) * tickNs { return Bracket(low: Int64(shorter), high: Int64(time.rounded(.up))) }
+            if time <= Double(window) * iterationNs {
+                return Bracket(low: Int64(shorter), high: Int64(time.rounded(.up)))
+            }
             shorter = time
         }
         return nil

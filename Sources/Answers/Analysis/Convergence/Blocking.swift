@@ -35,16 +35,16 @@ package struct Blocking: Sendable, Equatable {
 }
 
 /// Reads a recording again to find the pages dirtied in each of several windows.
-struct BlockingCollector: TraceVisitor {
+struct BlockingCollector: RecordingVisitor {
     private struct State {
         var window: UInt8 = 0
         var windows: UInt8 = 0
         var ring: UInt16 = 0
     }
 
-    /// Ascending, as half-open ranges of ticks from 1; windows may touch but not overlap.
+    /// Ascending, as half-open ranges of iterations from 1; windows may touch but not overlap.
     private let windows: [Range<Int>]
-    private var tick = 1
+    private var number = 1
     private var current = 0
     private var index = PageIndex()
     private var states: [State] = []
@@ -54,7 +54,7 @@ struct BlockingCollector: TraceVisitor {
     init(windows: [Range<Int>]) { self.windows = windows }
 
     mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws {
-        guard current < windows.count, windows[current].contains(tick) else { return }
+        guard current < windows.count, windows[current].contains(number) else { return }
         let ring = vcpus.firstIndex(of: harvest.vcpu) ?? vcpus.count
         if ring == vcpus.count { vcpus.append(harvest.vcpu) }
         let window = UInt8(current + 1)
@@ -69,8 +69,8 @@ struct BlockingCollector: TraceVisitor {
     }
 
     mutating func visit(_ iteration: Iteration) throws {
-        tick += 1
-        while current < windows.count, windows[current].upperBound <= tick { current += 1 }
+        number += 1
+        while current < windows.count, windows[current].upperBound <= number { current += 1 }
     }
 
     func finish(into blocking: inout Blocking, ranges limit: Int) {

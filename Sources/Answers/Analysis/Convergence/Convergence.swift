@@ -7,14 +7,14 @@ package enum Convergence {
     /// - Parameter progress: told now and then how far it is; from any thread, one call at a time.
     /// - Throws: ``StartBeyondRecording``, or whatever reading the recording throws.
     package static func grid(
-        _ trace: some Trace, options: ConvergenceOptions,
+        _ recording: some Recording, options: ConvergenceOptions,
         progress: @escaping @Sendable (ConvergenceProgress) -> Void = { _ in }
     ) throws -> ConvergenceReport {
-        try report(trace, Gathered(trace), options, progress: progress)
+        try report(recording, Gathered(recording), options, progress: progress)
     }
 
     static func report(
-        _ trace: some Trace, _ gathered: Gathered, _ options: ConvergenceOptions,
+        _ recording: some Recording, _ gathered: Gathered, _ options: ConvergenceOptions,
         progress: @escaping @Sendable (ConvergenceProgress) -> Void = { _ in }
     ) throws -> ConvergenceReport {
         var first: Int64 = 0
@@ -24,16 +24,18 @@ package enum Convergence {
                 throw StartBeyondRecording(startNs: first, durationNs: gathered.durationNs)
             }
         }
-        let memory = try LoggedMemory(trace, dirtyPages: gathered.collector.pages.states.count)
+        let memory = try LoggedMemory(recording, dirtyPages: gathered.pass.pages.states.count)
         let (memoryPages, basis) = memory.pages(at: gathered.windows.boundaries[0] + first)
         let clock = ReplayClock(
-            gathered.collector, table: gathered.windows, extend: options.extend, memoryPages: memoryPages)
+            gathered.pass, table: gathered.windows, extend: options.extend, memoryPages: memoryPages)
         let room = Room(
-            info: trace.info, gathered: gathered, replayer: Replayer(clock: clock, pageSize: trace.info.pageSize),
+            info: recording.info, gathered: gathered,
+            replayer: Replayer(clock: clock, pageSize: recording.info.pageSize),
             memory: memory, firstStart: first, options: options)
         var report = ConvergenceReport(
             memoryPages: memoryPages, memoryBasis: basis, extend: clock.extend,
-            ticksPerBoundary: Int64(gathered.windows.ticksPerGroup), losses: Int64(try trace.losses.count))
+            iterationsPerBoundary: Int64(gathered.windows.iterationsPerGroup), losses: Int64(try recording.losses.count)
+        )
         let cells = options.policies.flatMap { policy in
             options.bandwidths.flatMap { bandwidth in
                 options.downtimesNs.map { (policy: policy, bandwidth: bandwidth, downtimeNs: $0) }
@@ -53,14 +55,14 @@ package enum Convergence {
         report.postCopy = options.bandwidths.flatMap(room.postCopy)
         if let stream = options.qemu, options.policies.contains(.qemu) {
             let streams = try QEMUStreamReplay.run(
-                trace, gathered, memory: memory, options: options, assuming: stream, progress: progress)
+                recording, gathered, memory: memory, options: options, assuming: stream, progress: progress)
             report.streams = zip(streams, report.grid.filter { $0.policy == .qemu }).map { $0.explained(against: $1) }
             report.zeroPages = stream.zeroPages.map { min(max($0, 0), memoryPages) }
-            if trace.info.source != .tracefs, gathered.collector.ticks > 0 {
-                report.unknownTimesNs = gathered.durationNs / Int64(gathered.collector.ticks)
+            if recording.info.source != .tracefs, gathered.pass.iterations > 0 {
+                report.unknownTimesNs = gathered.durationNs / Int64(gathered.pass.iterations)
             }
         }
-        if options.namesBlockingPages { report.blocking = try room.blocking(trace, report.grid) }
+        if options.namesBlockingPages { report.blocking = try room.blocking(recording, report.grid) }
         return report
     }
 }
@@ -99,13 +101,14 @@ private struct Room: Sendable {
     private var table: WindowTable { gathered.windows }
     private var average: AverageConvergence {
         AverageConvergence(
-            footprint: gathered.footprint, ticks: gathered.collector.ticks,
-            tickNs: gathered.collector.ticks == 0 ? 0 : Double(gathered.durationNs) / Double(gathered.collector.ticks),
+            footprint: gathered.footprint, iterations: gathered.pass.iterations,
+            iterationNs: gathered.pass.iterations == 0
+                ? 0 : Double(gathered.durationNs) / Double(gathered.pass.iterations),
             pageSize: info.pageSize)
     }
     private var dirtyBytesPerSecond: Double {
         gathered.durationNs == 0
-            ? 0 : Double(gathered.collector.total.distinct) * Double(info.pageSize) * 1e9 / Double(gathered.durationNs)
+            ? 0 : Double(gathered.pass.total.distinct) * Double(info.pageSize) * 1e9 / Double(gathered.durationNs)
     }
 
     private func scenario(_ policy: MigrationPolicy, _ bandwidth: Int64, _ downtimeNs: Int64) -> Scenario {
@@ -155,7 +158,7 @@ private struct Room: Sendable {
     /// First reports per vCPU, scaled so that together they are the average footprint of a downtime.
     private func vcpuRates(_ downtimeNs: Int64) -> [(vcpu: Int, rate: Double)] {
         guard let need = average.leastBandwidth(downtimeNs: downtimeNs) else { return [] }
-        let total = Double(gathered.collector.total.distinct)
+        let total = Double(gathered.pass.total.distinct)
         guard total > 0 else { return [] }
         return gathered.rings.compactMap { ring in
             guard let vcpu = ring.vcpu else { return nil }
@@ -226,35 +229,37 @@ private struct Room: Sendable {
 
     /// Names the pages that block the cell with the most bandwidth and the longest limit among those that do not
     /// converge: what still blocks that one is the core of the trouble.
-    func blocking(_ trace: some Trace, _ grid: [ConvergenceCell]) throws -> Blocking? {
-        let open = grid.filter { [.doesNotConverge, .traceTooShort, .exceedsDowntime].contains($0.outcome.verdict) }
+    func blocking(_ recording: some Recording, _ grid: [ConvergenceCell]) throws -> Blocking? {
+        let open = grid.filter {
+            [.doesNotConverge, .recordingTooShort, .exceedsDowntime].contains($0.outcome.verdict)
+        }
         guard let cell = open.max(by: { ($0.bandwidth, $0.downtimeNs) < ($1.bandwidth, $1.downtimeNs) }) else {
             return nil
         }
         let windows = blockingWindows(cell)
         guard !windows.isEmpty else { return nil }
         var collector = BlockingCollector(windows: windows)
-        try trace.replay(into: &collector)
+        try recording.replay(into: &collector)
         var result = Blocking(
             bandwidth: cell.bandwidth, downtimeNs: cell.downtimeNs, policy: cell.policy, windows: windows.count)
         collector.finish(into: &result, ranges: 16)
         return result
     }
 
-    /// The last 16 complete rounds, as ticks. A replay that completes none but is proven not to converge is judged by
+    /// The last 16 complete rounds, as iterations. A replay that completes none but is proven not to converge is judged by
     /// the last 16 windows of the proof, as long as fit twice into the recording.
     private func blockingWindows(_ cell: ConvergenceCell) -> [Range<Int>] {
         var windows: [Range<Int>] = []
         let complete = cell.outcome.rounds.filter { $0.dirtyPages != nil }.suffix(16)
         for round in complete {
-            guard let ticks = replayer.ticks(of: round, start: firstStart) else { continue }
-            // Rounds shorter than a tick fall into the same tick: they count once.
-            if ticks.lowerBound >= windows.last?.upperBound ?? 1 { windows.append(ticks) }
+            guard let iterations = replayer.iterations(of: round, start: firstStart) else { continue }
+            // Rounds shorter than an iteration fall into the same iteration: they count once.
+            if iterations.lowerBound >= windows.last?.upperBound ?? 1 { windows.append(iterations) }
         }
         if windows.count >= 2 { return windows }
         let proofs = replayer.proofs(scenario(cell.policy, cell.bandwidth, cell.downtimeNs))
         guard let length = proofs.prefix(while: { $0 <= table.groups / 2 }).max() else { return windows }
-        let per = table.ticksPerGroup
+        let per = table.iterationsPerGroup
         let count = min(16, table.groups / length)
         return (0..<count).reversed().map { back in
             let last = table.groups - back * length
@@ -264,15 +269,15 @@ private struct Room: Sendable {
 }
 
 extension Replayer {
-    /// The ticks (from 1) that the window of a round touches, beginning after those of the round before; nil beyond the
+    /// The iterations (from 1) that the window of a round touches, beginning after those of the round before; nil beyond the
     /// recording.
-    fileprivate func ticks(of round: ReplayRound, start: Int64) -> Range<Int>? {
+    fileprivate func iterations(of round: ReplayRound, start: Int64) -> Range<Int>? {
         let begin = clock.table.boundaries[0] + start + round.startNs.low
         guard let duration = round.durationNs.high,
             let first = clock.boundary(atOrAfter: begin) ?? clock.boundary(atOrBefore: begin),
             let last = clock.boundary(atOrAfter: begin + duration), last <= clock.table.groups
         else { return nil }
-        let per = clock.table.ticksPerGroup
+        let per = clock.table.iterationsPerGroup
         let from = min(first, last - 1) * per + 1
         return from..<max(from, last * per) + 1
     }

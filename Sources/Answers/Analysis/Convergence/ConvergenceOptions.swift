@@ -58,7 +58,7 @@ package struct ConvergenceOptions: Sendable, Equatable {
     }
     /// What happens when a migration outlasts the recording.
     package enum Extension: String, Sendable, CaseIterable {
-        /// The verdict is "trace too short".
+        /// The verdict is "recording too short".
         case none
         /// The recording repeats from its start.
         case loop

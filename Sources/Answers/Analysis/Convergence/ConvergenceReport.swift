@@ -56,7 +56,7 @@ package struct ConvergenceCell: Sendable, Equatable {
         switch outcome.verdict {
         case .converges: !lambda.converges
         case .doesNotConverge, .exceedsDowntime: lambda.converges
-        case .mayConverge, .traceTooShort: false
+        case .mayConverge, .recordingTooShort: false
         }
     }
 }
@@ -100,8 +100,8 @@ package struct ConvergenceReport: Sendable, Equatable {
     package var memoryBasis: MemoryBasis
     /// What happens beyond the recording.
     package var extend: ConvergenceOptions.Extension
-    /// Ticks between boundaries: replays are exact on boundaries.
-    package var ticksPerBoundary: Int64
+    /// Iterations between boundaries: replays are exact on boundaries.
+    package var iterationsPerBoundary: Int64
     /// Losses in the recording: with any, a real migration may have had more pages to send in every round.
     package var losses: Int64 = 0
     /// Policy by policy, bandwidth by bandwidth, downtime by downtime.

@@ -9,10 +9,10 @@ struct LoggedMemory: Sendable {
     /// Whether slots name the moment at which they came to be. Of guests of others they name the moment when we heard of them.
     private let knowsCreation: Bool
 
-    init(_ trace: some Trace, dirtyPages: Int) throws {
-        info = trace.info
+    init(_ recording: some Recording, dirtyPages: Int) throws {
+        info = recording.info
         // Address space 1 is another view of the same memory.
-        slots = try trace.slots.filter { $0.logged && $0.addressSpace == 0 }
+        slots = try recording.slots.filter { $0.logged && $0.addressSpace == 0 }
         self.dirtyPages = Int64(dirtyPages)
         knowsCreation = WriteOrder.faultsOnFirstTouch(info)
     }

@@ -21,8 +21,8 @@ package struct QEMUStreamOutcome: Sendable, Equatable {
     package var bandwidth: Int64
     /// QEMU's `downtime-limit` in nanoseconds.
     package var downtimeNs: Int64
-    /// `converges`, `doesNotConverge` or `traceTooShort`; `mayConverge` when some starts converge.
-    package var verdict = ConvergenceVerdict.traceTooShort
+    /// `converges`, `doesNotConverge` or `recordingTooShort`; `mayConverge` when some starts converge.
+    package var verdict = ConvergenceVerdict.recordingTooShort
     /// From the start to the end; until the replay gave up when it does not converge.
     package var totalNs: Int64 = 0
     /// Bytes in the stream's pages, headers included: QEMU's `ram.transferred`.
@@ -125,7 +125,7 @@ struct StreamLayout: Sendable {
 
     init(
         sortedGFNs: [GFN], slots: [MemorySlot], memoryPages: Int64, pageSize: Int64, zeroPages: Int64,
-        firstTicks: [UInt32]
+        firstIterations: [UInt32]
     ) {
         let named = Int64(sortedGFNs.count)
         let all = max(memoryPages, named)
@@ -136,7 +136,9 @@ struct StreamLayout: Sendable {
         let more = Int(min(max(zeroPages, 0) - zeros, named))
         namedZeros =
             more == 0
-            ? [] : Array(firstTicks.indices.sorted { (firstTicks[$1], $1) < (firstTicks[$0], $0) }.prefix(more))
+            ? []
+            : Array(
+                firstIterations.indices.sorted { (firstIterations[$1], $1) < (firstIterations[$0], $0) }.prefix(more))
         ranks = Self.ranks(sortedGFNs, slots, all)
     }
 

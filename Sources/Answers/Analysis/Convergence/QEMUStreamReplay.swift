@@ -3,7 +3,7 @@ import Model
 /// Drives migrations along a recording, all of them in one pass.
 ///
 /// Memory follows the distinct pages: 16 bytes each for the iteration in progress, and two bits each a migration.
-struct QEMUStreamReplay: TraceVisitor {
+struct QEMUStreamReplay: RecordingVisitor {
     private struct Write {
         var time: Int64
         var page: Int
@@ -17,11 +17,11 @@ struct QEMUStreamReplay: TraceVisitor {
     private var seen: [Int32]
     private var writes: [Write] = []
     private var iteration: Int32 = 1
-    private var tick = 0
-    private let ticks: Int
+    private var place = 0
+    private let iterations: Int
     private var isFirstPass = true
     /// Of each stream, the iteration with whose end it begins.
-    private let firstTicks: [Int]
+    private let firstIterations: [Int]
     /// Nanoseconds after the recording's start before which none begins.
     private let delayNs: Int64
     /// Whether the first and the last iteration are left out: a recording that is repeated would take the time before
@@ -35,10 +35,10 @@ struct QEMUStreamReplay: TraceVisitor {
     ///
     /// - Throws: whatever reading the recording throws.
     static func run(
-        _ trace: some Trace, _ gathered: Gathered, memory: LoggedMemory, options: ConvergenceOptions,
+        _ recording: some Recording, _ gathered: Gathered, memory: LoggedMemory, options: ConvergenceOptions,
         assuming stream: QEMUStreamOptions, progress: @Sendable (ConvergenceProgress) -> Void = { _ in }
     ) throws -> [QEMUStreamOutcome] {
-        let pages = gathered.collector.pages.index
+        let pages = gathered.pass.pages.index
         let order = pages.gfns.indices.sorted { pages.gfns[$0] < pages.gfns[$1] }
         var delay: Int64 = 0
         var isAsked = false
@@ -46,33 +46,34 @@ struct QEMUStreamReplay: TraceVisitor {
         let begin = gathered.windows.boundaries[0] + delay
         let layout = StreamLayout(
             sortedGFNs: order.map { pages.gfns[$0] }, slots: memory.slots(at: begin).filter(\.isKnown),
-            memoryPages: memory.pages(at: begin).pages, pageSize: trace.info.pageSize, zeroPages: stream.zeroPages ?? 0,
-            firstTicks: order.map { gathered.collector.pages.states[$0].firstTick })
-        let ticks = gathered.collector.ticks
+            memoryPages: memory.pages(at: begin).pages, pageSize: recording.info.pageSize,
+            zeroPages: stream.zeroPages ?? 0,
+            firstIterations: order.map { gathered.pass.pages.states[$0].firstIteration })
+        let iterations = gathered.pass.iterations
         // Less is no guest's behaviour that could go on.
-        let canRepeat = options.extend != .none && gathered.durationNs > 0 && ticks >= 4
+        let canRepeat = options.extend != .none && gathered.durationNs > 0 && iterations >= 4
         let cells = options.bandwidths.count * options.downtimesNs.count
         var starts = [0]
         if !isAsked, canRepeat {
-            starts = startTicks(ticks, writes: gathered.collector.total.entries, cells: cells)
+            starts = startIterations(iterations, writes: gathered.pass.total.entries, cells: cells)
         }
         var replay = QEMUStreamReplay(
-            index: pages, order: order, startNs: gathered.collector.startNs ?? 0,
+            index: pages, order: order, startNs: gathered.pass.startNs ?? 0,
             streams: options.bandwidths.flatMap { bandwidth in
                 options.downtimesNs.flatMap { downtime in
                     starts.map { _ in
                         QEMUStream(
-                            layout, pageSize: trace.info.pageSize, bandwidth: bandwidth, downtimeNs: downtime,
+                            layout, pageSize: recording.info.pageSize, bandwidth: bandwidth, downtimeNs: downtime,
                             assuming: stream, syncNs: options.syncNs, maxSyncs: min(options.maxRounds, mostSyncs))
                     }
                 }
-            }, starts: starts, delayNs: delay, ticks: ticks, skipsEnds: canRepeat)
+            }, starts: starts, delayNs: delay, iterations: iterations, skipsEnds: canRepeat)
         for pass in 0..<(canRepeat ? mostPasses : 1) {
             replay.isFirstPass = pass == 0
-            replay.tick = 0
+            replay.place = 0
             progress(.stream(pass: pass + 1, of: canRepeat ? mostPasses : 1))
             if !replay.skipsEnds { replay.start(at: replay.startNs) }
-            try trace.replay(into: &replay)
+            try recording.replay(into: &replay)
             if replay.streams.allSatisfy(\.isDone) { break }
         }
         let outcomes = replay.streams.map {
@@ -87,11 +88,11 @@ struct QEMUStreamReplay: TraceVisitor {
     }
 
     /// An odd number of iterations, evenly spaced, the first and the last left out.
-    private static func startTicks(_ ticks: Int, writes: Int64, cells: Int) -> [Int] {
+    private static func startIterations(_ iterations: Int, writes: Int64, cells: Int) -> [Int] {
         let affordable = mostWrites / max(1, Int(clamping: writes)) / max(1, cells)
-        let most = max(1, min(mostStarts, ticks - 2, affordable))
+        let most = max(1, min(mostStarts, iterations - 2, affordable))
         let count = most - (most + 1) % 2
-        return (0..<count).map { 1 + $0 * (ticks - 2) / count }
+        return (0..<count).map { 1 + $0 * (iterations - 2) / count }
     }
 
     private static let mostStarts = 7
@@ -104,12 +105,12 @@ struct QEMUStreamReplay: TraceVisitor {
 
     private init(
         index: PageIndex, order: [Int], startNs: Int64, streams: [QEMUStream], starts: [Int], delayNs: Int64,
-        ticks: Int, skipsEnds: Bool
+        iterations: Int, skipsEnds: Bool
     ) {
         self.index = index
         self.streams = streams
-        firstTicks = streams.indices.map { starts[$0 % starts.count] }
-        (self.delayNs, self.ticks, self.skipsEnds) = (delayNs, ticks, skipsEnds)
+        firstIterations = streams.indices.map { starts[$0 % starts.count] }
+        (self.delayNs, self.iterations, self.skipsEnds) = (delayNs, iterations, skipsEnds)
         self.startNs = startNs
         endNs = startNs
         var places = [Int32](repeating: 0, count: order.count)
@@ -128,7 +129,7 @@ struct QEMUStreamReplay: TraceVisitor {
     }
 
     private func hasBegun(_ stream: Int, at time: Int64) -> Bool {
-        !isFirstPass || tick >= firstTicks[stream] && time &- startNs >= delayNs
+        !isFirstPass || place >= firstIterations[stream] && time &- startNs >= delayNs
     }
 
     mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws { try visit(harvest, gfns: gfns, times: []) }
@@ -150,11 +151,11 @@ struct QEMUStreamReplay: TraceVisitor {
     }
 
     mutating func visit(_ iteration: Iteration) throws {
-        tick += 1
+        place += 1
         self.iteration &+= 1
         defer { writes.removeAll(keepingCapacity: true) }
-        if skipsEnds, tick == 1 { return start(at: iteration.endNs) }
-        if skipsEnds, tick >= ticks { return }
+        if skipsEnds, place == 1 { return start(at: iteration.endNs) }
+        if skipsEnds, place >= iterations { return }
         writes.sort { ($0.time, $0.page) < ($1.time, $1.page) }
         let end = max(iteration.endNs, endNs)
         for place in streams.indices where !streams[place].isDone {

@@ -4,7 +4,7 @@ import Model
 package enum ConvergenceVerdict: String, Sendable, CaseIterable {
     /// The guest is paused within the downtime limit.
     case converges
-    /// Between two ticks the recording cannot tell whether it is.
+    /// Between two iterations the recording cannot tell whether it is.
     case mayConverge = "may_converge"
     /// It never is while the guest behaves as recorded: some window's pages always take longer to send than the window.
     /// Or an extended replay gave up after its last round.
@@ -12,7 +12,7 @@ package enum ConvergenceVerdict: String, Sendable, CaseIterable {
     /// The guest is paused all the same (Xen), for longer than the limit.
     case exceedsDowntime = "exceeds_downtime"
     /// Neither was seen by the end of the recording.
-    case traceTooShort = "trace_too_short"
+    case recordingTooShort = "trace_too_short"
 }
 
 /// One round of a simulated migration. Times count from the migration's start.
@@ -96,7 +96,7 @@ struct Replayer: Sendable {
     /// those of the first start.
     func run(_ scenario: Scenario, start: Int64, memoryPages: Int64? = nil) -> ReplayOutcome {
         let limit = Rational(bandwidth: scenario.bandwidth, nanoseconds: scenario.downtimeNs)
-        var outcome = ReplayOutcome(verdict: .traceTooShort, startNs: start)
+        var outcome = ReplayOutcome(verdict: .recordingTooShort, startNs: start)
         let all = memoryPages ?? clock.memoryPages
         var dirty = (low: all, high: all)
         var elapsed = (low: Int64(0), high: Int64(0))
@@ -238,9 +238,9 @@ struct Replayer: Sendable {
     private func divergence(_ scenario: Scenario) -> String? {
         guard let window = proofs(scenario).first(where: { _ in true }) else { return nil }
         let pages = clock.extremes.fewest[window]
-        let ticks = window * clock.table.ticksPerGroup
+        let iterations = window * clock.table.iterationsPerGroup
         let which = Units.counted(pages, "page", "pages")
-        return "any \(ticks == 1 ? "tick dirties" : "\(ticks) ticks dirty") at least \(which), "
+        return "any \(iterations == 1 ? "tick dirties" : "\(iterations) ticks dirty") at least \(which), "
             + "which \(pages == 1 ? "takes" : "take") \(Units.duration(sendingTime(pages, scenario.bandwidth))) to send"
     }
 }

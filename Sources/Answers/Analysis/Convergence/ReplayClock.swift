@@ -35,7 +35,7 @@ struct ReplayClock: Sendable {
     private let wrap: WrapTable?
     private let length: Int64
 
-    init(_ collector: Collector, table: WindowTable, extend: ConvergenceOptions.Extension, memoryPages: Int64) {
+    init(_ collector: AnalysisPass, table: WindowTable, extend: ConvergenceOptions.Extension, memoryPages: Int64) {
         self.table = table
         length = table.boundaries[table.groups] - table.boundaries[0]
         // A recording that takes no time cannot be repeated.
@@ -71,7 +71,7 @@ struct ReplayClock: Sendable {
         let loops = beyond ? (time - start) / length : 0
         guard loops < 1 << 40 else { return nil }
         let within = time - loops * length
-        // Ticks are nearly regular: begin where a regular one would be, widen until the place is inside, then halve.
+        // Iterations are nearly regular: begin where a regular one would be, widen until the place is inside, then halve.
         let share = length == 0 ? 0 : Double(within - start) / Double(length)
         var low = max(0, min(table.groups, Int(share * Double(table.groups))))
         var high = low
@@ -129,13 +129,13 @@ private struct WrapTable: Sendable {
     /// Row l, of l cells, begins at l(l−1)/2; cell f−1 holds the answer for f in 1...l.
     private var cells: [UInt32]
 
-    init(_ pages: PageTable, _ table: WindowTable) {
+    init(_ pages: PageLedger, _ table: WindowTable) {
         let groups = table.groups
         cells = [UInt32](repeating: 0, count: groups * (groups + 1) / 2)
-        let per = table.ticksPerGroup
+        let per = table.iterationsPerGroup
         for page in pages.states {
-            let first = (Int(page.firstTick) + per - 1) / per
-            let last = (Int(page.lastTick) + per - 1) / per
+            let first = (Int(page.firstIteration) + per - 1) / per
+            let last = (Int(page.lastIteration) + per - 1) / per
             cells[last * (last - 1) / 2 + first - 1] += 1
         }
         var later = [UInt32](repeating: 0, count: groups)

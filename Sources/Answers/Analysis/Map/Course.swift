@@ -3,9 +3,9 @@ import Model
 /// What one stretch of a recording cost, and who dirtied how much. Stretches are those of the timeline.
 package struct CourseColumn: Sendable, Equatable {
     /// First iteration (1…).
-    package var firstTick: Int64
+    package var firstIteration: Int64
     /// Number of iterations.
-    package var ticks: Int64 = 0
+    package var iterations: Int64 = 0
     /// When it begins, nanoseconds on CLOCK_MONOTONIC.
     package var startNs: Int64
     /// When it ends, nanoseconds on CLOCK_MONOTONIC.
@@ -37,7 +37,7 @@ package struct CourseColumn: Sendable, Equatable {
     }
 
     mutating func add(_ iteration: Iteration) {
-        ticks += 1
+        iterations += 1
         scanNs &+= iteration.scanNs
         getNs &+= iteration.getNs
         clearNs &+= iteration.clearNs
@@ -56,13 +56,13 @@ package struct StepCost: Sendable, Equatable {
     /// When.
     package var column: CourseColumn
     /// Milliseconds an iteration.
-    package var msPerTick: Double { Double(ns) / 1e6 / Double(max(1, column.ticks)) }
+    package var msPerIteration: Double { Double(ns) / 1e6 / Double(max(1, column.iterations)) }
 }
 
 /// What one layer of a map reported in a stretch of time.
 package struct LayerStretch: Sendable, Equatable {
     /// First iteration.
-    package var firstTick: Int64
+    package var firstIteration: Int64
     /// Nanoseconds on CLOCK_MONOTONIC.
     package var startNs: Int64
     /// Nanoseconds on CLOCK_MONOTONIC.
@@ -91,8 +91,10 @@ extension DirtyMap {
     /// Who dirties over time, at most 256 stretches, so that many vCPUs stay small; layers without entries are left out.
     package var layerCourse: [LayerStretch] {
         var width = 1
-        let total = course.reduce(0) { $0 + $1.ticks }
-        while Int((total + ticksPerColumn * Int64(width) - 1) / (ticksPerColumn * Int64(width))) > 256 { width *= 2 }
+        let total = course.reduce(0) { $0 + $1.iterations }
+        while Int((total + iterationsPerColumn * Int64(width) - 1) / (iterationsPerColumn * Int64(width))) > 256 {
+            width *= 2
+        }
         var stretches: [LayerStretch] = []
         for first in stride(from: 0, to: course.count, by: width) {
             let part = course[first..<min(first + width, course.count)]
@@ -102,7 +104,7 @@ extension DirtyMap {
                 if entries == 0 { continue }
                 stretches.append(
                     LayerStretch(
-                        firstTick: begin.firstTick, startNs: begin.startNs, endNs: end.endNs, who: layer.name,
+                        firstIteration: begin.firstIteration, startNs: begin.startNs, endNs: end.endNs, who: layer.name,
                         entries: entries))
             }
         }

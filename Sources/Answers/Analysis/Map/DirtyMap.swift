@@ -36,31 +36,31 @@ package struct DirtyMap: Sendable, Equatable {
     /// Stretches of time: the timeline's.
     package let course: [CourseColumn]
     /// Iterations in a column; the last column may hold fewer.
-    package let ticksPerColumn: Int64
+    package let iterationsPerColumn: Int64
     /// Number of columns.
     package var columns: Int { course.count }
 
-    /// Reads `trace` twice: where pages were dirtied, then how often.
+    /// Reads `recording` twice: where pages were dirtied, then how often.
     ///
     /// - Throws: whatever reading the recording throws.
-    package init(_ trace: some Trace, limits: Limits = Limits()) throws {
+    package init(_ recording: some Recording, limits: Limits = Limits()) throws {
         var survey = MapSurvey()
-        try trace.replay(into: &survey)
+        try recording.replay(into: &survey)
         survey.finish()
-        let columns = max(1, (survey.ticks + survey.ticksPerColumn - 1) / survey.ticksPerColumn)
+        let columns = max(1, (survey.iterations + survey.iterationsPerColumn - 1) / survey.iterationsPerColumn)
         let layering = survey.layering(limit: limits.layers)
         let layerCount = max(1, layering.names.count)
-        let edges = try trace.slots.filter(\.logged).flatMap { [$0.baseGFN, $0.baseGFN + $0.pages] }
+        let edges = try recording.slots.filter(\.logged).flatMap { [$0.baseGFN, $0.baseGFN + $0.pages] }
         axis = MapAxis(
             blocks: survey.blocks.gfns.sorted(), blockPages: MapSurvey.blockPages, edges: edges,
             maxRows: max(1, min(limits.rows, limits.cells / columns, limits.counters / columns / layerCount)))
         var filler = MapFiller(
-            axis: axis, columns: columns, ticksPerColumn: survey.ticksPerColumn, layerOf: layering.layerOf,
+            axis: axis, columns: columns, iterationsPerColumn: survey.iterationsPerColumn, layerOf: layering.layerOf,
             layers: layerCount, startNs: survey.startNs)
-        if !axis.segments.isEmpty { try trace.replay(into: &filler) }
+        if !axis.segments.isEmpty { try recording.replay(into: &filler) }
         layers = zip(layering.names, filler.counts).map { Layer(name: $0.name, vcpu: $0.vcpu, counts: $1) }
         course = filler.finish()
-        ticksPerColumn = Int64(survey.ticksPerColumn)
+        iterationsPerColumn = Int64(survey.iterationsPerColumn)
     }
 
     /// The same map with half as many rows: for when its picture would be too large.
@@ -95,36 +95,36 @@ struct MapRing: Hashable {
 }
 
 /// The first pass: which blocks are dirty, how many iterations there are, which rings are the busiest.
-private struct MapSurvey: TraceVisitor {
+private struct MapSurvey: RecordingVisitor {
     static let blockPages: UInt64 = 64
     var blocks = PageIndex()
-    var ticks = 0
+    var iterations = 0
     var startNs: Int64 = 0
     private var entries: [MapRing: Int] = [:]
     private var isOpen = false
 
     /// As the timeline merges: the least power of two that leaves at most its capacity.
-    var ticksPerColumn: Int {
+    var iterationsPerColumn: Int {
         var width = 1
-        while (ticks + width - 1) / width > Timeline.capacity { width *= 2 }
+        while (iterations + width - 1) / width > Timeline.capacity { width *= 2 }
         return width
     }
 
     mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws {
         isOpen = true
-        if ticks == 0, startNs == 0 { startNs = harvest.sinceNs }
+        if iterations == 0, startNs == 0 { startNs = harvest.sinceNs }
         for gfn in gfns { _ = blocks.insert(gfn / Self.blockPages) }
         entries[MapRing(harvest), default: 0] += gfns.count
     }
 
     mutating func visit(_ iteration: Iteration) throws {
-        if ticks == 0 { startNs = iteration.startNs }
-        ticks += 1
+        if iterations == 0 { startNs = iteration.startNs }
+        iterations += 1
         isOpen = false
     }
 
     /// An iteration that was cut off counts as one.
-    mutating func finish() { if isOpen { ticks += 1 } }
+    mutating func finish() { if isOpen { iterations += 1 } }
 
     /// The busiest rings by number, a layer each; all others share one more.
     func layering(limit: Int) -> (names: [(name: String, vcpu: Int?)], layerOf: [MapRing: Int]) {
@@ -142,24 +142,24 @@ private struct MapSurvey: TraceVisitor {
 }
 
 /// The second pass: counts.
-private struct MapFiller: TraceVisitor {
+private struct MapFiller: RecordingVisitor {
     let axis: MapAxis
     let columns: Int
-    let ticksPerColumn: Int
+    let iterationsPerColumn: Int
     let layerOf: [MapRing: Int]
     private(set) var counts: [[UInt32]]
     private var course: [CourseColumn] = []
     private let layers: Int
-    private var tick = 0
+    private var completed = 0
     private var endNs: Int64
     private var segment = 0
 
     init(
-        axis: MapAxis, columns: Int, ticksPerColumn: Int, layerOf: [MapRing: Int], layers: Int, startNs: Int64
+        axis: MapAxis, columns: Int, iterationsPerColumn: Int, layerOf: [MapRing: Int], layers: Int, startNs: Int64
     ) {
         self.axis = axis
         self.columns = columns
-        self.ticksPerColumn = ticksPerColumn
+        self.iterationsPerColumn = iterationsPerColumn
         self.layerOf = layerOf
         self.layers = layers
         endNs = startNs
@@ -185,16 +185,16 @@ private struct MapFiller: TraceVisitor {
         let column = openColumn()
         course[column].add(iteration)
         endNs = course[column].endNs
-        tick += 1
+        completed += 1
     }
 
     /// The column of the iteration in progress.
     private mutating func openColumn() -> Int {
-        let column = tick / ticksPerColumn
+        let column = completed / iterationsPerColumn
         if column == course.count {
             course.append(
                 CourseColumn(
-                    firstTick: Int64(tick + 1), startNs: endNs, endNs: endNs,
+                    firstIteration: Int64(completed + 1), startNs: endNs, endNs: endNs,
                     entries: Array(repeating: 0, count: layers)))
         }
         return column

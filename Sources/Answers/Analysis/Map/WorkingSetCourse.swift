@@ -4,31 +4,31 @@ package struct WorkingSetCourse: Sendable, Equatable {
     /// The last iteration of a window, and what it holds.
     package struct Point: Sendable, Equatable {
         /// The last iteration of the window.
-        package var lastTick: Int64
+        package var lastIteration: Int64
         /// When it ends, nanoseconds on CLOCK_MONOTONIC.
         package var endNs: Int64
         /// Distinct pages.
         package var pages: Int64
     }
 
-    /// Window length in ticks.
-    package var ticks: Int64
+    /// Window length in iterations.
+    package var iterations: Int64
     /// Every window, or evenly spaced ones when there are more than 512.
     package var points: [Point]
 
     /// One window of this length.
     package struct Window: Sendable, Equatable {
-        /// Its length in ticks.
-        package var ticks: Int64
+        /// Its length in iterations.
+        package var iterations: Int64
         /// Its end, and what it holds.
         package var point: Point
     }
     /// Every point with the length of its window.
-    package var windows: [Window] { points.map { Window(ticks: ticks, point: $0) } }
+    package var windows: [Window] { points.map { Window(iterations: iterations, point: $0) } }
 
     private static let maxPoints = 512
 
-    /// Four lengths from one tick to a good part of the recording.
+    /// Four lengths from one iteration to a good part of the recording.
     static func all(_ table: WindowTable) -> [WorkingSetCourse] {
         let groups = table.groups - (table.lastGroupIsShort ? 1 : 0)
         let fitting = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].filter { $0 == 1 || $0 * 4 <= groups }
@@ -38,10 +38,10 @@ package struct WorkingSetCourse: Sendable, Equatable {
             let count = groups - window + 1
             let step = (count + maxPoints - 1) / maxPoints
             return WorkingSetCourse(
-                ticks: Int64(window * table.ticksPerGroup),
+                iterations: Int64(window * table.iterationsPerGroup),
                 points: stride(from: window, through: groups, by: step).map { last in
                     Point(
-                        lastTick: Int64(last * table.ticksPerGroup), endNs: table.boundaries[last],
+                        lastIteration: Int64(last * table.iterationsPerGroup), endNs: table.boundaries[last],
                         pages: table.pages(after: last - window, through: last))
                 })
         }

@@ -1,6 +1,6 @@
 import Model
 
-/// For every block of guest memory that was dirtied, the tick in which it last was; neighbours are found at once.
+/// For every block of guest memory that was dirtied, the iteration in which it last was; neighbours are found at once.
 ///
 /// Blocks stand in leaves of 64, so that memory follows the blocks met: 4 bytes each where they are dense, at most 600 where
 /// no two are neighbours.
@@ -10,15 +10,16 @@ struct BlockStamps: Sendable {
     private var lastKey = UInt64.max
     private var lastLeaf = 0
 
-    /// Enters blocks of a harvest that are dirtied in `tick`, and forgets which were fresh before.
+    /// Enters blocks of a harvest that are dirtied in `iteration`, and forgets which were fresh before.
     ///
     /// - Parameters:
     ///   - units: Blocks of a finer size, or pages; `factor` of them are one block.
-    ///   - fresh: Gets each block that had not been dirtied in this tick.
-    ///   - before: Gets the tick in which each of them was dirtied before; 0 for never.
-    ///   - sides: Gets the ticks in which its two neighbours were last dirtied, if `newest` is not exceeded by `before`.
+    ///   - fresh: Gets each block that had not been dirtied in this iteration.
+    ///   - before: Gets the iteration in which each of them was dirtied before; 0 for never.
+    ///   - sides: Gets the iterations in which its two neighbours were last dirtied, if `newest` is not exceeded by `before`.
     mutating func add(
-        _ units: [UInt64], factor: UInt64, tick: UInt32, newest: UInt32, fresh: inout [UInt64], before: inout [UInt32],
+        _ units: [UInt64], factor: UInt64, iteration: UInt32, newest: UInt32, fresh: inout [UInt64],
+        before: inout [UInt32],
         sides: inout [SIMD2<UInt32>]
     ) {
         fresh.removeAll(keepingCapacity: true)
@@ -30,8 +31,8 @@ struct BlockStamps: Sendable {
             let block = isPower ? unit >> shift : unit / factor
             let place = place(of: block)
             let last = stamps[place]
-            if last == tick { continue }
-            stamps[place] = tick
+            if last == iteration { continue }
+            stamps[place] = iteration
             fresh.append(block)
             before.append(last)
             sides.append(last > newest ? .zero : neighbours(of: block, at: place))

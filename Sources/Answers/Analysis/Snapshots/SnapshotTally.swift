@@ -3,7 +3,7 @@ import Model
 /// Diffs at one cadence: when they end, and what they hold in blocks of each size.
 struct SnapshotCadence: Sendable {
     let cadenceNs: Int64
-    /// The tick with which the diff in progress began; ticks after it belong to it.
+    /// The iteration with which the diff in progress began; iterations after it belong to it.
     private(set) var start: UInt32 = 0
     /// Multiples of the cadence that had passed by then.
     private var passed: Int64 = 0
@@ -14,12 +14,12 @@ struct SnapshotCadence: Sendable {
 
     mutating func begin(at time: Int64) { sinceNs = time }
 
-    /// Whether a snapshot is taken when a tick ends at `time`, in a recording that began at `origin`.
-    mutating func endTick(_ tick: UInt32, at time: Int64, origin: Int64) -> Bool {
+    /// Whether a snapshot is taken when an iteration ends at `time`, in a recording that began at `origin`.
+    mutating func endIteration(_ iteration: UInt32, at time: Int64, origin: Int64) -> Bool {
         let now = (time - origin) / cadenceNs
         guard now > passed else { return false }
         length.add(time - sinceNs)
-        (start, passed, sinceNs) = (tick, now, time)
+        (start, passed, sinceNs) = (iteration, now, time)
         return true
     }
 }

@@ -6,34 +6,34 @@ import Model
 /// two are neighbours.
 package enum Snapshots {
     /// - Throws: whatever reading the recording throws.
-    package static func report(_ trace: some Trace, options: SnapshotOptions = SnapshotOptions()) throws
+    package static func report(_ recording: some Recording, options: SnapshotOptions = SnapshotOptions()) throws
         -> SnapshotReport
     {
-        let memory = try LoggedMemory(trace, dirtyPages: 0)
-        var (pages, basis) = memory.pages(at: trace.info.startNs)
+        let memory = try LoggedMemory(recording, dirtyPages: 0)
+        var (pages, basis) = memory.pages(at: recording.info.startNs)
         if basis == .dirtyPages {
             // Neither slots nor a size: memory is what was ever dirty, and that must be known before the first diff is judged.
             var distinct = DistinctPages()
-            try trace.replay(into: &distinct)
+            try recording.replay(into: &distinct)
             pages = Int64(distinct.index.count)
         }
-        let pageSize = trace.info.pageSize
+        let pageSize = recording.info.pageSize
         var resolved = options
         resolved.blocks = Set(options.blocks).filter { $0 >= pageSize && $0 % pageSize == 0 }.sorted()
-        resolved.cadencesNs = options.cadencesNs.map { Set($0).sorted() } ?? Self.candidates(trace.info)
-        var pass = SnapshotPass(trace.info, resolved, fullBytes: pages * pageSize)
-        try trace.replay(into: &pass)
+        resolved.cadencesNs = options.cadencesNs.map { Set($0).sorted() } ?? Self.candidates(recording.info)
+        var pass = SnapshotPass(recording.info, resolved, fullBytes: pages * pageSize)
+        try recording.replay(into: &pass)
         if options.cadencesNs == nil { pass.keepUsual() }
         if options.cadencesNs == nil, pass.cadences.isEmpty {
             // A recording too short for any of them: every iteration.
             resolved.cadencesNs = [1]
-            pass = SnapshotPass(trace.info, resolved, fullBytes: pages * pageSize)
-            try trace.replay(into: &pass)
+            pass = SnapshotPass(recording.info, resolved, fullBytes: pages * pageSize)
+            try recording.replay(into: &pass)
         }
         resolved.cadencesNs = pass.cadences.map(\.cadenceNs)
         return SnapshotReport(
             pageSize: pageSize, memoryPages: pages, memoryBasis: basis, options: resolved,
-            losses: Int64(try trace.losses.count), sizes: pass.sizes, chains: pass.chains,
+            losses: Int64(try recording.losses.count), sizes: pass.sizes, chains: pass.chains,
             unfinishedNs: pass.cadences.filter { $0.length.count == 0 }.map(\.cadenceNs))
     }
 
@@ -50,7 +50,7 @@ package enum Snapshots {
 }
 
 /// Counts the pages of a recording.
-private struct DistinctPages: TraceVisitor {
+private struct DistinctPages: RecordingVisitor {
     var index = PageIndex()
     mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws { for gfn in gfns { _ = index.insert(gfn) } }
     mutating func visit(_ iteration: Iteration) throws {}
@@ -58,13 +58,13 @@ private struct DistinctPages: TraceVisitor {
 
 /// The pass. A block is new to a diff when its last dirtying lies before the diff's begin, so one stamp a block serves every
 /// cadence; and a diff has as many extents as blocks, less one for each pair of neighbours.
-struct SnapshotPass: TraceVisitor, Sendable {
+struct SnapshotPass: RecordingVisitor, Sendable {
     private(set) var cadences: [SnapshotCadence]
     private let pageSize: Int64
     private let options: SnapshotOptions
     private let full: (bytes: Int64, ns: Int64)
     private var levels: [Level]
-    private var tick: UInt32 = 1
+    private var number: UInt32 = 1
     private var origin: Int64?
     private var endNs: Int64 = 0
     /// Begins of the diffs in progress, and the latest of them.
@@ -104,16 +104,18 @@ struct SnapshotPass: TraceVisitor, Sendable {
         for place in levels.indices {
             let units = place == 0 ? gfns : levels[levels[place].source].fresh
             Self.add(
-                units, to: &levels[place], tick: tick, newest: newest, starts: starts, keepsBlocks: options.coalesce > 0
+                units, to: &levels[place], iteration: number, newest: newest, starts: starts,
+                keepsBlocks: options.coalesce > 0
             )
         }
     }
 
     private static func add(
-        _ units: [UInt64], to level: inout Level, tick: UInt32, newest: UInt32, starts: [UInt32], keepsBlocks: Bool
+        _ units: [UInt64], to level: inout Level, iteration: UInt32, newest: UInt32, starts: [UInt32], keepsBlocks: Bool
     ) {
         level.stamps.add(
-            units, factor: level.factor, tick: tick, newest: newest, fresh: &level.fresh, before: &level.before,
+            units, factor: level.factor, iteration: iteration, newest: newest, fresh: &level.fresh,
+            before: &level.before,
             sides: &level.sides)
         let (before, sides) = (level.before, level.sides)
         for cadence in starts.indices {
@@ -137,14 +139,14 @@ struct SnapshotPass: TraceVisitor, Sendable {
         // Boundaries must not run backwards, whatever a damaged file says.
         endNs = max(iteration.endNs, endNs)
         for place in cadences.indices
-        where cadences[place].endTick(tick, at: endNs, origin: origin ?? endNs) {
+        where cadences[place].endIteration(number, at: endNs, origin: origin ?? endNs) {
             for level in levels.indices {
                 levels[level].tallies[place].endDiff(block: levels[level].block, options: options, full: full)
             }
-            starts[place] = tick
+            starts[place] = number
         }
         newest = starts.max() ?? 0
-        tick += 1
+        number += 1
     }
 
     /// Keeps, of cadences that nobody asked for, at most six that say something.

@@ -63,7 +63,7 @@ enum ConvergenceView {
         case .mayConverge: "perhaps"
         case .doesNotConverge: "no"
         case .exceedsDowntime: "too long"
-        case .traceTooShort: "not seen"
+        case .recordingTooShort: "not seen"
         }
     }
 
@@ -84,7 +84,7 @@ enum ConvergenceView {
                 + "\(Text.bracket(outcome.totalNs, Units.duration)) in all, "
                 + "\(Text.bracket(outcome.bytes, Units.size)) sent, guest paused for \(Text.bracket(outcome.downtimeNs, Units.duration))."
         case .doesNotConverge: text = "Does not converge: \(outcome.reason ?? "every round leaves too much")."
-        case .traceTooShort:
+        case .recordingTooShort:
             text = "The recording ends in round \(outcome.rounds.count), before the migration does."
         }
         if let throttle = cell.throttle?.percent {

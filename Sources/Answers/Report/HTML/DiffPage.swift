@@ -145,7 +145,7 @@ package struct DiffPage {
             guard var set = sets[curve.set] else { continue }
             var name = side.name
             if curve.set == "working_set", let window = side.report.analysis.secondCourseWindow {
-                set.rows.removeAll { $0[0] != window.ticks.tableValue }
+                set.rows.removeAll { $0[0] != window.iterations.tableValue }
                 name += ", windows of \(Units.duration(window.tauNs))"
             }
             legend.append(name)

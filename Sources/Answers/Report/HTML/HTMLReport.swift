@@ -5,7 +5,7 @@ import Schemas
 
 /// One self-contained HTML file that shows what a recording says.
 package struct HTMLReport {
-    package var analysis: TraceAnalysis
+    package var analysis: RecordingAnalysis
     package var map: DirtyMap
     package var snapshots: SnapshotReport
     package var slots: [MemorySlot]
@@ -26,16 +26,18 @@ package struct HTMLReport {
         return options
     }
 
-    /// Reads `trace` for its picture.
+    /// Reads `recording` for its picture.
     ///
     /// - Throws: whatever reading the recording throws.
-    package init(_ trace: some Trace, analysis: TraceAnalysis, topPages: Int, fileName: String, vega: String?) throws {
+    package init(
+        _ recording: some Recording, analysis: RecordingAnalysis, topPages: Int, fileName: String, vega: String?
+    ) throws {
         self.analysis = analysis
-        map = try DirtyMap(trace)
-        snapshots = try Snapshots.report(trace)
-        slots = try trace.slots
-        markers = try trace.markers
-        losses = try trace.losses
+        map = try DirtyMap(recording)
+        snapshots = try Snapshots.report(recording)
+        slots = try recording.slots
+        markers = try recording.markers
+        losses = try recording.losses
         self.topPages = topPages
         self.fileName = fileName
         self.vega = vega

@@ -61,7 +61,8 @@ struct MapPicture {
         let logged = slots.filter { $0.logged && $0.pages > 0 }
         return .object([
             ("columns", .integer(Int64(map.columns))), ("rows", .integer(Int64(map.axis.rows))),
-            ("pagesPerRow", .integer(Int64(map.axis.pagesPerRow))), ("ticksPerColumn", .integer(map.ticksPerColumn)),
+            ("pagesPerRow", .integer(Int64(map.axis.pagesPerRow))),
+            ("ticksPerColumn", .integer(map.iterationsPerColumn)),
             (
                 "segments",
                 .array(
@@ -77,7 +78,8 @@ struct MapPicture {
                 .array(
                     map.course.map {
                         .array([
-                            .integer($0.firstTick), .integer($0.ticks), .number(Double($0.startNs - origin) / 1e9),
+                            .integer($0.firstIteration), .integer($0.iterations),
+                            .number(Double($0.startNs - origin) / 1e9),
                             .number(Double($0.endNs - origin) / 1e9),
                         ])
                     })

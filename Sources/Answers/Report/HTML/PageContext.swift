@@ -7,7 +7,7 @@ struct PageContext {
     let report: HTMLReport
     let sets: [String: PageData]
 
-    private var analysis: TraceAnalysis { report.analysis }
+    private var analysis: RecordingAnalysis { report.analysis }
     private var info: RecordingInfo { report.analysis.info }
 
     /// Rows of a table that stand in the file as HTML; a script shows the rest.
@@ -44,7 +44,7 @@ struct PageContext {
     }
 
     /// What was recorded, in one line.
-    static func subtitle(_ analysis: TraceAnalysis) -> String {
+    static func subtitle(_ analysis: RecordingAnalysis) -> String {
         let (info, counts) = (analysis.info, analysis.counts)
         var parts = [
             "\(info.vcpuCount) vCPU\(info.vcpuCount == 1 ? "" : "s")", Units.size(info.memoryBytes),
@@ -64,7 +64,8 @@ struct PageContext {
     private var mapNote: String {
         let map = report.map
         let rows = "One row is \(Units.count(Int64(map.axis.pagesPerRow))) page\(map.axis.pagesPerRow == 1 ? "" : "s")"
-        let columns = "one column \(Units.count(map.ticksPerColumn)) iteration\(map.ticksPerColumn == 1 ? "" : "s")"
+        let columns =
+            "one column \(Units.count(map.iterationsPerColumn)) iteration\(map.iterationsPerColumn == 1 ? "" : "s")"
         return "\(rows), \(columns). Ranges that were never dirtied are left out."
     }
 
@@ -166,12 +167,12 @@ struct PageContext {
 
 /// The fidelity card and the provenance as pairs of a name and a sentence.
 enum FidelityFacts {
-    static func fidelity(_ analysis: TraceAnalysis) -> [(String, String)] {
+    static func fidelity(_ analysis: RecordingAnalysis) -> [(String, String)] {
         TextFidelity.section(analysis).fields + foreignRates(analysis)
     }
 
     /// What others measured of the whole guest.
-    private static func foreignRates(_ analysis: TraceAnalysis) -> [(String, String)] {
+    private static func foreignRates(_ analysis: RecordingAnalysis) -> [(String, String)] {
         let pageSize = analysis.info.pageSize
         return analysis.foreignRates.filter { $0.rate.vcpu == nil }.map { row in
             (
@@ -183,7 +184,7 @@ enum FidelityFacts {
         }
     }
 
-    static func provenance(_ analysis: TraceAnalysis) -> [(String, String)] {
+    static func provenance(_ analysis: RecordingAnalysis) -> [(String, String)] {
         let info = analysis.info
         var facts = TextReport.provenance(analysis).fields
         facts.append(("command", info.commandLine))

@@ -4,7 +4,7 @@ import Model
 ///
 /// The process "guest" has a row for each vCPU with its stalls at full rings and its markers; "recorder" has a row for
 /// iterations and one for each source of entries; counters show the dirty rate of every iteration, counted both ways.
-package struct ChromeTrace: TraceVisitor {
+package struct ChromeTrace: RecordingVisitor {
     private enum Process {
         static let guest: Int64 = 1
         static let recorder: Int64 = 2
@@ -23,12 +23,12 @@ package struct ChromeTrace: TraceVisitor {
     /// Writes the whole trace piece by piece.
     ///
     /// - Throws: whatever reading the recording throws.
-    package static func render(_ trace: some Trace, write: @escaping (String) -> Void) throws {
-        var rendering = ChromeTrace(startNs: trace.info.startNs, write: write)
-        rendering.begin(trace.info)
-        try trace.replay(into: &rendering)
-        for marker in try trace.markers { rendering.add(marker) }
-        for loss in try trace.losses { rendering.add(loss) }
+    package static func render(_ recording: some Recording, write: @escaping (String) -> Void) throws {
+        var rendering = ChromeTrace(startNs: recording.info.startNs, write: write)
+        rendering.begin(recording.info)
+        try recording.replay(into: &rendering)
+        for marker in try recording.markers { rendering.add(marker) }
+        for loss in try recording.losses { rendering.add(loss) }
         write("\n]}\n")
     }
 

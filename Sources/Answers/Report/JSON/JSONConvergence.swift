@@ -6,7 +6,7 @@ package enum JSONConvergence {
         .object([
             ("memory_pages", .integer(report.memoryPages)), ("memory_basis", .string(report.memoryBasis.rawValue)),
             ("extend", .string(report.extend.rawValue)),
-            ("ticks_per_boundary", .integer(report.ticksPerBoundary)), ("losses", .integer(report.losses)),
+            ("ticks_per_boundary", .integer(report.iterationsPerBoundary)), ("losses", .integer(report.losses)),
             ("grid", .array(report.grid.map(cell))), ("zero_pages", .integer(report.zeroPages)),
             ("qemu_stream", .array(report.streams.map(stream))),
             (

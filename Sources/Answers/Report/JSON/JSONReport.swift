@@ -7,7 +7,7 @@ import Model
 package enum JSONReport {
     package static let formatVersion: Int64 = 1
 
-    package static func render(_ analysis: TraceAnalysis) -> JSON {
+    package static func render(_ analysis: RecordingAnalysis) -> JSON {
         .object([
             ("format_version", .integer(formatVersion)),
             ("recording", recording(analysis.info)),
@@ -60,7 +60,7 @@ package enum JSONReport {
                 .array(
                     analysis.harvestWhatIf.map {
                         .object([
-                            ("ticks", .integer($0.ticks)), ("interval_ns", .integer($0.intervalNs)),
+                            ("ticks", .integer($0.iterations)), ("interval_ns", .integer($0.intervalNs)),
                             ("entries", .integer($0.entries)), ("rings", Tables.ringWhatIf.json($0.rings, analysis)),
                         ])
                     })
@@ -121,17 +121,17 @@ package enum JSONReport {
             ])
         }
         return .object([
-            ("tau_ns", .integer(window.tauNs)), ("ticks", .integer(window.ticks.map { Int64($0) })),
+            ("tau_ns", .integer(window.tauNs)), ("ticks", .integer(window.iterations.map { Int64($0) })),
             ("windows", .integer(Int64(window.windows))), ("exact", .bool(window.isExact)),
             ("pages", pages(window.high)), ("pages_low", pages(window.low)),
         ])
     }
 
-    private static func phases(_ analysis: TraceAnalysis) -> JSON {
+    private static func phases(_ analysis: RecordingAnalysis) -> JSON {
         let phases = analysis.phases
         return .object([
             ("window_ticks", .integer(phases.window)), ("median_similarity", .number(phases.medianSimilarity)),
-            ("list", Tables.phases.json(analysis)), ("quiet_ticks", .integer(phases.quietTicks)),
+            ("list", Tables.phases.json(analysis)), ("quiet_ticks", .integer(phases.quietIterations)),
             ("quietest", phases.quietest.map { Tables.phases.object($0, analysis) } ?? .null),
             ("quiet_median_pages", .integer(phases.quietMedianPages)),
         ])
@@ -145,14 +145,14 @@ package enum JSONReport {
         ])
     }
 
-    private static func sharing(_ analysis: TraceAnalysis) -> JSON {
+    private static func sharing(_ analysis: RecordingAnalysis) -> JSON {
         .object([
             ("pages", .integer(analysis.sharing.pages)), ("truncated", .bool(analysis.sharing.isTruncated)),
             ("pairs", Tables.sharingPairs.json(analysis)), ("top_pages", Tables.sharedPages.json(analysis)),
         ])
     }
 
-    private static func order(_ analysis: TraceAnalysis) -> JSON {
+    private static func order(_ analysis: RecordingAnalysis) -> JSON {
         .object([
             ("cross_ring_confidence", .number(analysis.order.crossRingConfidence)),
             ("host", .string(analysis.order.host.rawValue)), ("proven_share", .number(analysis.order.provenShare)),
@@ -162,13 +162,13 @@ package enum JSONReport {
 
     private static func bucket(_ bucket: TimelineBucket) -> JSON {
         .object([
-            ("first_tick", .integer(bucket.firstTick)), ("ticks", .integer(bucket.ticks)),
+            ("first_tick", .integer(bucket.firstIteration)), ("ticks", .integer(bucket.iterations)),
             ("start_ns", .integer(bucket.startNs)), ("end_ns", .integer(bucket.endNs)),
             ("new_pages", .integer(bucket.newPages)), ("duplicates", duplicates(bucket.duplicates)),
         ])
     }
 
-    private static func fidelity(_ analysis: TraceAnalysis) -> JSON {
+    private static func fidelity(_ analysis: RecordingAnalysis) -> JSON {
         let fidelity = analysis.fidelity
         return .object([
             ("iterations", .integer(fidelity.iterations)), ("lost", .integer(fidelity.lost)),
@@ -176,9 +176,9 @@ package enum JSONReport {
             ("overruns", .integer(fidelity.overruns)), ("short_resets", .integer(fidelity.shortResets)),
             ("provisional", .integer(fidelity.provisional)), ("complete", .bool(fidelity.isComplete)),
             ("cut_off", .bool(fidelity.wasCutOff)),
-            ("in_progress", .bool(fidelity.ending == .inProgress)), ("tick_ns", summary(fidelity.tick)),
+            ("in_progress", .bool(fidelity.ending == .inProgress)), ("tick_ns", summary(fidelity.iteration)),
             ("asked_interval_ns", .integer(fidelity.askedIntervalNs)),
-            ("ticks_per_boundary", .integer(fidelity.ticksPerBoundary)),
+            ("ticks_per_boundary", .integer(fidelity.iterationsPerBoundary)),
             ("order_confidence", .number(fidelity.orderConfidence)),
             ("entry_time", .string(fidelity.entryTime.rawValue)),
             ("most_late", fidelity.entryTime.mostLate.map { .integer(Int64($0)) } ?? .null),

@@ -2,13 +2,13 @@ import Analysis
 
 extension Tables {
     /// What a chain of incremental checkpoints would hold (question K1).
-    static var checkpoints: Table<TraceAnalysis, Checkpoint> {
+    static var checkpoints: Table<RecordingAnalysis, Checkpoint> {
         Table(
             "checkpoints", title: "Incremental checkpoints",
             note: "What a chain of increments holds, by the time between two.",
             rows: { $0.checkpoints },
             columns: [
-                .init("ticks", "iterations", .count, \.ticks, unit: "ticks", "Iterations between two."),
+                .init("ticks", "iterations", .count, \.iterations, unit: "ticks", "Iterations between two."),
                 .init("cadence_ns", "≈ every", .nanoseconds, \.cadenceNs, "Mean time between two."),
                 .init("count", "increments", .count, \.count, "Increments."),
                 .init(

@@ -21,8 +21,8 @@ extension Tables {
     }
     private static var dirtied: [Table<HTMLReport, Stretch>.Column] {
         [
-            .init("first_tick", "iteration", .count, \.bucket.firstTick, in: .page),
-            .init("ticks", "how many", .count, \.bucket.ticks, in: .page),
+            .init("first_tick", "iteration", .count, \.bucket.firstIteration, in: .page),
+            .init("ticks", "how many", .count, \.bucket.iterations, in: .page),
         ] + span(\.bucket.startNs, \.bucket.endNs) + [
             .init("entries", "entries", .count, \.bucket.duplicates.entries, in: .page),
             .init("unique_pages", "unique pages", .count, \.bucket.duplicates.distinct, in: .page),
@@ -65,11 +65,12 @@ extension Tables {
         Table(
             "stalls", title: "Full rings", note: "How long vCPUs stood still because their ring was full.",
             rows: { $0.map.course },
-            columns: [.init("first_tick", "iteration", .count, \.firstTick, in: .page)] + span(\.startNs, \.endNs) + [
-                .init("ring_full", "ring-full exits", .count, \.ringFull, in: .page),
-                .init("stall_ns", "stood still", .nanoseconds, \.stallNs, in: .page),
-                .init("stall_ms", "ms", .decimal, in: .page) { column, _ in .real(Double(column.stallNs) / 1e6) },
-            ])
+            columns: [.init("first_tick", "iteration", .count, \.firstIteration, in: .page)] + span(\.startNs, \.endNs)
+                + [
+                    .init("ring_full", "ring-full exits", .count, \.ringFull, in: .page),
+                    .init("stall_ns", "stood still", .nanoseconds, \.stallNs, in: .page),
+                    .init("stall_ms", "ms", .decimal, in: .page) { column, _ in .real(Double(column.stallNs) / 1e6) },
+                ])
     }
 
     /// What each step of harvesting cost over time.
@@ -77,11 +78,11 @@ extension Tables {
         Table(
             "costs", title: "Cost of harvesting", note: "Milliseconds per iteration, by step.",
             rows: { $0.map.stepCosts },
-            columns: [.init("first_tick", "iteration", .count, \.column.firstTick, in: .page)]
+            columns: [.init("first_tick", "iteration", .count, \.column.firstIteration, in: .page)]
                 + span(\.column.startNs, \.column.endNs) + [
                     .init("step", "step", .text, \.step, in: .page),
                     .init("ns", "time", .nanoseconds, \.ns, in: .page),
-                    .init("ms", "ms per iteration", .decimal, \.msPerTick, in: .page),
+                    .init("ms", "ms per iteration", .decimal, \.msPerIteration, in: .page),
                 ])
     }
 
@@ -90,11 +91,12 @@ extension Tables {
         Table(
             "vcpus", title: "Who dirties, over time", note: "Entries per second, stacked by vCPU.",
             rows: { $0.map.layerCourse },
-            columns: [.init("first_tick", "iteration", .count, \.firstTick, in: .page)] + span(\.startNs, \.endNs) + [
-                .init("who", "who", .text, \.who, in: .page),
-                .init("entries", "entries", .count, \.entries, in: .page),
-                .init("entries_per_s", "entries/s", .rate, \.entriesPerSecond, in: .page),
-            ])
+            columns: [.init("first_tick", "iteration", .count, \.firstIteration, in: .page)] + span(\.startNs, \.endNs)
+                + [
+                    .init("who", "who", .text, \.who, in: .page),
+                    .init("entries", "entries", .count, \.entries, in: .page),
+                    .init("entries_per_s", "entries/s", .rate, \.entriesPerSecond, in: .page),
+                ])
     }
 
     /// Every loss, where the JSON has them by kind.

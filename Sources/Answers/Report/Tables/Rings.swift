@@ -3,7 +3,7 @@ import Model
 
 extension Tables {
     /// What each ring contributed. In JSON its figures are nested: `JSONReport`.
-    static var rings: Table<TraceAnalysis, RingUse> {
+    static var rings: Table<RecordingAnalysis, RingUse> {
         Table(
             "rings", title: "Who dirties", note: "Whoever is harvested first is the first to report a page.",
             pageLimit: 512, rows: { $0.ringsByVCPU },
@@ -25,7 +25,7 @@ extension Tables {
     }
 
     /// Rings of other sizes at the recorded interval (question R1).
-    static var ringWhatIf: Table<TraceAnalysis, RingWhatIf> {
+    static var ringWhatIf: Table<RecordingAnalysis, RingWhatIf> {
         Table(
             "ring_what_if", title: "Rings of other sizes",
             note: "Exits because the ring is full, from the recorded fill at the recorded interval.",
@@ -51,7 +51,7 @@ extension Tables {
     }
 
     /// Pairs of vCPUs that dirtied the same page in one iteration (question D2).
-    static var sharingPairs: Table<TraceAnalysis, Sharing.Pair> {
+    static var sharingPairs: Table<RecordingAnalysis, Sharing.Pair> {
         Table(
             "sharing.pairs", set: "sharing", title: "Page sharing",
             note: "Pages that two vCPUs dirtied in one iteration. Bytes are unseen: no evidence of false sharing.",
@@ -66,7 +66,7 @@ extension Tables {
     }
 
     /// In what order the entries of each ring stand (question O1).
-    static var orders: Table<TraceAnalysis, RingOrder> {
+    static var orders: Table<RecordingAnalysis, RingOrder> {
         Table(
             "order.rings", title: "Order of entries", rows: { $0.order.rings },
             columns: [

@@ -3,7 +3,7 @@ import Model
 
 extension Tables {
     /// Other tools' figures beside ours (question D3).
-    static var foreignRates: Table<TraceAnalysis, ForeignComparison> {
+    static var foreignRates: Table<RecordingAnalysis, ForeignComparison> {
         Table(
             "foreign_rates", title: "Measured by others in the same window", rows: { $0.foreignRates },
             columns: [
@@ -40,7 +40,7 @@ extension Tables {
     }
 
     /// What KVM counted: what harvesting cost the guest.
-    static var statistics: Table<TraceAnalysis, StatisticTotal> {
+    static var statistics: Table<RecordingAnalysis, StatisticTotal> {
         Table(
             "kvm_statistics", title: "KVM statistics", note: "Increase over the recording.",
             rows: { $0.statistics },
@@ -56,7 +56,7 @@ extension Tables {
     }
 
     /// Every kind of loss.
-    static var losses: Table<TraceAnalysis, Fidelity.LossTotal> {
+    static var losses: Table<RecordingAnalysis, Fidelity.LossTotal> {
         Table(
             "fidelity.losses", title: "Losses", rows: { $0.fidelity.losses },
             columns: [
@@ -68,7 +68,7 @@ extension Tables {
     }
 
     /// What oracles said.
-    static var oracles: Table<TraceAnalysis, Fidelity.OracleTotal> {
+    static var oracles: Table<RecordingAnalysis, Fidelity.OracleTotal> {
         Table(
             "fidelity.oracles", title: "Oracles", rows: { $0.fidelity.oracles },
             columns: [

@@ -41,15 +41,15 @@ package enum TextConvergence {
         }
         switch report.extend {
         case .none:
-            if report.grid.contains(where: { $0.outcome.verdict == .traceTooShort }) {
+            if report.grid.contains(where: { $0.outcome.verdict == .recordingTooShort }) {
                 section.note("Trace too short: the migration was still going on at its end; --extend continues it.")
             }
         case .loop: section.note("Extended: beyond its end the recording is repeated. This is an assumption.")
         case .steady:
             section.note("Extended: beyond its end, between the fewest and most pages of any recorded window as long.")
         }
-        if report.ticksPerBoundary > 1 {
-            section.note("Long recording: exact on every \(report.ticksPerBoundary)th tick, brackets between.")
+        if report.iterationsPerBoundary > 1 {
+            section.note("Long recording: exact on every \(report.iterationsPerBoundary)th tick, brackets between.")
         }
         return section
     }
@@ -94,9 +94,9 @@ package enum TextConvergence {
                 "Replayed from \(starts) places of the recording; the row is the start with the median total of those that converge."
             )
         }
-        if let tick = report.unknownTimesNs, report.streams.contains(where: { tick > $0.downtimeNs }) {
+        if let iteration = report.unknownTimesNs, report.streams.contains(where: { iteration > $0.downtimeNs }) {
             section.note(
-                "Iterations of \(Units.duration(tick)) without exact times: their writes are spread evenly, so passes shorter than "
+                "Iterations of \(Units.duration(iteration)) without exact times: their writes are spread evenly, so passes shorter than "
                     + "that are guesses. Record with a shorter --interval.")
         }
         section.note(
@@ -111,7 +111,7 @@ package enum TextConvergence {
         case .mayConverge: "may converge"
         case .doesNotConverge: "does not converge"
         case .exceedsDowntime: "exceeds downtime"
-        case .traceTooShort: "trace too short"
+        case .recordingTooShort: "trace too short"
         }
     }
 

@@ -8,7 +8,7 @@ package enum TextDetails {
     private static let shownWrites = 20
 
     /// Sections for what the recording has; empty when it has neither.
-    package static func render(_ analysis: TraceAnalysis, writes: [WatchEvent]) -> String {
+    package static func render(_ analysis: RecordingAnalysis, writes: [WatchEvent]) -> String {
         var sections: [Section] = []
         if !writes.isEmpty { sections.append(watched(writes, UInt64(max(1, analysis.info.pageSize)))) }
         if !analysis.statistics.isEmpty { sections.append(counted(analysis)) }
@@ -38,7 +38,7 @@ package enum TextDetails {
         return section
     }
 
-    private static func counted(_ analysis: TraceAnalysis) -> Section {
+    private static func counted(_ analysis: RecordingAnalysis) -> Section {
         var section = Section("\(Tables.statistics.title): what harvesting cost the guest")
         section.table(Tables.statistics.text(analysis.statistics.prefix(64), analysis))
         section.note("Increase over the recording; by iteration: SELECT * FROM kvm_stat")

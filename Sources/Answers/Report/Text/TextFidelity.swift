@@ -4,16 +4,16 @@ import Platform
 
 /// The fidelity card: how far to trust a report. It ends every text report.
 enum TextFidelity {
-    static func section(_ analysis: TraceAnalysis) -> Section {
+    static func section(_ analysis: RecordingAnalysis) -> Section {
         let fidelity = analysis.fidelity
         let info = analysis.info
         var section = Section("Fidelity")
         section.field("complete", completeness(analysis))
-        let tick = fidelity.tick
+        let iteration = fidelity.iteration
         section.field(
             "ticks",
-            "\(Units.count(fidelity.iterations)), min \(Units.duration(tick.min)), p50 \(Units.duration(tick.p50)), "
-                + "p99 \(Units.duration(tick.max == 0 ? 0 : tick.p99)), max \(Units.duration(tick.max))"
+            "\(Units.count(fidelity.iterations)), min \(Units.duration(iteration.min)), p50 \(Units.duration(iteration.p50)), "
+                + "p99 \(Units.duration(iteration.max == 0 ? 0 : iteration.p99)), max \(Units.duration(iteration.max))"
                 + (fidelity.askedIntervalNs > 0 ? ", asked \(Units.duration(fidelity.askedIntervalNs))" : ""))
         for loss in fidelity.losses {
             section.field(
@@ -57,7 +57,7 @@ enum TextFidelity {
     }
 
     /// Why the recording ended, in one word or a few.
-    static func ending(_ analysis: TraceAnalysis) -> String {
+    static func ending(_ analysis: RecordingAnalysis) -> String {
         switch analysis.fidelity.ending {
         case .cutOff: "cut off"
         case .inProgress: "not yet: it is being recorded"
@@ -65,13 +65,13 @@ enum TextFidelity {
         }
     }
 
-    static func completeness(_ analysis: TraceAnalysis) -> String {
+    static func completeness(_ analysis: RecordingAnalysis) -> String {
         let reasons = incompleteness(analysis)
         return reasons.isEmpty ? "yes: no known loss" : "no: " + reasons.joined(separator: "; ")
     }
 
     /// Why figures may be too small; empty for a complete recording.
-    static func incompleteness(_ analysis: TraceAnalysis) -> [String] {
+    static func incompleteness(_ analysis: RecordingAnalysis) -> [String] {
         let fidelity = analysis.fidelity
         var reasons: [String] = []
         switch fidelity.ending {

@@ -5,7 +5,7 @@ import Platform
 /// What `dirtyrec report FILE` prints: one section a question, at most about 120 columns.
 package enum TextReport {
     /// The whole report, ending with a newline.
-    package static func render(_ analysis: TraceAnalysis) -> String {
+    package static func render(_ analysis: RecordingAnalysis) -> String {
         var sections = [
             answers(analysis), provenance(analysis), rate(analysis), foreignRates(analysis), workingSet(analysis),
             vcpus(analysis),
@@ -20,7 +20,7 @@ package enum TextReport {
     // MARK: Sections
 
     /// What the page begins with, too: each question with its answer, then a sentence.
-    private static func answers(_ analysis: TraceAnalysis) -> Section {
+    private static func answers(_ analysis: RecordingAnalysis) -> Section {
         var section = Section("Answers")
         let verdicts = Verdict.all(analysis)
         let width = verdicts.map { DisplayWidth.of($0.question) }.max() ?? 0
@@ -31,7 +31,7 @@ package enum TextReport {
         return section
     }
 
-    static func provenance(_ analysis: TraceAnalysis) -> Section {
+    static func provenance(_ analysis: RecordingAnalysis) -> Section {
         let info = analysis.info
         var section = Section("Recording")
         section.field(
@@ -64,7 +64,7 @@ package enum TextReport {
         return section
     }
 
-    private static func rate(_ analysis: TraceAnalysis) -> Section {
+    private static func rate(_ analysis: RecordingAnalysis) -> Section {
         var section = Section("Dirty rate")
         guard let entries = analysis.rate.entriesPerSecond, let pages = analysis.rate.pagesPerSecond,
             let bytes = analysis.rate.bytesPerSecond
@@ -84,7 +84,7 @@ package enum TextReport {
     }
 
     /// Other tools' figures beside ours; empty when nobody else measured.
-    static func foreignRates(_ analysis: TraceAnalysis) -> Section {
+    static func foreignRates(_ analysis: RecordingAnalysis) -> Section {
         var section = Section(Tables.foreignRates.title)
         guard !analysis.foreignRates.isEmpty else { return section }
         section.table(Tables.foreignRates.text(analysis))
@@ -100,7 +100,7 @@ package enum TextReport {
         return section
     }
 
-    private static func workingSet(_ analysis: TraceAnalysis) -> Section {
+    private static func workingSet(_ analysis: RecordingAnalysis) -> Section {
         var section = Section("Writable working set: distinct pages dirtied in a window of length τ")
         guard !analysis.workingSet.isEmpty else {
             section.note("No complete window.")
@@ -114,7 +114,8 @@ package enum TextReport {
                 Text.bracket(window.low[keyPath: figure], window.high[keyPath: figure], Units.count)
             }
             table.add([
-                (window.ticks == nil ? "" : "≈ ") + Units.duration(window.tauNs), window.ticks.map { "\($0)" } ?? "-",
+                (window.iterations == nil ? "" : "≈ ") + Units.duration(window.tauNs),
+                window.iterations.map { "\($0)" } ?? "-",
                 Units.count(Int64(window.windows)), bracket(\.min), bracket(\.p50), bracket(\.p90), bracket(\.p95),
                 bracket(\.max), Units.size(window.high.max * pageSize),
             ])
@@ -124,7 +125,7 @@ package enum TextReport {
         return section
     }
 
-    private static func vcpus(_ analysis: TraceAnalysis) -> Section {
+    private static func vcpus(_ analysis: RecordingAnalysis) -> Section {
         var section = Section(Tables.rings.title)
         guard !analysis.rings.isEmpty else { return section }
         section.table(Tables.rings.text(Text.mostEntries(analysis.rings, 16), analysis))
@@ -136,7 +137,7 @@ package enum TextReport {
         return section
     }
 
-    private static func duplicates(_ analysis: TraceAnalysis) -> Section {
+    private static func duplicates(_ analysis: RecordingAnalysis) -> Section {
         var section = Section("Duplicates: entries beyond the first of a page in an iteration")
         let counts = analysis.duplicates
         guard counts.entries > 0 else {
@@ -165,7 +166,7 @@ package enum TextReport {
         return section
     }
 
-    private static func redirty(_ analysis: TraceAnalysis) -> Section {
+    private static func redirty(_ analysis: RecordingAnalysis) -> Section {
         var section = Section("Re-dirty intervals")
         let redirty = analysis.redirty
         guard redirty.pages > 0 else { return section }
@@ -178,14 +179,14 @@ package enum TextReport {
         return section
     }
 
-    private static func granularity(_ analysis: TraceAnalysis) -> Section {
+    private static func granularity(_ analysis: RecordingAnalysis) -> Section {
         var section = Section("Granularity: dirty bytes if tracked in larger units, over the whole recording")
         guard analysis.counts.distinctGFNs > 0 else { return section }
         section.table(Tables.granularity.text(analysis))
         return section
     }
 
-    private static func phases(_ analysis: TraceAnalysis) -> Section {
+    private static func phases(_ analysis: RecordingAnalysis) -> Section {
         var section = Section(Tables.phases.title)
         let phases = analysis.phases
         guard !phases.phases.isEmpty else { return section }
@@ -207,7 +208,7 @@ package enum TextReport {
         return section
     }
 
-    private static func order(_ analysis: TraceAnalysis) -> Section {
+    private static func order(_ analysis: RecordingAnalysis) -> Section {
         var section = Section(Tables.orders.title)
         let rings = analysis.order.rings.filter { $0.steps > 0 && $0.vcpu != nil }
         guard !rings.isEmpty else {
@@ -229,19 +230,19 @@ package enum TextReport {
         return section
     }
 
-    private static func hottest(_ analysis: TraceAnalysis) -> Section {
+    private static func hottest(_ analysis: RecordingAnalysis) -> Section {
         var section = Section("Hottest pages: dirtied in the most iterations")
         guard !analysis.hottestPages.isEmpty else { return section }
         section.table(Tables.hottest.text(analysis))
         for list in analysis.hotLists where list.pages > 0 {
             section.note(
-                "\(Units.counted(list.pages, "page is", "pages are")) dirty in ≥ \(Units.percent(list.tickShare)) of "
+                "\(Units.counted(list.pages, "page is", "pages are")) dirty in ≥ \(Units.percent(list.iterationShare)) of "
                     + "iterations; sending only at the end instead of every tick saves \(Units.size(list.bytesSaved)).")
         }
         return section
     }
 
-    private static func checkpoints(_ analysis: TraceAnalysis) -> Section {
+    private static func checkpoints(_ analysis: RecordingAnalysis) -> Section {
         var section = Section(Tables.checkpoints.title)
         guard !analysis.checkpoints.isEmpty, analysis.counts.entries > 0 else { return section }
         section.table(Tables.checkpoints.text(analysis))
@@ -250,18 +251,18 @@ package enum TextReport {
         return section
     }
 
-    private static func ringWhatIf(_ analysis: TraceAnalysis) -> Section {
+    private static func ringWhatIf(_ analysis: RecordingAnalysis) -> Section {
         var section = Section("Rings of other sizes, longer intervals: exits because the ring is full")
         guard !analysis.ringWhatIf.isEmpty else { return section }
         let coarser = analysis.harvestWhatIf.dropFirst()
         var table = Tables.ringWhatIf.text(analysis)
         for whatIf in coarser {
-            table.append("every \(whatIf.ticks) ticks", whatIf.rings.map { Text.bracket($0.exits, Units.count) })
+            table.append("every \(whatIf.iterations) ticks", whatIf.rings.map { Text.bracket($0.exits, Units.count) })
         }
         section.table(table)
         if let recorded = analysis.harvestWhatIf.first, !coarser.isEmpty {
             section.note(
-                "Harvested every " + coarser.map { "\($0.ticks)" }.joined(separator: ", ") + " ticks, "
+                "Harvested every " + coarser.map { "\($0.iterations)" }.joined(separator: ", ") + " ticks, "
                     + coarser.map { Units.count($0.entries) }.joined(separator: ", ")
                     + " of \(Units.counted(recorded.entries, "entry", "entries")) would be left: a dirty page is not logged again."
             )
@@ -272,7 +273,7 @@ package enum TextReport {
         return section
     }
 
-    private static func costs(_ analysis: TraceAnalysis) -> Section {
+    private static func costs(_ analysis: RecordingAnalysis) -> Section {
         var section = Section("Cost of harvesting")
         var table = Columns(["step", "total", "min", "p50", "p95", "p99", "max"], right: Set(1...6))
         let steps = analysis.costs.steps.filter { $0.summary.max > 0 }

@@ -12,7 +12,7 @@ struct Verdict {
     var tone = Tone.plain
 
     /// In the order in which people ask.
-    static func all(_ analysis: TraceAnalysis) -> [Verdict] {
+    static func all(_ analysis: RecordingAnalysis) -> [Verdict] {
         [converges(analysis), bandwidth(analysis), workingSet(analysis), duplicates(analysis), fidelity(analysis)]
             .compactMap { $0 }
     }
@@ -21,7 +21,7 @@ struct Verdict {
     static let bandwidth: Int64 = 1_250_000_000
     static let downtimeNs: Int64 = 300_000_000
 
-    private static func converges(_ analysis: TraceAnalysis) -> Verdict? {
+    private static func converges(_ analysis: RecordingAnalysis) -> Verdict? {
         guard
             let cell = analysis.convergence.grid.first(where: {
                 $0.bandwidth == bandwidth && $0.downtimeNs == downtimeNs && $0.policy == .qemu
@@ -55,7 +55,7 @@ struct Verdict {
             verdict.figure = "No"
             verdict.sentence = "The guest is paused for \(pause), longer than allowed."
             verdict.tone = .bad
-        case .traceTooShort:
+        case .recordingTooShort:
             verdict.figure = "Not seen"
             verdict.sentence = "The recording ends after \(rounds), before the migration does. Record for longer."
             verdict.tone = .open
@@ -63,7 +63,7 @@ struct Verdict {
         return verdict
     }
 
-    private static func bandwidth(_ analysis: TraceAnalysis) -> Verdict? {
+    private static func bandwidth(_ analysis: RecordingAnalysis) -> Verdict? {
         guard
             let least = analysis.convergence.leastBandwidth.first(where: {
                 $0.downtimeNs == downtimeNs && $0.policy == .qemu
@@ -85,7 +85,7 @@ struct Verdict {
         return verdict
     }
 
-    private static func workingSet(_ analysis: TraceAnalysis) -> Verdict? {
+    private static func workingSet(_ analysis: RecordingAnalysis) -> Verdict? {
         guard let window = analysis.secondWindow else { return nil }
         let size = analysis.info.pageSize
         return Verdict(
@@ -95,7 +95,7 @@ struct Verdict {
             section: "working-set")
     }
 
-    private static func duplicates(_ analysis: TraceAnalysis) -> Verdict? {
+    private static func duplicates(_ analysis: RecordingAnalysis) -> Verdict? {
         let counts = analysis.duplicates
         guard counts.entries > 0 else { return nil }
         let share = 1 - Double(counts.distinct) / Double(counts.entries)
@@ -126,7 +126,7 @@ struct Verdict {
         }
     }
 
-    private static func fidelity(_ analysis: TraceAnalysis) -> Verdict {
+    private static func fidelity(_ analysis: RecordingAnalysis) -> Verdict {
         let fidelity = analysis.fidelity
         let missing = fidelity.oracles.reduce(Int64(0)) { $0 &+ $1.missing }
         let figure =

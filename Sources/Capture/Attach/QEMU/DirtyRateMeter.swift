@@ -16,12 +16,12 @@ package final class DirtyRateMeter {
 
     /// Bytes of the guest's memory; nil when QEMU does not say.
     package var memoryBytes: Int64? {
-        struct Summary: Decodable {
+        struct Measured: Decodable {
             let base: Int64
             let plugged: Int64?
             enum CodingKeys: String, CodingKey { case base = "base-memory", plugged = "plugged-memory" }
         }
-        guard let summary: Summary = try? qmp.execute("query-memory-size-summary"),
+        guard let summary: Measured = try? qmp.execute("query-memory-size-summary"),
             (0...1 << 50).contains(summary.base), (0...1 << 50).contains(summary.plugged ?? 0)
         else { return nil }
         return summary.base + (summary.plugged ?? 0)

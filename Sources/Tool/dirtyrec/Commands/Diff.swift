@@ -65,7 +65,7 @@ struct Diff: ParsableCommand {
 
     func run() throws {
         let gates = try failIf.map(Gate.init)
-        func analyses(_ paths: [String]) throws -> [TraceAnalysis] {
+        func analyses(_ paths: [String]) throws -> [RecordingAnalysis] {
             try paths.map { try Analyzer.analyze(RecordingFile(path: $0)) }
         }
         let (old, new) = try (analyses([old] + before), analyses([new] + after))
@@ -86,7 +86,7 @@ struct Diff: ParsableCommand {
         if judged.contains(where: { !$0.passes }) { throw Failure.answerIsNo }
     }
 
-    private static func side(_ path: String, _ analysis: TraceAnalysis) throws -> HTMLReport {
+    private static func side(_ path: String, _ analysis: RecordingAnalysis) throws -> HTMLReport {
         try HTMLReport(RecordingFile(path: path), analysis: analysis, topPages: 0, fileName: path, vega: nil)
     }
 }

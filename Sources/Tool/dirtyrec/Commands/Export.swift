@@ -119,7 +119,7 @@ struct Export: ParsableCommand {
 /// Holds back the rows of one harvest at a time and gives them in the order in which they were written.
 private struct WrittenRows {
     /// Harvests with entries, in order.
-    private struct List: TraceVisitor {
+    private struct List: RecordingVisitor {
         var harvests: [Harvest] = []
         mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws { if !gfns.isEmpty { harvests.append(harvest) } }
         mutating func visit(_ iteration: Iteration) throws {}

@@ -2,12 +2,12 @@ import GRDB
 import Model
 
 /// Streams harvests and iterations out of a file that cannot be trusted, in bounded memory.
-struct TraceReader {
+struct RecordingReader {
     let db: Database
     let path: String
     let info: RecordingInfo
 
-    func replay(into visitor: inout some TraceVisitor) throws {
+    func replay(into visitor: inout some RecordingVisitor) throws {
         var iterations = try CheckedRows(db, path, Iteration.table)
         var harvests = try CheckedRows(db, path, Harvest.table, vcpuCount: info.vcpuCount)
         var current: Iteration?

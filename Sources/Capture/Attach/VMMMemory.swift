@@ -1,7 +1,7 @@
 import Glibc
 
 /// The guest's memory as the VMM has it mapped.
-struct GuestMemory {
+struct VMMMemory {
     /// One memory slot: where it lies in the VMM's address space, in bytes.
     struct Region: Equatable {
         var address: UInt64
@@ -35,7 +35,7 @@ struct GuestMemory {
     ///
     /// - Returns: nil when the process's memory cannot be read.
     static func zeroPages(of pid: Int32, in regions: [Region]) -> Int64? {
-        guard let memory = GuestMemory(pid: pid) else { return nil }
+        guard let memory = VMMMemory(pid: pid) else { return nil }
         defer { memory.close() }
         var zeros: Int64 = 0
         for region in regions {

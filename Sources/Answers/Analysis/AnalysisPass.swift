@@ -1,16 +1,16 @@
 import Model
 
 /// Everything that one pass over a recording gathers. The sections of the analysis are computed from it.
-struct Collector: TraceVisitor, Sendable {
-    private(set) var pages = PageTable()
+struct AnalysisPass: RecordingVisitor, Sendable {
+    private(set) var pages = PageLedger()
     private(set) var rings: [RingTally] = []
     private(set) var timeline = Timeline()
     private(set) var crossRing = CrossRingOrder()
     private(set) var whatIf: [HarvestWhatIf]
     private(set) var costs = CostTally()
     private(set) var total = DuplicateCounts()
-    private(set) var uniquePerTick = Sample()
-    private(set) var tickLength = Sample()
+    private(set) var uniquePerIteration = Sample()
+    private(set) var iterationLength = Sample()
     private(set) var harvests: Int64 = 0
     private(set) var startNs: Int64?
     private(set) var endNs: Int64 = 0
@@ -24,8 +24,8 @@ struct Collector: TraceVisitor, Sendable {
     private var lastHarvest: Harvest?
     private var epochs = ProtectionEpochs()
 
-    /// Ticks completed.
-    var ticks: Int { Int(pages.tick) - 1 }
+    /// Iterations completed.
+    var iterations: Int { Int(pages.iteration) - 1 }
 
     /// In what order the host pushes entries.
     let host: PushOrder
@@ -38,20 +38,20 @@ struct Collector: TraceVisitor, Sendable {
         needsFaults = host == .reversedBatches && WriteOrder.faultsOnFirstTouch(info)
     }
 
-    /// One pass over `trace`. A last iteration that was cut off before its end counts as one that ended with its last
+    /// One pass over `recording`. A last iteration that was cut off before its end counts as one that ended with its last
     /// harvest.
-    static func collect(_ trace: some Trace) throws -> Collector {
-        var collector = Collector(info: trace.info)
-        try trace.replay(into: &collector)
-        if let harvest = collector.lastHarvest {
-            try collector.visit(
+    static func collect(_ recording: some Recording) throws -> AnalysisPass {
+        var pass = AnalysisPass(info: recording.info)
+        try recording.replay(into: &pass)
+        if let harvest = pass.lastHarvest {
+            try pass.visit(
                 Iteration(
-                    id: harvest.iteration, startNs: collector.ticks == 0 ? harvest.sinceNs : collector.endNs,
-                    endNs: max(harvest.tsNs, collector.endNs)))
+                    id: harvest.iteration, startNs: pass.iterations == 0 ? harvest.sinceNs : pass.endNs,
+                    endNs: max(harvest.tsNs, pass.endNs)))
         }
-        collector.pages.finish()
-        for ring in collector.rings.indices { collector.rings[ring].end(&collector.whatIf) }
-        return collector
+        pass.pages.finish()
+        for ring in pass.rings.indices { pass.rings[ring].end(&pass.whatIf) }
+        return pass
     }
 
     mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws {
@@ -80,14 +80,15 @@ struct Collector: TraceVisitor, Sendable {
         // Boundaries must not run backwards, whatever a damaged file says.
         let end = max(iteration.endNs, endNs)
         timeline.add(
-            tick: Int64(pages.tick), startNs: endNs, endNs: end, counts: pages.counts, newPages: pages.newPages)
+            iteration: Int64(pages.iteration), startNs: endNs, endNs: end, counts: pages.counts,
+            newPages: pages.newPages)
         total += pages.counts
-        uniquePerTick.add(pages.counts.distinct)
-        tickLength.add(end - endNs)
+        uniquePerIteration.add(pages.counts.distinct)
+        iterationLength.add(end - endNs)
         costs.add(iteration)
-        crossRing.endTick()
-        for ring in rings.indices { rings[ring].endTick(Int(pages.tick), &whatIf) }
-        pages.endTick(at: end)
+        crossRing.endIteration()
+        for ring in rings.indices { rings[ring].endIteration(Int(pages.iteration), &whatIf) }
+        pages.endIteration(at: end)
         endNs = end
         lastHarvest = nil
     }

@@ -1,7 +1,7 @@
 import Model
 
 /// Everything that one recording answers. Each section is described in `docs/analysis.md`.
-package struct TraceAnalysis: Sendable, Equatable {
+package struct RecordingAnalysis: Sendable, Equatable {
     /// Provenance, as recorded.
     package var info: RecordingInfo
     /// How much was recorded.
@@ -16,7 +16,7 @@ package struct TraceAnalysis: Sendable, Equatable {
     package var foreignRatesLeftOut: Int
     /// The course of the recording, at most 1,024 stretches.
     package var timeline: [TimelineBucket]
-    /// Writable working set (W1): windows on ticks, then those asked in time.
+    /// Writable working set (W1): windows on iterations, then those asked in time.
     package var workingSet: [WorkingSetWindow]
     /// Writable working set over time, for a few window lengths.
     package var workingSetCourse: [WorkingSetCourse]
@@ -54,17 +54,17 @@ package struct TraceAnalysis: Sendable, Equatable {
     package var fidelity: Fidelity
 }
 
-extension TraceAnalysis {
-    /// Of the windows on ticks, the one whose length is nearest to a second: the one to name when only one is named.
+extension RecordingAnalysis {
+    /// Of the windows on iterations, the one whose length is nearest to a second: the one to name when only one is named.
     package var secondWindow: WorkingSetWindow? { nearestToSecond { _ in true } }
     /// The same among the windows whose course is known.
     package var secondCourseWindow: WorkingSetWindow? {
-        let known = Set(workingSetCourse.map { Int($0.ticks) })
+        let known = Set(workingSetCourse.map { Int($0.iterations) })
         return nearestToSecond(where: known.contains)
     }
 
     private func nearestToSecond(where isWanted: (Int) -> Bool) -> WorkingSetWindow? {
-        workingSet.filter { $0.ticks.map(isWanted) ?? false }
+        workingSet.filter { $0.iterations.map(isWanted) ?? false }
             .min { abs($0.tauNs - 1_000_000_000) < abs($1.tauNs - 1_000_000_000) }
     }
 
@@ -79,12 +79,14 @@ extension TraceAnalysis {
     /// Guest physical address of a page.
     package func address(of page: PageHeat) -> UInt64 { page.gfn &* UInt64(bitPattern: info.pageSize) }
     /// Share of the iterations in which a page was dirtied.
-    package func tickShare(of page: PageHeat) -> Double { Double(page.ticks) / Double(max(1, counts.iterations)) }
+    package func iterationShare(of page: PageHeat) -> Double {
+        Double(page.iterations) / Double(max(1, counts.iterations))
+    }
     /// Seconds since the recording began.
     package func seconds(_ ns: Int64) -> Double { Double(ns - info.startNs) / 1e9 }
     /// Mean length of that many iterations in seconds.
-    package func seconds(ofTicks ticks: Int64) -> Double {
-        Double(ticks) * (Double(counts.durationNs) / 1e9 / Double(max(1, counts.iterations)))
+    package func seconds(ofIterations iterations: Int64) -> Double {
+        Double(iterations) * (Double(counts.durationNs) / 1e9 / Double(max(1, counts.iterations)))
     }
 }
 
@@ -118,14 +120,14 @@ package struct DirtyRate: Sendable, Equatable {
 
 /// What the caller wants of an analysis.
 package struct AnalysisOptions: Sendable, Equatable {
-    /// Writable-working-set windows asked in time, in nanoseconds, besides those on ticks.
+    /// Writable-working-set windows asked in time, in nanoseconds, besides those on iterations.
     package var tausNs: [Int64] = []
     /// Pages in each list of pages.
     package var topPages = 16
     /// The convergence grid.
     package var convergence: ConvergenceOptions
 
-    /// Windows on ticks, 16 pages a list, a small grid whose blocking pages are not named.
+    /// Windows on iterations, 16 pages a list, a small grid whose blocking pages are not named.
     package init() {
         convergence = ConvergenceOptions()
         convergence.namesBlockingPages = false

@@ -2,7 +2,7 @@ import GRDB
 import Model
 
 /// Computes the summary tables in one pass over the segments.
-struct Summary: TraceVisitor {
+struct RunningSummary: RecordingVisitor {
     private struct Page {
         var entries: Int64 = 0
         var iterations: Int64 = 0

@@ -3,20 +3,20 @@ import Model
 
 /// What is known of one page. 28 bytes, so that an entry costs one cache line.
 struct PageState: Sendable {
-    /// Tick of the first and the latest dirtying; ticks count from 1, 0 is never.
-    var firstTick: UInt32 = 0
-    var lastTick: UInt32 = 0
-    /// Ticks in which the page was dirtied.
-    var ticks: UInt32 = 0
-    /// Entries beyond the first of a tick.
+    /// Iteration of the first and the latest dirtying; iterations count from 1, 0 is never.
+    var firstIteration: UInt32 = 0
+    var lastIteration: UInt32 = 0
+    /// Iterations in which the page was dirtied.
+    var iterations: UInt32 = 0
+    /// Entries beyond the first of an iteration.
     var repeats: UInt32 = 0
-    /// Ticks in which more than one ring reported the page.
-    var sharedTicks: UInt32 = 0
-    /// The rings of the latest tick: a set in ``PageTable/sharers``.
+    /// Iterations in which more than one ring reported the page.
+    var sharedIterations: UInt32 = 0
+    /// The rings of the latest iteration: a set in ``PageLedger/sharers``.
     var rings: UInt32 = 0
-    /// Of how many harvests from ``HarvestWhatIf`` on, finest first, the latest tick is the first with this page.
+    /// Of how many harvests from ``HarvestWhatIf`` on, finest first, the latest iteration is the first with this page.
     var freshness: UInt8 = 0
-    /// The epoch (`ProtectionEpochs`) of the latest entry of the ring that was the first to report it in the latest tick.
+    /// The epoch (`ProtectionEpochs`) of the latest entry of the ring that was the first to report it in the latest iteration.
     var epoch: UInt16 = 0
 }
 
@@ -24,7 +24,7 @@ struct PageState: Sendable {
 ///
 /// Classes are those of `DuplicateClassifier` (a test holds them equal); they are decided here again because the same
 /// cache line answers what else must be asked of a page: when it was last dirtied, and who shares it.
-struct PageTable: Sendable {
+struct PageLedger: Sendable {
     private struct PageRing: Hashable {
         var page: Int
         var ring: UInt16
@@ -33,40 +33,40 @@ struct PageTable: Sendable {
     private(set) var index = PageIndex()
     private(set) var states: [PageState] = []
     private(set) var windows = WindowTableBuilder()
-    /// gaps[g]: how often a page was dirtied again g ticks after the previous time.
+    /// gaps[g]: how often a page was dirtied again g iterations after the previous time.
     private(set) var gaps: [Int64] = [0, 0]
     /// Who shares pages.
     private(set) var sharers = SharerSets()
-    /// Of the harvest added last, by freshness: the first entry of each page in this tick,
+    /// Of the harvest added last, by freshness: the first entry of each page in this iteration,
     private(set) var fresh = [Int64](repeating: 0, count: HarvestWhatIf.steps + 1)
     /// and the others, provisional duplicates left out.
     private(set) var freshRepeats = [Int64](repeating: 0, count: HarvestWhatIf.steps + 1)
-    /// Counts of the tick in progress.
+    /// Counts of the iteration in progress.
     private(set) var counts = DuplicateCounts()
-    /// Pages of the tick in progress that were never seen before.
+    /// Pages of the iteration in progress that were never seen before.
     private(set) var newPages: Int64 = 0
-    /// The tick in progress, from 1.
-    private(set) var tick: UInt32 = 1
-    /// Pages of the tick in progress whose latest entry from that ring was provisional; a few.
+    /// The iteration in progress, from 1.
+    private(set) var iteration: UInt32 = 1
+    /// Pages of the iteration in progress whose latest entry from that ring was provisional; a few.
     private var provisional: Set<PageRing> = []
-    /// Rings that were not the first to report a page in the tick in progress: the epoch of their latest entry, where not 0.
+    /// Rings that were not the first to report a page in the iteration in progress: the epoch of their latest entry, where not 0.
     private var sharedEpochs: [PageRing: UInt16] = [:]
-    /// Of the block in progress: page numbers, and the places of those already dirtied in this tick.
+    /// Of the block in progress: page numbers, and the places of those already dirtied in this iteration.
     private var numbers: [Int] = []
     private var again: [Int] = []
     private var newlyProvisional: [Int] = []
 
-    /// Sets when the first tick began.
+    /// Sets when the first iteration began.
     mutating func start(at time: Int64) { windows.start(at: time) }
 
-    /// Ends the tick in progress.
-    mutating func endTick(at time: Int64) {
-        windows.endTick(at: time)
-        tick += 1
-        if gaps.count <= Int(tick) { gaps.append(0) }
+    /// Ends the iteration in progress.
+    mutating func endIteration(at time: Int64) {
+        windows.endIteration(at: time)
+        iteration += 1
+        if gaps.count <= Int(iteration) { gaps.append(0) }
         counts = DuplicateCounts()
         newPages = 0
-        sharers.endTick()
+        sharers.endIteration()
         provisional.removeAll(keepingCapacity: true)
         sharedEpochs.removeAll(keepingCapacity: true)
     }
@@ -104,7 +104,7 @@ struct PageTable: Sendable {
             }
         }
         let found = Self.addFirsts(
-            numbers, tick: tick, rings: sharers.only(ring), epoch: epoch, firstProvisional: firstProvisional,
+            numbers, iteration: iteration, rings: sharers.only(ring), epoch: epoch, firstProvisional: firstProvisional,
             shift: windows.shift,
             states: &states, row: &windows.row, gaps: &gaps, fresh: &fresh, again: &again,
             provisional: &newlyProvisional)
@@ -119,12 +119,12 @@ struct PageTable: Sendable {
         }
     }
 
-    /// Enters the pages that are dirtied for the first time in this tick; leaves the places of all others in `again`, and
+    /// Enters the pages that are dirtied for the first time in this iteration; leaves the places of all others in `again`, and
     /// the pages whose entry is provisional in `provisional`.
     ///
     /// A function of its own arrays, so that the loop checks uniqueness once and not at every write.
     private static func addFirsts(
-        _ numbers: [Int], tick: UInt32, rings: UInt32, epoch: UInt16, firstProvisional: Int, shift: UInt32,
+        _ numbers: [Int], iteration: UInt32, rings: UInt32, epoch: UInt16, firstProvisional: Int, shift: UInt32,
         states: inout [PageState], row: inout [UInt32], gaps: inout [Int64], fresh: inout [Int64], again: inout [Int],
         provisional: inout [Int]
     ) -> (distinct: Int64, new: Int64) {
@@ -138,25 +138,25 @@ struct PageTable: Sendable {
         let repeatsBefore = again.count
         for place in numbers.indices {
             let page = numbers[place]
-            let last = states[page].lastTick
-            if last == tick {
+            let last = states[page].lastIteration
+            if last == iteration {
                 again.append(place)
                 continue
             }
-            let freshness = HarvestWhatIf.freshness(last: last, tick: tick)
+            let freshness = HarvestWhatIf.freshness(last: last, iteration: iteration)
             fresh[freshness] += 1
-            states[page].lastTick = tick
-            states[page].ticks &+= 1
+            states[page].lastIteration = iteration
+            states[page].iterations &+= 1
             states[page].rings = rings
             states[page].epoch = epoch
             states[page].freshness = UInt8(truncatingIfNeeded: freshness)
             row[Int((last &+ mask) >> shift)] &+= 1
             if place >= firstProvisional { provisional.append(page) }
             if last == 0 {
-                states[page].firstTick = tick
+                states[page].firstIteration = iteration
                 new += 1
             } else {
-                gaps[Int(tick &- last)] += 1
+                gaps[Int(iteration &- last)] += 1
             }
         }
         return (Int64(numbers.count - (again.count - repeatsBefore)), new)
@@ -169,7 +169,7 @@ struct PageTable: Sendable {
         let isSameRing = after == before
         if !isSameRing {
             states[page].rings = after
-            if sharers.isSingle(before) { states[page].sharedTicks &+= 1 }
+            if sharers.isSingle(before) { states[page].sharedIterations &+= 1 }
         }
         let isRedirtied = changeEpoch(of: page, ring: ring, to: epoch, rings: before)
         // Looked up only where there is any: a harvest has one provisional entry at most, unless a file lies.
@@ -206,7 +206,7 @@ struct PageTable: Sendable {
             }, count)
     }
 
-    /// Remembers the epoch of a ring's entry of a page that `rings` have reported in this tick, this one perhaps too.
+    /// Remembers the epoch of a ring's entry of a page that `rings` have reported in this iteration, this one perhaps too.
     ///
     /// - Returns: whether the ring's entry before was of another epoch; without one, whether this one's is not 0.
     private mutating func changeEpoch(of page: Int, ring: UInt16, to epoch: UInt16, rings: UInt32) -> Bool {

@@ -1,5 +1,5 @@
 /// Receives a recording in order: the harvests of an iteration, then the iteration, then the next one.
-package protocol TraceVisitor {
+package protocol RecordingVisitor {
     /// One harvest. `gfns.count == harvest.entryCount`, at most ``Segment/maxEntries``.
     mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws
     /// The same with the exact time of each entry; `times` is empty where the source knows none. Who does not need times
@@ -9,7 +9,7 @@ package protocol TraceVisitor {
     mutating func visit(_ iteration: Iteration) throws
 }
 
-extension TraceVisitor {
+extension RecordingVisitor {
     /// Leaves the times out.
     package mutating func visit(_ harvest: Harvest, gfns: [GFN], times: [Int64]) throws {
         try visit(harvest, gfns: gfns)
@@ -17,7 +17,7 @@ extension TraceVisitor {
 }
 
 /// A recording that can be read any number of times, from a file or from memory.
-package protocol Trace {
+package protocol Recording {
     /// Provenance.
     var info: RecordingInfo { get }
     /// Whether somebody is recording it right now.
@@ -37,10 +37,10 @@ package protocol Trace {
     /// What KVM counted, by iteration, in order.
     var statistics: [KVMStatistic] { get throws }
     /// Streams all harvests and iterations in order, in bounded memory.
-    func replay(into visitor: inout some TraceVisitor) throws
+    func replay(into visitor: inout some RecordingVisitor) throws
 }
 
-extension Trace {
+extension Recording {
     /// Only a file can be.
     package var isInProgress: Bool { false }
     /// None, where nobody else measured.
@@ -50,7 +50,7 @@ extension Trace {
 }
 
 /// A recording held in memory: for tests, imports and generators.
-package struct MemoryTrace: Trace {
+package struct MemoryRecording: Recording {
     /// Provenance.
     package var info: RecordingInfo
     /// Memory slots.
@@ -80,7 +80,7 @@ package struct MemoryTrace: Trace {
     package var statistics: [KVMStatistic] { batches.flatMap(\.statistics) }
 
     /// Streams all harvests and iterations in order.
-    package func replay(into visitor: inout some TraceVisitor) throws {
+    package func replay(into visitor: inout some RecordingVisitor) throws {
         var id: Int64 = 0
         var seq: Int64 = 1
         for batch in batches {
