@@ -1,5 +1,5 @@
 import Model
-import Seeded
+import TestSupport
 import Testing
 
 @testable import Analysis
@@ -22,7 +22,7 @@ import Testing
                 var counts = DuplicateCounts()
                 classifier.begin(iteration: batch.iteration.id)
                 for (harvest, gfns) in batch.harvests {
-                    let ring = DuplicateClassifier.ring(of: harvest)
+                    let ring = harvest.ring
                     let epoch = epochs.epoch(of: harvest)
                     for (place, gfn) in gfns.enumerated() {
                         let provisional = place >= gfns.count - harvest.provisionalCount
@@ -69,7 +69,7 @@ import Testing
             for batch in recording.batches {
                 var rings: [GFN: Set<Int>] = [:]
                 for (harvest, gfns) in batch.harvests {
-                    for gfn in gfns { rings[gfn, default: []].insert(Int(DuplicateClassifier.ring(of: harvest))) }
+                    for gfn in gfns { rings[gfn, default: []].insert(Int(harvest.ring)) }
                 }
                 for (gfn, set) in rings {
                     if set.count > 1 { sharedIterations[gfn, default: 0] += 1 }
@@ -166,7 +166,7 @@ import Testing
                     {
                         var latest: [Int32: [GFN: Bool]] = [:]
                         for (harvest, gfns) in batch.harvests {
-                            let ring = DuplicateClassifier.ring(of: harvest)
+                            let ring = harvest.ring
                             for (place, gfn) in gfns.enumerated() {
                                 let isRetried = latest[ring, default: [:]][gfn] == true && ring != -2
                                 latest[ring, default: [:]][gfn] = place >= gfns.count - harvest.provisionalCount

@@ -33,6 +33,24 @@ import Testing
         #expect(try file.counts == .init(iterations: 5, harvests: 15, entries: entries, rows: entries))
     }
 
+    @Test(arguments: [false, true])
+    func `what was summed up while recording is what the segments say`(isCut: Bool) throws {
+        let path = scratch.path("sums.db")
+        let batches = Sample.batches(21)
+        let writer = try RecordingWriter(path: path, info: Sample.info(), slots: Sample.slots)
+        for batch in batches.dropLast() { try writer.commit(batch) }
+        if isCut {
+            // A part that nothing completes is dropped, and with it the sums that know it.
+            var part = IterationBatch(iteration: batches[20].iteration)
+            part.harvests = batches[20].harvests
+            part.isPart = true
+            try writer.commit(part)
+        }
+        #expect(writer.counts.entries == Int64(batches.dropLast().reduce(0) { $0 + $1.entryCount }))
+        try writer.finish(reason: .iterations, endNs: 1_000_000)
+        #expect(try Verifier.verify(path: path) == [])
+    }
+
     @Test func `vCPUs that are plugged in have rows and harvests`() throws {
         let path = scratch.path("plugged.db")
         var batches = Sample.batches(2)

@@ -15,12 +15,8 @@ struct AnalysisPass: RecordingVisitor, Sendable {
     private(set) var startNs: Int64?
     private(set) var endNs: Int64 = 0
 
-    private struct RingKey: Hashable {
-        var source: Source?
-        var vcpu: Int?
-    }
-    private var ringNumbers: [RingKey: Int] = [:]
-    private var lastRing: (key: RingKey, number: Int)?
+    private var ringNumbers: [Int32: Int] = [:]
+    private var lastRing: (key: Int32, number: Int)?
     private var lastHarvest: Harvest?
     private var epochs = ProtectionEpochs()
 
@@ -61,7 +57,7 @@ struct AnalysisPass: RecordingVisitor, Sendable {
         let before = pages.counts
         let known = pages.index.count
         pages.add(
-            gfns, ring: ring, epoch: epochs.epoch(of: harvest), isVMM: harvest.source == .vmm && harvest.vcpu == nil,
+            gfns, ring: ring, epoch: epochs.epoch(of: harvest), isVMM: harvest.ring == Harvest.vmmLog,
             provisionalCount: harvest.provisionalCount)
         rings[ring].add(
             harvest, gfns: gfns, counts: pages.counts - before, firsts: pages.fresh, repeats: pages.freshRepeats,
@@ -94,9 +90,7 @@ struct AnalysisPass: RecordingVisitor, Sendable {
     }
 
     private mutating func number(of harvest: Harvest) -> Int {
-        // As in DuplicateClassifier: a ring is told by its vCPU; without one, only the VMM's log stands apart.
-        let key = RingKey(
-            source: harvest.vcpu == nil && harvest.source == .vmm ? .vmm : nil, vcpu: harvest.vcpu)
+        let key = harvest.ring
         if let lastRing, lastRing.key == key { return lastRing.number }
         var number = ringNumbers[key] ?? rings.count
         if number == rings.count {

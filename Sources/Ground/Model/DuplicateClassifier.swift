@@ -76,12 +76,6 @@
     /// A classifier before the first iteration.
     package init() {}
 
-    /// Identifies what reports pages: a ring by its vCPU, a source without vCPUs as one.
-    package static func ring(of harvest: Harvest) -> Int32 {
-        if let vcpu = harvest.vcpu { return Int32(truncatingIfNeeded: vcpu) }
-        return harvest.source == .vmm ? -2 : -1
-    }
-
     /// Begins another iteration.
     package mutating func begin(iteration: Int64) {
         self.iteration = iteration
@@ -113,7 +107,7 @@
             before = furtherRings.updateValue(
                 report, forKey: PageRing(page: UInt32(truncatingIfNeeded: page), ring: ring))
         }
-        if ring == -2 {
+        if ring == Harvest.vmmLog {
             tally.vmm += 1
             return .vmm
         }
@@ -151,7 +145,7 @@ package struct ProtectionEpochs: Sendable {
     /// The ring's epoch in this harvest, which comes after those given before: two entries of one iteration and ring have
     /// different ones when their page was re-protected in between. Numbers come again after 65,536 re-protections.
     package mutating func epoch(of harvest: Harvest) -> UInt16 {
-        let ring = DuplicateClassifier.ring(of: harvest)
+        let ring = harvest.ring
         var epoch: UInt16 = 0
         if let before = latest[ring], before.iteration == harvest.iteration {
             // A long pass is several harvests of the same times.
@@ -166,6 +160,15 @@ package struct ProtectionEpochs: Sendable {
 }
 
 extension Harvest {
+    /// The VMM's own log as a ``ring``.
+    package static let vmmLog: Int32 = -2
+
+    /// What reports these pages: a ring by its vCPU's number, the VMM's log, or a source without vCPUs, which is one.
+    package var ring: Int32 {
+        if let vcpu { return Int32(truncatingIfNeeded: vcpu) }
+        return source == .vmm ? Self.vmmLog : -1
+    }
+
     /// Whether what it took was re-protected before its ring was harvested again within the iteration.
     ///
     /// A `periodic` pass ends its iteration, or is the first half of one (`live+final`), re-protected after the second: so all

@@ -97,28 +97,38 @@ struct Finisher {
         try db.execute(sql: "CREATE INDEX IF NOT EXISTS dirty_entry_gfn ON dirty_entry(gfn)")
     }
 
-    /// Writes the summary tables in one transaction.
-    func summarize() throws {
+    /// Writes the summary tables in one transaction: what has been summed up while the file was written, or else what
+    /// its segments say.
+    func summarize(_ running: RunningSummary? = nil) throws {
         try connection.queue.inDatabase { db in
-            let (info, _) = try RecordingInfo.read(db, path)
-            let total = try Int64.fetchOne(db, sql: "SELECT coalesce(sum(entry_count), 0) FROM harvest") ?? 0
             try db.inTransaction {
                 try db.execute(sql: "DELETE FROM iteration_summary; DELETE FROM page_summary; DELETE FROM vcpu")
                 var iterations = try Insertion(db, RunningSummary.IterationRow.table)
                 var pages = try Insertion(db, RunningSummary.PageRow.table)
                 var vcpus = try Insertion(db, RunningSummary.VCPURow.table)
-                let report = progress
-                var summary = RunningSummary(
-                    vcpuCount: info.vcpuCount,
-                    emit: { try iterations.insert($0) },
-                    progress: { report?(FinishProgress(phase: .summaries, completed: $0, total: total)) })
-                try RecordingReader(db: db, path: path, info: info).replay(into: &summary)
-                try summary.finish { try pages.insert($0) }
+                var summary = try running ?? replayed(db) { try iterations.insert($0) }
+                let entries = summary.entries
+                try summary.finish(
+                    iteration: { try iterations.insert($0) }, page: { try pages.insert($0) })
+                progress?(FinishProgress(phase: .summaries, completed: entries, total: entries))
                 for row in summary.vcpus { try vcpus.insert(row) }
                 try db.execute(sql: "UPDATE recording SET summarized = 1")
                 return .commit
             }
         }
+    }
+
+    private func replayed(
+        _ db: Database, _ take: @escaping (RunningSummary.IterationRow) throws -> Void
+    ) throws -> RunningSummary {
+        let (info, _) = try RecordingInfo.read(db, path)
+        let total = try Int64.fetchOne(db, sql: "SELECT coalesce(sum(entry_count), 0) FROM harvest") ?? 0
+        let report = progress
+        var summary = RunningSummary(
+            vcpuCount: info.vcpuCount, emit: take,
+            progress: { report?(FinishProgress(phase: .summaries, completed: $0, total: total)) })
+        try RecordingReader(db: db, path: path, info: info).replay(into: &summary)
+        return summary
     }
 
     /// Moves the log into the file and goes on without one. While somebody reads a recording that has just ended, the

@@ -36,13 +36,17 @@ final class RecordingTables {
         try insert(slots)
     }
 
-    /// The rows of one iteration, or the harvests of a part of one.
-    func insert(_ batch: IterationBatch, at position: inout Position) throws {
+    /// The rows of one iteration, or the harvests of a part of one, which `summary` sums up as they are stored. It becomes nil
+    /// where it cannot.
+    func insert(
+        _ batch: IterationBatch, at position: inout Position, into summary: inout RunningSummary?
+    ) throws {
         if !batch.exactTimes.isEmpty, !hasExactTimes { try keepExactTimes() }
         if !batch.isPart { try iterations.insert(batch.iteration) }
         for (index, (harvest, gfns)) in batch.harvests.enumerated() {
-            try insert(harvest, gfns, times: batch.exactTimes[index], at: &position)
+            try insert(harvest, gfns, times: batch.exactTimes[index], at: &position, into: &summary)
         }
+        if !batch.isPart { try summary?.visit(batch.iteration) }
         try insert(batch.slots)
         try insert(batch.losses)
         try insert(batch.stops)
@@ -72,7 +76,12 @@ final class RecordingTables {
 
     /// A harvest with more entries than a segment holds becomes several with the same times. Its costs stay with the
     /// first, its provisional entries with the last.
-    private func insert(_ whole: Harvest, _ gfns: [GFN], times: [Int64]?, at position: inout Position) throws {
+    private func insert(
+        _ whole: Harvest, _ gfns: [GFN], times: [Int64]?, at position: inout Position,
+        into summary: inout RunningSummary?
+    ) throws {
+        // The reader of the file will say what is wrong with it.
+        if let vcpu = whole.vcpu, let known = summary?.vcpus.count, vcpu >= known { summary = nil }
         var part = whole
         var start = 0
         repeat {
@@ -81,15 +90,14 @@ final class RecordingTables {
             part.firstSeq = position.seq
             part.entryCount = end - start
             part.provisionalCount = end == gfns.count ? whole.provisionalCount : 0
+            let isWhole = gfns.count <= Segment.maxEntries
+            let some = isWhole ? gfns : Array(gfns[start..<end])
             segment.removeAll(keepingCapacity: true)
-            if gfns.count <= Segment.maxEntries {
-                Segment.encode(gfns, times: times, sinceNs: whole.sinceNs, into: &segment)
-            } else {
-                Segment.encode(
-                    Array(gfns[start..<end]), times: times.map { Array($0[start..<end]) }, sinceNs: whole.sinceNs,
-                    into: &segment)
-            }
+            Segment.encode(
+                some, times: isWhole ? times : times.map { Array($0[start..<end]) }, sinceNs: whole.sinceNs,
+                into: &segment)
             try harvests.insert(part, "entries", segment)
+            try summary?.visit(part, gfns: some)
             (part.scanNs, part.resetNs, part.stallNs) = (0, 0, 0)
             position.harvest += 1
             position.seq += Int64(end - start)

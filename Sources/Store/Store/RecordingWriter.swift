@@ -43,7 +43,14 @@ package final class RecordingWriter {
     /// Entries that are in the file, whatever happens to the process.
     package var committedEntries: Int64 { committedPosition.seq - 1 }
 
+    /// What the entries of all iterations add, as far as they were committed without an error.
+    package private(set) var counts = DuplicateCounts()
+    /// Distinct pages among them.
+    package private(set) var pages: Int64 = 0
+
     private let options: Options
+    /// What the summary tables will say; nil once something was rolled back that it knows: then the file is asked at the end.
+    private var summary: RunningSummary?
     /// Where the recording ends up: not at a link, but at what it leads to.
     private let target: String
     private var connection: Connection
@@ -74,6 +81,7 @@ package final class RecordingWriter {
     /// - Throws: ``RecordingError``.
     package init(path: String, info: RecordingInfo, slots: [MemorySlot] = [], options: Options = Options()) throws {
         (self.path, self.options) = (path, options)
+        summary = RunningSummary(vcpuCount: info.vcpuCount)
         replaced = options.replace ? try Self.lockReplaced(path) : nil
         target = replaced == nil ? path : Connection.resolved(path)
         let file = replaced == nil ? target : target + ".new"
@@ -118,13 +126,15 @@ package final class RecordingWriter {
                     // The harvests of a part come before the row of their iteration.
                     try db.execute(sql: "PRAGMA defer_foreign_keys = ON")
                 }
-                try tables.insert(batch, at: &position)
+                try tables.insert(batch, at: &position, into: &summary)
             }
             guard !batch.isPart else { return }
             grouped += 1
+            if let summary { (counts, pages) = (summary.total, Int64(summary.pageCount)) }
             let mayWait = options.groupNs > 0 && options.sync != .always && replaced == nil
             if !mayWait || monotonicNow() - groupStart >= options.groupNs { try commitGroup() }
         } catch {
+            summary = nil
             rollBack()
             throw failure(error)
         }
@@ -136,6 +146,7 @@ package final class RecordingWriter {
     package func add(vcpus count: Int) throws {
         do {
             if grouped > 0 { try commitGroup() }
+            summary?.add(vcpus: count)
             try connection.queue.inDatabase { db in
                 try db.inTransaction {
                     try db.execute(sql: "UPDATE recording SET vcpu_count = max(vcpu_count, ?)", arguments: [count])
@@ -182,7 +193,7 @@ package final class RecordingWriter {
             do {
                 try finisher.leaveLog()
                 if rows { try finisher.expandRows() }
-                try finisher.summarize()
+                try finisher.summarize(summary)
             } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY { isWhole = false }
             try finisher.close()
             try Self.syncFolder(target)
@@ -225,7 +236,9 @@ package final class RecordingWriter {
         tables = nil
         grouped = 0
         connection.queue.inDatabase { db in
-            if db.isInsideTransaction { try? db.rollback() }
+            guard db.isInsideTransaction else { return }
+            try? db.rollback()
+            summary = nil
         }
     }
 

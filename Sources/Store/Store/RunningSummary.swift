@@ -1,7 +1,9 @@
 import GRDB
 import Model
 
-/// Computes the summary tables in one pass over the segments.
+/// Computes the summary tables in one pass: over what is being recorded, or over the segments of a file.
+///
+/// Memory follows the distinct pages, at most some 100 bytes each, and some 10 bytes an iteration.
 struct RunningSummary: RecordingVisitor {
     private struct Page {
         var entries: Int64 = 0
@@ -87,33 +89,44 @@ struct RunningSummary: RecordingVisitor {
     private var pages: [Page] = []
     /// Pages reported by each vCPU from 64 on, so that memory follows the entries and not pages times vCPUs.
     private var higher: Set<Report> = []
-    private let vcpuCount: Int
     private var iteration: Int64 = 0
+    /// Rows that nobody has taken yet.
+    private var kept = PackedIterations()
+    private var numbers: [Int] = []
+    /// All iterations together.
+    private(set) var total = DuplicateCounts()
     private var knownPages = 0
     private(set) var entries: Int64 = 0
-    private(set) var vcpus: [VCPURow]
-    private let emit: (IterationRow) throws -> Void
+    private(set) var vcpus: [VCPURow] = []
+    private let emit: ((IterationRow) throws -> Void)?
     private let progress: (Int64) -> Void
 
     /// - Parameters:
-    ///   - emit: Receives each iteration's row as soon as it is complete.
+    ///   - emit: Receives each iteration's row as soon as it is complete; without it they are kept for ``finish(iteration:page:)``.
     ///   - progress: Receives the number of entries seen, once a harvest.
     init(
-        vcpuCount: Int, emit: @escaping (IterationRow) throws -> Void, progress: @escaping (Int64) -> Void = { _ in }
+        vcpuCount: Int, emit: ((IterationRow) throws -> Void)? = nil, progress: @escaping (Int64) -> Void = { _ in }
     ) {
-        self.vcpuCount = vcpuCount
         self.emit = emit
         self.progress = progress
-        vcpus = (0..<vcpuCount).map { VCPURow(vcpu: $0) }
+        add(vcpus: vcpuCount)
     }
+
+    /// From now on there are at least `count` vCPUs.
+    mutating func add(vcpus count: Int) {
+        while vcpus.count < count { vcpus.append(VCPURow(vcpu: vcpus.count)) }
+    }
+
+    /// Distinct pages so far.
+    var pageCount: Int { index.count }
 
     mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws {
         if harvest.iteration != iteration { begin(harvest.iteration) }
-        let ring = DuplicateClassifier.ring(of: harvest)
+        let ring = harvest.ring
         let epoch = epochs.epoch(of: harvest)
         let firstProvisional = gfns.count - harvest.provisionalCount
-        for (position, gfn) in gfns.enumerated() {
-            let page = index.insert(gfn)
+        index.insert(gfns.span, into: &numbers)
+        for (position, page) in numbers.enumerated() {
             _ = classifier.classify(page: page, ring: ring, provisional: position >= firstProvisional, epoch: epoch)
             if page == pages.count {
                 pages.append(Page(firstIteration: iteration, firstNs: harvest.tsNs))
@@ -143,9 +156,10 @@ struct RunningSummary: RecordingVisitor {
 
     mutating func visit(_ iteration: Iteration) throws {
         if iteration.id != self.iteration { begin(iteration.id) }
-        try emit(
-            IterationRow(
-                iteration: iteration.id, counts: classifier.counts, newPages: Int64(index.count - knownPages)))
+        let row = IterationRow(
+            iteration: iteration.id, counts: classifier.counts, newPages: Int64(index.count - knownPages))
+        if let emit { try emit(row) } else { kept.append(row) }
+        total += classifier.counts
         knownPages = index.count
     }
 
@@ -154,8 +168,11 @@ struct RunningSummary: RecordingVisitor {
         classifier.begin(iteration: iteration)
     }
 
-    /// Completes the totals of vCPUs and hands out every page in ascending order.
-    mutating func finish(page emit: (PageRow) throws -> Void) rethrows {
+    /// Completes the totals of vCPUs; hands out the iterations that were kept, and every page in ascending order.
+    mutating func finish(
+        iteration take: (IterationRow) throws -> Void, page emit: (PageRow) throws -> Void
+    ) rethrows {
+        try kept.forEach(take)
         var higherReporters: [UInt32: Int64] = [:]
         for report in higher {
             higherReporters[report.page, default: 0] += 1
@@ -172,9 +189,47 @@ struct RunningSummary: RecordingVisitor {
                 PageRow(
                     gfn: index.gfns[number], entries: page.entries, iterations: page.iterations,
                     vcpuCount: Int64(page.mask.nonzeroBitCount) + higherReporters[UInt32(number), default: 0],
-                    vcpuMask: vcpuCount <= 63 ? Int64(bitPattern: page.mask) : nil,
+                    vcpuMask: vcpus.count <= 63 ? Int64(bitPattern: page.mask) : nil,
                     firstIteration: page.firstIteration, lastIteration: page.lastIteration, firstNs: page.firstNs,
                     lastNs: page.lastNs))
+        }
+    }
+}
+
+/// Rows of iterations, packed: a recording may have millions.
+private struct PackedIterations {
+    private static let fields: [any WritableKeyPath<RunningSummary.IterationRow, Int64> & Sendable] = [
+        \.iteration, \.newPages, \.counts.entries, \.counts.distinct, \.counts.crossRing, \.counts.redirtied,
+        \.counts.sameRing, \.counts.provisional, \.counts.vmm,
+    ]
+    private var bytes: [UInt8] = []
+
+    mutating func append(_ row: RunningSummary.IterationRow) {
+        for field in Self.fields {
+            var rest = UInt64(bitPattern: row[keyPath: field])
+            while rest > 0x7f {
+                bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+                rest >>= 7
+            }
+            bytes.append(UInt8(rest))
+        }
+    }
+
+    func forEach(_ body: (RunningSummary.IterationRow) throws -> Void) rethrows {
+        var place = 0
+        while place < bytes.count {
+            var row = RunningSummary.IterationRow(iteration: 0, counts: DuplicateCounts(), newPages: 0)
+            for field in Self.fields {
+                var value: UInt64 = 0
+                var shift: UInt64 = 0
+                repeat {
+                    value |= UInt64(bytes[place] & 0x7f) << shift
+                    shift += 7
+                    place += 1
+                } while bytes[place - 1] > 0x7f
+                row[keyPath: field] = Int64(bitPattern: value)
+            }
+            try body(row)
         }
     }
 }

@@ -29,7 +29,7 @@ final class VerifyingWalk {
     func check(_ harvest: Harvest, _ gfns: [GFN]) throws {
         let expected = (previous?.id ?? 0) + 1
         if harvest.id != expected { findings.add("harvest", harvest.id, "harvest \(expected) is missing", .restore) }
-        let ring = DuplicateClassifier.ring(of: harvest)
+        let ring = harvest.ring
         if let last = lastTime[ring], harvest.tsNs < last {
             findings.add("harvest", harvest.id, "ts_ns is earlier than at the previous harvest of its source", .report)
         }
@@ -178,7 +178,7 @@ struct SummarizingWalk: RecordingVisitor {
     }
 
     mutating func finish() throws {
-        try summary.finish(page: walk.check)
+        try summary.finish(iteration: walk.check, page: walk.check)
         try walk.finish(summary.vcpus)
     }
 }

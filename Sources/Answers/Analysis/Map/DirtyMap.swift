@@ -82,25 +82,13 @@ package struct DirtyMap: Sendable, Equatable {
     }
 }
 
-/// Who an entry belongs to: a ring by its vCPU, a source without vCPUs as one.
-struct MapRing: Hashable {
-    var vcpu: Int?
-    var source: Source?
-
-    init(_ harvest: Harvest) {
-        vcpu = harvest.vcpu
-        source = harvest.vcpu == nil ? harvest.source : nil
-    }
-    var name: String { vcpu.map { "vCPU \($0)" } ?? source?.rawValue ?? "" }
-}
-
 /// The first pass: which blocks are dirty, how many iterations there are, which rings are the busiest.
 private struct MapSurvey: RecordingVisitor {
     static let blockPages: UInt64 = 64
     var blocks = PageIndex()
     var iterations = 0
     var startNs: Int64 = 0
-    private var entries: [MapRing: Int] = [:]
+    private var rings: [Int32: (name: String, vcpu: Int?, entries: Int)] = [:]
     private var isOpen = false
 
     /// As the timeline merges: the least power of two that leaves at most its capacity.
@@ -114,7 +102,8 @@ private struct MapSurvey: RecordingVisitor {
         isOpen = true
         if iterations == 0, startNs == 0 { startNs = harvest.sinceNs }
         for gfn in gfns { _ = blocks.insert(gfn / Self.blockPages) }
-        entries[MapRing(harvest), default: 0] += gfns.count
+        let name = harvest.vcpu.map { "vCPU \($0)" } ?? harvest.source.rawValue
+        rings[harvest.ring, default: (name, harvest.vcpu, 0)].entries += gfns.count
     }
 
     mutating func visit(_ iteration: Iteration) throws {
@@ -127,12 +116,14 @@ private struct MapSurvey: RecordingVisitor {
     mutating func finish() { if isOpen { iterations += 1 } }
 
     /// The busiest rings by number, a layer each; all others share one more.
-    func layering(limit: Int) -> (names: [(name: String, vcpu: Int?)], layerOf: [MapRing: Int]) {
-        let busiest = entries.sorted { ($1.value, $0.key.name) < ($0.value, $1.key.name) }
-        let own = busiest.prefix(limit).map(\.key).sorted { ($0.vcpu ?? .max, $0.name) < ($1.vcpu ?? .max, $1.name) }
-        var names = own.map { ($0.name, $0.vcpu) }
-        var layerOf: [MapRing: Int] = [:]
-        for (layer, ring) in own.enumerated() { layerOf[ring] = layer }
+    func layering(limit: Int) -> (names: [(name: String, vcpu: Int?)], layerOf: [Int32: Int]) {
+        let busiest = rings.sorted { ($1.value.entries, $0.value.name) < ($0.value.entries, $1.value.name) }
+        let own = busiest.prefix(limit).sorted {
+            ($0.value.vcpu ?? .max, $0.value.name) < ($1.value.vcpu ?? .max, $1.value.name)
+        }
+        var names = own.map { ($0.value.name, $0.value.vcpu) }
+        var layerOf: [Int32: Int] = [:]
+        for (layer, ring) in own.enumerated() { layerOf[ring.key] = layer }
         if busiest.count > limit {
             for ring in busiest.dropFirst(limit) { layerOf[ring.key] = names.count }
             names.append(("\(busiest.count - limit) others", nil))
@@ -146,7 +137,7 @@ private struct MapFiller: RecordingVisitor {
     let axis: MapAxis
     let columns: Int
     let iterationsPerColumn: Int
-    let layerOf: [MapRing: Int]
+    let layerOf: [Int32: Int]
     private(set) var counts: [[UInt32]]
     private var course: [CourseColumn] = []
     private let layers: Int
@@ -155,7 +146,7 @@ private struct MapFiller: RecordingVisitor {
     private var segment = 0
 
     init(
-        axis: MapAxis, columns: Int, iterationsPerColumn: Int, layerOf: [MapRing: Int], layers: Int, startNs: Int64
+        axis: MapAxis, columns: Int, iterationsPerColumn: Int, layerOf: [Int32: Int], layers: Int, startNs: Int64
     ) {
         self.axis = axis
         self.columns = columns
@@ -168,7 +159,7 @@ private struct MapFiller: RecordingVisitor {
 
     mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws {
         let column = openColumn()
-        guard let layer = layerOf[MapRing(harvest)] else { return }
+        guard let layer = layerOf[harvest.ring] else { return }
         course[column].add(harvest, layer: layer)
         course[column].endNs = max(course[column].endNs, harvest.tsNs)
         Self.add(gfns, column: column, of: columns, axis, guess: &segment, to: &counts[layer])

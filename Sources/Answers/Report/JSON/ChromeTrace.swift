@@ -50,9 +50,9 @@ package struct ChromeTrace: RecordingVisitor {
             iteration = harvest.iteration
             classifier.begin(iteration: iteration)
         }
-        let ring = DuplicateClassifier.ring(of: harvest)
+        let ring = harvest.ring
         for gfn in gfns { _ = classifier.classify(page: index.insert(gfn), ring: ring, provisional: false, epoch: 0) }
-        let thread = harvest.vcpu.map { Self.firstRing + Int64($0) } ?? (harvest.source == .vmm ? 3 : 2)
+        let thread = harvest.vcpu.map { Self.firstRing + Int64($0) } ?? (ring == Harvest.vmmLog ? 3 : 2)
         if named.insert(thread).inserted {
             let of = harvest.vcpu.map { " of vCPU \($0)" } ?? ""
             name("thread_name", Process.recorder, thread, harvest.source.rawValue + of)

@@ -20,12 +20,7 @@ final class FileSink: BatchSink {
 
     private struct State {
         var writer: RecordingWriter
-        var index = PageIndex()
-        var classifier = DuplicateClassifier()
-        var epochs = ProtectionEpochs()
         var totals = Totals()
-        /// Whether parts of an iteration have come, but not yet its end.
-        var isInIteration = false
     }
 
     private let state: Mutex<State>
@@ -43,22 +38,10 @@ final class FileSink: BatchSink {
     func commit(_ batch: IterationBatch) throws {
         try state.withLock { state in
             try state.writer.commit(batch)
-            if !state.isInIteration { state.classifier.begin(iteration: batch.iteration.id) }
-            state.isInIteration = batch.isPart
-            for (harvest, gfns) in batch.harvests {
-                let ring = DuplicateClassifier.ring(of: harvest)
-                let epoch = state.epochs.epoch(of: harvest)
-                let certain = gfns.count - harvest.provisionalCount
-                for (place, gfn) in gfns.enumerated() {
-                    let page = state.index.insert(gfn)
-                    _ = state.classifier.classify(page: page, ring: ring, provisional: place >= certain, epoch: epoch)
-                }
-            }
             guard !batch.isPart else { return }
             if logsCommits { Terminal.say("committed \(batch.iteration.id)") }
             state.totals.iterations += 1
-            state.totals.counts += state.classifier.counts
-            state.totals.pages = Int64(state.index.count)
+            (state.totals.counts, state.totals.pages) = (state.writer.counts, state.writer.pages)
             state.totals.add(batch)
         }
     }
