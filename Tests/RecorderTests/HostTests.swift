@@ -1,4 +1,5 @@
 import KVM
+import Model
 import Testing
 
 @testable import Recorder
@@ -38,9 +39,9 @@ struct HostTests {
         #expect(try #require(error).description.contains("use at least 1024"))
         // The reserve must leave room.
         for pml in [false, true] {
-            let least = VirtualMachine.leastRingEntries(pml: pml)
-            #expect(VirtualMachine.softLimit(ringEntries: least, pml: pml) > 0)
-            #expect(!pml || VirtualMachine.softLimit(ringEntries: least / 2, pml: pml) <= 0)
+            let least = RingLimits.least(pml: pml)
+            #expect(RingLimits.softLimit(ringEntries: least, pml: pml) > 0)
+            #expect(!pml || RingLimits.softLimit(ringEntries: least / 2, pml: pml) <= 0)
         }
     }
 }

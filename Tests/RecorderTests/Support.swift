@@ -15,7 +15,7 @@ enum KVMHost {
     /// Guest user code runs natively and kernel code is emulated in batches.
     static let isPVM = Host().kvmModule == "kvm_pvm"
     /// Entries of the smallest ring that this host takes.
-    static let leastRing = VirtualMachine.leastRingEntries(pml: Host().pml == true)
+    static let leastRing = RingLimits.least(pml: Host().pml == true)
     /// Batches that PML logged stand backwards in their ring (before Linux 6.14).
     static let reversesBatches =
         Host().pml == true && KernelRelease(Host().kernel).map { $0 < KernelRelease(6, 14) } ?? false

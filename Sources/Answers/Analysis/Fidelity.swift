@@ -57,9 +57,9 @@ package struct Fidelity: Sendable, Equatable {
         case written
         /// The same with PML: vCPUs were made to leave the guest before each harvest, and so to hand over what the CPU had logged.
         case kicked
-        /// PML, and vCPUs were let run: up to ``PushOrder/batchEntries`` writes of each came a harvest late, older than `since_ns`.
+        /// PML, and vCPUs were let run: up to ``RingLimits/pmlBatch`` writes of each came a harvest late, older than `since_ns`.
         case late
-        /// A trace of a host with PML: when the CPU's log was emptied, up to ``PushOrder/batchEntries`` writes after the write.
+        /// A trace of a host with PML: when the CPU's log was emptied, up to ``RingLimits/pmlBatch`` writes after the write.
         /// The first touch of a page has its own time.
         case flushed
         /// The recording does not say whether the host has PML: `written`, or `late` or `flushed`.
@@ -85,7 +85,7 @@ package struct Fidelity: Sendable, Equatable {
         package var mostLate: Int? {
             switch self {
             case .written, .kicked: 0
-            case .late, .flushed: PushOrder.batchEntries
+            case .late, .flushed: RingLimits.pmlBatch
             case .unknown: nil
             }
         }

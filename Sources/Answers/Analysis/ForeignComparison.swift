@@ -38,7 +38,7 @@ package struct ForeignComparison: Sendable, Equatable {
             var counter = WindowCounter(rates: some)
             try recording.replay(into: &counter)
             compared += zip(some, zip(counter.entries, counter.pages)).map {
-                ForeignComparison(rate: $0, entries: $1.0, pages: $1.1.count)
+                ForeignComparison(rate: $0, entries: $1.0, pages: Int64($1.1.count))
             }
         }
         return (compared, rates.count - compared.count)
@@ -50,31 +50,18 @@ package struct ForeignComparison: Sendable, Equatable {
     private static let ratesAtOnce = 64
 }
 
-/// A set of page numbers.
-private struct WindowPages {
-    private var words: [UInt64] = []
-    private(set) var count: Int64 = 0
-
-    mutating func insert(_ page: Int) {
-        if page / 64 >= words.count { words += [UInt64](repeating: 0, count: page / 64 + 1 - words.count) }
-        let bit: UInt64 = 1 << (page % 64)
-        if words[page / 64] & bit == 0 { count += 1 }
-        words[page / 64] |= bit
-    }
-}
-
 /// Counts what falls into each rate's window.
 private struct WindowCounter: RecordingVisitor {
     let rates: [ForeignRate]
     var entries: [Int64]
     /// One numbering for all windows: a page costs each of them a bit.
     var index = PageIndex()
-    var pages: [WindowPages]
+    var pages: [PageSet]
 
     init(rates: [ForeignRate]) {
         self.rates = rates
         entries = rates.map { _ in 0 }
-        pages = rates.map { _ in WindowPages() }
+        pages = rates.map { _ in PageSet() }
     }
 
     mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws { try visit(harvest, gfns: gfns, times: []) }
@@ -86,7 +73,7 @@ private struct WindowCounter: RecordingVisitor {
                 let time = times.isEmpty ? harvest.tsNs : times[place]
                 guard time > rate.sinceNs, time <= rate.tsNs else { continue }
                 entries[number] += 1
-                pages[number].insert(Int(index.insert(gfn)))
+                pages[number].insert(index.insert(gfn))
             }
         }
     }

@@ -10,9 +10,6 @@ package enum PushOrder: String, Sendable {
     /// The recording does not say whether the host has PML, or which kernel it ran.
     case unknown
 
-    /// Entries in a CPU's log: the most that a batch holds.
-    package static let batchEntries = 512
-
     /// What `info` says of the host.
     package init(_ info: RecordingInfo) {
         // Only Intel has page-modification logging.
@@ -147,7 +144,7 @@ package struct RingOrder: Sendable, Equatable {
         let shape = byPML == Weights() ? weights.shape : byPML.shape
         verdict = shape == .ascending ? .ascending : shape == .descending ? .descending : .mixed
         // No batch is longer than the CPU's log: a longer run is the guest's own.
-        let most = Int64(PushOrder.batchEntries)
+        let most = Int64(RingLimits.pmlBatch)
         guard host != .written, longestRunByPML <= most else { return }
         switch shape {
         case .descending where host == .reversedBatches || seamsUp > seamsDown: verdict = .reversedBatches
@@ -303,7 +300,7 @@ struct OrderTally: Sendable {
         }
         order.judge(host)
         // A run that no batch can hold, or a host that is known: entries stand as they were written.
-        let isSeenWritten = order.longestRunByPML > Int64(PushOrder.batchEntries)
+        let isSeenWritten = order.longestRunByPML > Int64(RingLimits.pmlBatch)
         if host == .written || isSeenWritten {
             order.proven = entries
         } else if host == .reversedBatches || order.verdict == .reversedBatches {

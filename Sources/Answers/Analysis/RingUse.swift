@@ -34,7 +34,7 @@ package struct RingUse: Sendable, Equatable {
 package struct RingWhatIf: Sendable, Equatable {
     /// Ring size in entries.
     package var ringEntries: Int
-    /// Entries at which KVM leaves the guest: size − 64, with PML − 512 more.
+    /// Entries at which KVM leaves the guest.
     package var softLimit: Int
     /// Exits over the whole recording, all vCPUs: at least.
     package var fullExits: Int64 = 0
@@ -191,11 +191,11 @@ struct RingTally: Sendable {
         return (finished, order.finish(vcpu: use.vcpu))
     }
 
-    /// The sizes that KVM accepts: powers of two to 65,536; 1,024 at least with PML, whose batches need room.
+    /// Rings of every size that KVM takes.
     static func whatIf(_ info: RecordingInfo) -> [HarvestWhatIf] {
         let pml = info.pml == true
-        let rings = (pml ? 10...16 : 8...16).map { bits in
-            RingWhatIf(ringEntries: 1 << bits, softLimit: (1 << bits) - 64 - (pml ? 512 : 0))
+        let rings = RingLimits.sizes(pml: pml).map {
+            RingWhatIf(ringEntries: $0, softLimit: RingLimits.softLimit(ringEntries: $0, pml: pml))
         }
         var result = (0..<HarvestWhatIf.steps).map { HarvestWhatIf(iterations: 1 << $0, rings: rings) }
         for place in rings.indices { result[0].rings[place].isRecorded = rings[place].ringEntries == info.ringEntries }

@@ -110,9 +110,9 @@ package struct WriteOrder: Sendable {
             return isDescending ? begin > end : begin < end
         }
         var turned = 0
-        for (number, run) in runs.enumerated() where run.count <= PushOrder.batchEntries {
+        for (number, run) in runs.enumerated() where run.count <= RingLimits.pmlBatch {
             let isBatch =
-                run.count == PushOrder.batchEntries || fits(number - 1, number) || fits(number, number + 1)
+                run.count == RingLimits.pmlBatch || fits(number - 1, number) || fits(number, number + 1)
                 || (runs.count == 1 && endsAreKnown)
             if !isBatch { continue }
             turned += run.count

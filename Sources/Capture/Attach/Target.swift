@@ -1,5 +1,6 @@
 import Glibc
 import Import
+import Platform
 
 /// The process whose guest is looked at, as /proc shows it.
 package struct Target: Sendable {
@@ -13,7 +14,7 @@ package struct Target: Sendable {
     package let ringEntries: Int?
 
     /// A ring is mapped at this page of its vCPU's file.
-    private static let ringOffset = 64 * 4096
+    private static let ringOffset = 64 * pageBytes
 
     /// Looks at a process.
     ///

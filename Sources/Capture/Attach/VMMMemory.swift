@@ -1,4 +1,5 @@
 import Glibc
+import Platform
 
 /// The guest's memory as the VMM has it mapped.
 struct VMMMemory {
@@ -8,7 +9,7 @@ struct VMMMemory {
         var size: UInt64
     }
 
-    private static let pageSize: UInt64 = 4096
+    private static let pageSize = UInt64(pageBytes)
     /// Pages looked at in one step.
     private static let chunk: UInt64 = 512
     /// A page of the VMM is there (bit 63) or swapped out (bit 62): see the kernel's `pagemap.rst`.

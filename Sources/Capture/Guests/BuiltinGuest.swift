@@ -16,8 +16,8 @@ package final class BuiltinGuest: Guest {
     /// Slot of the data.
     package static let dataSlot: UInt32 = 1
 
-    private static let codeAddress = 0x1000
-    private static let parameterAddress = 0x10000
+    static let codeAddress = 0x1000
+    static let parameterAddress = 0x10000
 
     /// What runs.
     package let workload: Workload
@@ -30,9 +30,9 @@ package final class BuiltinGuest: Guest {
     /// Logged memory.
     package let data: GuestMemory
     private let table: AliasTable?
-    private let pageTable: Int
+    let pageTable: Int
     /// Address of the tables whose entries are 2 MiB pages; they follow each other.
-    private let directories: Int
+    let directories: Int
 
     /// Lays out the guest's memory.
     ///
@@ -43,8 +43,9 @@ package final class BuiltinGuest: Guest {
         let (needed, overflow) = workload.size.multipliedReportingOverflow(by: regions)
         let memory = memory ?? needed
         guard !overflow, memory <= 1 << 44 else { throw GuestError("A built-in guest has at most 16 TiB of memory.") }
-        guard memory >= 4096, memory % 4096 == 0 else {
-            throw GuestError("Guest memory of \(memory) bytes is not usable: give a multiple of 4096, such as 256MiB.")
+        guard memory >= pageBytes, memory % Int64(pageBytes) == 0 else {
+            throw GuestError(
+                "Guest memory of \(memory) bytes is not usable: give a multiple of \(pageBytes), such as 256MiB.")
         }
         guard needed <= memory else {
             throw GuestError(
@@ -61,9 +62,9 @@ package final class BuiltinGuest: Guest {
         let end = Int(Self.dataAddress) + Int(memory)
         let gibibytes = (end + (1 << 30) - 1) >> 30
         let tables = 1 + (gibibytes + 511) / 512 + gibibytes
-        pageTable = Self.roundUp(Self.parameterAddress + vcpus * 4096, to: 4096)
-        directories = pageTable + (1 + (gibibytes + 511) / 512) * 4096
-        let tableAddress = pageTable + tables * 4096
+        pageTable = Self.roundUp(Self.parameterAddress + vcpus * pageBytes, to: pageBytes)
+        directories = pageTable + (1 + (gibibytes + 511) / 512) * pageBytes
+        let tableAddress = pageTable + tables * pageBytes
         let tableBytes = workload.kind == .zipf ? Int(workload.pages) * MemoryLayout<ckvm_alias_entry>.stride : 0
         let lowSize = Self.roundUp(tableAddress + tableBytes, to: 2 << 20)
         guard lowSize <= 2 << 30 else {
@@ -84,46 +85,13 @@ package final class BuiltinGuest: Guest {
         for vcpu in 0..<vcpus { writeParameters(vcpu: vcpu, table: tableAddress) }
     }
 
-    private static var code: [UInt8] {
-        unsafe [UInt8](UnsafeBufferPointer(start: ckvm_workload_start(), count: ckvm_workload_size()))
-    }
-
     private static func roundUp(_ value: Int, to unit: Int) -> Int { (value + unit - 1) / unit * unit }
 
-    /// Flags of a 2 MiB page: present, writable, user, and already accessed and dirty: the CPU has nothing to write here.
-    private static let largePage: UInt64 = 0xe7
-
-    /// Maps the guest's data, whose virtual address stays, to another guest physical address, a multiple of 2 MiB. The
-    /// vCPUs must stand still, and the data slot must be deleted: KVM then flushes what it and the CPU have cached.
-    package func moveData(to address: UInt64) {
-        var entry = directories + Int(Self.dataAddress >> 21) * 8
-        for offset in stride(from: 0, to: UInt64(data.size), by: 2 << 20) {
-            low.store((address + offset) | Self.largePage, at: entry)
-            entry += 8
-        }
-    }
-
-    private func writePageTables(gibibytes: Int) {
-        let flags = Self.largePage & ~0x80
-        let pointers = pageTable + 4096
-        for gibibyte in 0..<gibibytes {
-            let pointer = pointers + gibibyte * 8
-            low.store(UInt64(directories + gibibyte * 4096) | flags, at: pointer)
-            for entry in 0..<512 {
-                let address = UInt64(gibibyte) << 30 | UInt64(entry) << 21
-                low.store(address | Self.largePage, at: directories + gibibyte * 4096 + entry * 8)
-            }
-        }
-        for half in 0..<((gibibytes + 511) / 512) {
-            low.store(UInt64(pointers + half * 4096) | flags, at: pageTable + half * 8)
-        }
-    }
-
-    private func parameters(of vcpu: Int) -> Int { Self.parameterAddress + vcpu * 4096 }
+    func parameters(of vcpu: Int) -> Int { Self.parameterAddress + vcpu * pageBytes }
 
     private func writeParameters(vcpu: Int, table: Int) {
         var parameters = ckvm_workload_params()
-        parameters.base = Self.dataAddress + firstPage(of: vcpu) * 4096
+        parameters.base = Self.dataAddress + firstPage(of: vcpu) * UInt64(pageBytes)
         parameters.pages = workload.pages
         parameters.rng = GuestRandom(seed: workload.seed, stream: vcpu).state
         parameters.write_threshold = WorkloadModel.threshold(workload.writes)
@@ -160,7 +128,7 @@ package final class BuiltinGuest: Guest {
     package var pageTableAddress: UInt64 { UInt64(pageTable) }
 
     /// Guest frame number of the first data page.
-    package var dataGFN: UInt64 { Self.dataAddress / 4096 }
+    package var dataGFN: UInt64 { Self.dataAddress / UInt64(pageBytes) }
 
     /// Unlogged low memory and logged data.
     package var regions: [GuestRegion] {
@@ -176,36 +144,6 @@ package final class BuiltinGuest: Guest {
         if workload.kind != .idle { try data.populate(offset: 0, bytes: regions * Int(workload.size)) }
     }
 
-    /// Sets a fresh vCPU's registers so that its first entry starts the workload.
-    package func start(_ vcpu: VCPU) throws {
-        if let rate = workload.rate {
-            guard let kHz = vcpu.tscKHz else {
-                throw GuestError("KVM does not tell the TSC frequency, which rate= needs; leave rate= out.")
-            }
-            let ticksPerSecond = Double(kHz) * 1000
-            let at = parameters(of: vcpu.index)
-            low.store(
-                UInt64(max(1, ticksPerSecond / Double(rate))),
-                at: at + MemoryLayout<ckvm_workload_params>.offset(of: \.tsc_per_op)!)
-            // A guest that was stopped for longer than 100 ms does not catch up what it missed.
-            low.store(
-                UInt64(ticksPerSecond / 10), at: at + MemoryLayout<ckvm_workload_params>.offset(of: \.tsc_slack)!)
-        }
-        let entry =
-            switch workload.kind {
-            case .sequential, .shared, .stride: ckvm_entry_stride
-            case .random: ckvm_entry_random
-            case .zipf: ckvm_entry_zipf
-            case .hotspot: ckvm_entry_hotspot
-            case .phases: ckvm_entry_phases
-            case .idle: ckvm_entry_idle
-            case .dma: ckvm_entry_dma
-            }
-        try vcpu.startUserMode(
-            entry: UInt64(Self.codeAddress) + UInt64(entry), pageTable: UInt64(pageTable),
-            argument: UInt64(parameters(of: vcpu.index)))
-    }
-
     /// Operations that a vCPU has completed, as every guest tells it.
     package func completedOperations(of vcpu: Int) -> UInt64? { progress(of: vcpu) }
 
@@ -214,31 +152,8 @@ package final class BuiltinGuest: Guest {
         low.load(at: parameters(of: vcpu) + MemoryLayout<ckvm_workload_params>.offset(of: \.progress)!)
     }
 
-    /// Our own code has one instruction that writes: `movq %rax, (%rcx)`, three bytes.
-    package func writer(before next: UInt64) -> UInt64? {
-        let store: [UInt8] = [0x48, 0x89, 0x01]
-        guard next >= UInt64(Self.codeAddress + store.count), next < UInt64(Self.parameterAddress),
-            low.read(store.count, at: Int(next) - store.count) == store
-        else { return nil }
-        return next - UInt64(store.count)
-    }
-
-    /// Serves a port write of the workload.
-    package func handle(_ exit: VCPUExit, of vcpu: VCPU) -> GuestAction {
-        guard case .portOut(let port, let data) = exit else { return .unexpected }
-        let value = data.prefix(4).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        switch Int(port) {
-        case CKVM_PORT_LIMIT: return reachLimit(of: vcpu.index)
-        case CKVM_PORT_PHASE:
-            let name = workload.kind == .phases ? PhasePlaces.names[Int(value % 4)] : "phase \(value)"
-            return .mark(["vCPU \(vcpu.index): \(name)"])
-        case CKVM_PORT_DMA: return .wrote(writeAsDevice(firstPage: value, vcpu: vcpu.index))
-        default: return .unexpected
-        }
-    }
-
     /// All operations are done, or those of a step: then the next step's limit is set.
-    private func reachLimit(of vcpu: Int) -> GuestAction {
+    func reachLimit(of vcpu: Int) -> GuestAction {
         let done = progress(of: vcpu)
         guard let step = workload.step, done < workload.operations ?? .max else { return .done }
         setLimit(of: vcpu, min(done + step, workload.operations ?? .max))
@@ -253,12 +168,12 @@ package final class BuiltinGuest: Guest {
     package var isStepped: Bool { workload.step != nil }
 
     /// Writes `burst` pages of the vCPU's region, wrapping at its end, and says which.
-    private func writeAsDevice(firstPage: UInt64, vcpu: Int) -> [GFN] {
+    func writeAsDevice(firstPage: UInt64, vcpu: Int) -> [GFN] {
         let stamp = progress(of: vcpu) + 1
         return (0..<workload.burst).map { step in
             // The guest is not trusted to stay inside its region.
             let page = self.firstPage(of: vcpu) + (firstPage + step) % workload.pages
-            self.data.store(stamp, at: Int(page) * 4096 + vcpu % 512 * 8)
+            self.data.store(stamp, at: Int(page) * pageBytes + vcpu % 512 * 8)
             return dataGFN + page
         }
     }

@@ -1,4 +1,5 @@
 import Model
+import Platform
 
 /// What a built-in workload would dirty, worked out from its model without a virtual machine: for tests of scale.
 ///
@@ -18,7 +19,7 @@ package struct SyntheticRecording {
     private static let startNs: Int64 = 1_000_000_000
     /// Entries of a ring, and those at which KVM leaves the guest.
     private static let ringEntries = 65536
-    private static let ringSoftLimit = ringEntries - 64
+    private static let ringSoftLimit = RingLimits.softLimit(ringEntries: ringEntries, pml: false)
 
     /// What to write into the file; `tool`, `commandLine` and `labels` are the caller's to fill in.
     package private(set) var info: RecordingInfo
@@ -73,11 +74,11 @@ package struct SyntheticRecording {
         firstPage = guest.dataGFN
         models = (0..<vcpus).map(guest.model)
         rings = Array(repeating: Ring(), count: vcpus)
-        loggedIn = Array(repeating: 0, count: guest.data.size / 4096)
+        loggedIn = Array(repeating: 0, count: guest.data.size / pageBytes)
         endNs = Self.startNs + durationNs
         slots = guest.regions.map {
             MemorySlot(
-                slot: Int($0.slot), baseGFN: $0.baseGFN, pages: UInt64($0.memory.size / 4096), logged: $0.isLogged,
+                slot: Int($0.slot), baseGFN: $0.baseGFN, pages: UInt64($0.memory.size / pageBytes), logged: $0.isLogged,
                 name: $0.name, createdNs: Self.startNs)
         }
         info = RecordingInfo()

@@ -1,4 +1,5 @@
 import Model
+import Platform
 
 /// A built-in workload with its parameters, as `--workload NAME:key=value,…` gives it.
 package struct Workload: Sendable, Equatable {
@@ -88,12 +89,13 @@ package struct Workload: Sendable, Equatable {
     /// `dma`: pages an operation.
     package private(set) var burst: UInt64 = 16
 
+    private var page: UInt64 { UInt64(pageBytes) }
     /// Pages of a region.
-    package var pages: UInt64 { UInt64(size / 4096) }
+    package var pages: UInt64 { UInt64(size) / page }
     /// `hotspot`, `phases`: pages of the hot set.
-    package var hotPages: UInt64 { max(1, hot.map { UInt64($0 / 4096) } ?? pages / 16) }
+    package var hotPages: UInt64 { max(1, hot.map { UInt64($0) / page } ?? pages / 16) }
     /// `stride`: pages from one operation to the next; 1 for `sequential`.
-    package var stridePages: UInt64 { kind == .stride ? UInt64(stride / 4096) % pages : 1 % pages }
+    package var stridePages: UInt64 { kind == .stride ? UInt64(stride) / page % pages : 1 % pages }
 
     /// Reads `NAME` or `NAME:key=value,…`.
     ///
@@ -178,9 +180,9 @@ package struct Workload: Sendable, Equatable {
     }
 
     private func validate() throws(GuestError) {
-        for (key, bytes) in [("size", size), ("stride", stride), ("hot", hot ?? 4096)]
-        where bytes < 4096 || bytes % 4096 != 0 {
-            throw GuestError("Workload parameter \(key)=\(bytes) is not usable: give a multiple of 4096 bytes.")
+        for (key, bytes) in [("size", size), ("stride", stride), ("hot", hot ?? Int64(pageBytes))]
+        where bytes < pageBytes || bytes % Int64(pageBytes) != 0 {
+            throw GuestError("Workload parameter \(key)=\(bytes) is not usable: give a multiple of \(pageBytes) bytes.")
         }
         // The guest's alias table holds 32-bit page numbers.
         guard pages <= 1 << 32 else { throw GuestError("Workload parameter size is not usable: at most 16 TiB.") }

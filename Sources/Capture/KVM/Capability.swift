@@ -11,7 +11,7 @@ package struct Capability: Sendable, Hashable {
     /// The first mainline kernel that has it, on x86 where nothing else is said.
     package let availableWith: String
 
-    private init(_ name: String, _ number: CInt, requiredBy: String, availableWith: String) {
+    init(_ name: String, _ number: CInt, requiredBy: String, availableWith: String) {
         self.name = name
         self.number = number
         self.requiredBy = requiredBy
@@ -50,20 +50,11 @@ package struct Capability: Sendable, Hashable {
     package static let statistics = Capability(
         "BINARY_STATS_FD", CInt(KVM_CAP_BINARY_STATS_FD), requiredBy: "cost counters of record",
         availableWith: "5.14")
-    /// The guest's TSC frequency, for `rate=` of built-in workloads.
-    package static let tscFrequency = Capability(
-        "GET_TSC_KHZ", KVM_CAP_GET_TSC_KHZ, requiredBy: "rate= of built-in workloads", availableWith: "3.0")
-    /// An interrupt controller in the kernel, for Linux guests.
-    package static let irqchip = Capability(
-        "IRQCHIP", KVM_CAP_IRQCHIP, requiredBy: "record --kernel", availableWith: "2.6.24")
-    /// A local APIC timer that counts in TSC ticks.
-    package static let tscDeadline = Capability(
-        "TSC_DEADLINE_TIMER", KVM_CAP_TSC_DEADLINE_TIMER, requiredBy: "record --kernel", availableWith: "3.2")
-
     /// All of them, in the order in which `dirtyrec doctor` shows them.
-    package static let all = [
-        memorySlots, maxVCPUs, immediateExit, dirtyRing, dirtyRingAcquireRelease, dirtyRingWithBitmap, manualProtect,
-        readonlyMemory, statistics, tscFrequency, irqchip,
-        tscDeadline,
-    ]
+    package static let all =
+        [
+            memorySlots, maxVCPUs, immediateExit, dirtyRing, dirtyRingAcquireRelease, dirtyRingWithBitmap,
+            manualProtect,
+            readonlyMemory, statistics,
+        ] + ofArchitecture
 }

@@ -17,9 +17,6 @@ package struct DirtyPage: Sendable, Equatable {
 /// Only one thread at a time may harvest a ring.
 @safe
 struct DirtyRing: ~Copyable, @unchecked Sendable {
-    /// Entries that the kernel keeps free below the end; a ring is *full* for KVM when fewer are left.
-    static let reservedEntries = 64
-
     private let mapping: Mapping
     private var next: UInt32 = 0
     /// Number of slots, a power of two.

@@ -37,7 +37,7 @@ package final class VCPU: @unchecked Sendable {
     /// vCPU index, from 0; also the index of its ring.
     package let index: Int
     let handle: Handle
-    private let area: Mapping
+    let area: Mapping
     private var ring: DirtyRing?
     /// Keeps the memory that the vCPU may be writing to.
     private let vm: VirtualMachine
@@ -51,7 +51,7 @@ package final class VCPU: @unchecked Sendable {
         try setCPUID(from: system)
     }
 
-    private var run: UnsafeMutablePointer<kvm_run> { unsafe area.base.assumingMemoryBound(to: kvm_run.self) }
+    var run: UnsafeMutablePointer<kvm_run> { unsafe area.base.assumingMemoryBound(to: kvm_run.self) }
 
     /// Makes the current or next `KVM_RUN` return at once (`true`), or lets it run (`false`). A thread inside the guest
     /// needs a ``Kick`` as well.
@@ -87,28 +87,11 @@ package final class VCPU: @unchecked Sendable {
         }
     }
 
-    private func portAccess() -> VCPUExit {
-        let io = unsafe run.pointee.io
-        let bytes = Int(io.size) * Int(io.count)
-        guard CInt(io.direction) == KVM_EXIT_IO_OUT else { return .portIn(port: io.port, size: bytes) }
-        let start = unsafe area.base + Int(io.data_offset)
-        return .portOut(port: io.port, data: unsafe [UInt8](UnsafeRawBufferPointer(start: start, count: bytes)))
-    }
-
     private func memoryAccess() -> VCPUExit {
         let mmio = unsafe run.pointee.mmio
         guard mmio.is_write != 0 else { return .mmioRead(address: mmio.phys_addr, size: Int(mmio.len)) }
         let data = unsafe withUnsafeBytes(of: mmio.data) { unsafe [UInt8]($0.prefix(Int(mmio.len))) }
         return .mmioWrite(address: mmio.phys_addr, data: data)
-    }
-
-    /// Answers a ``VCPUExit/portIn(port:size:)``; missing bytes read as ones, as on an empty bus.
-    package func answerPortIn(_ data: [UInt8]) {
-        let io = unsafe run.pointee.io
-        for index in 0..<(Int(io.size) * Int(io.count)) {
-            let value = index < data.count ? data[index] : 0xff
-            unsafe area.base.storeBytes(of: value, toByteOffset: Int(io.data_offset) + index, as: UInt8.self)
-        }
     }
 
     /// Answers a ``VCPUExit/mmioRead(address:size:)`` with ones, as an empty bus does.
@@ -118,39 +101,11 @@ package final class VCPU: @unchecked Sendable {
         }
     }
 
-    /// The instruction pointer; only while the vCPU is outside the guest.
-    package func instructionPointer() throws(KVMError) -> UInt64 {
-        var regs = kvm_regs()
-        try request("KVM_GET_REGS") { unsafe ioctl(handle.fd, CKVM_GET_REGS, &regs) }
-        return regs.rip
-    }
-
     /// Harvests its dirty ring (``DirtyRing/harvest(_:)``), on one thread at a time; 0 entries when the VM has no rings.
     package func harvest(_ body: (DirtyPage) -> Void) -> Int { ring?.harvest(body) ?? 0 }
 
     /// Brings its ring back into step after an overrun (``DirtyRing/resynchronise()``).
     package func resynchroniseRing() -> Int { ring?.resynchronise() ?? 0 }
-
-    /// General registers as one line, for a report of a vCPU's death.
-    package func registerDump() -> String {
-        var regs = kvm_regs()
-        var sregs = kvm_sregs()
-        guard unsafe ioctl(handle.fd, CKVM_GET_REGS, &regs) == 0,
-            unsafe ioctl(handle.fd, CKVM_GET_SREGS, &sregs) == 0
-        else { return "registers cannot be read" }
-        let values: [(String, UInt64)] = [
-            ("rip", regs.rip), ("rsp", regs.rsp), ("rflags", regs.rflags), ("rax", regs.rax), ("rbx", regs.rbx),
-            ("rcx", regs.rcx), ("rdx", regs.rdx), ("rsi", regs.rsi), ("rdi", regs.rdi), ("cr0", sregs.cr0),
-            ("cr2", sregs.cr2), ("cr3", sregs.cr3), ("cr4", sregs.cr4), ("efer", sregs.efer),
-        ]
-        return values.map { "\($0)=0x\(String($1, radix: 16))" }.joined(separator: " ")
-    }
-
-    /// Guest TSC ticks a millisecond; nil when the kernel cannot tell.
-    package var tscKHz: UInt64? {
-        let answer = ioctl(handle.fd, CKVM_GET_TSC_KHZ, 0)
-        return answer > 0 ? UInt64(answer) : nil
-    }
 
     /// The vCPU's statistics.
     package func statistics() throws(KVMError) -> StatisticsReader {

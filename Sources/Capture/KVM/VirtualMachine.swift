@@ -32,17 +32,11 @@ package final class VirtualMachine: Sendable {
     let handle: Handle
     /// What slots are made of, by slot id: a vCPU may still be in the guest when nobody else needs it any more.
     private let memory = Mutex<[UInt32: GuestMemory]>([:])
-    /// Where Intel's task-state pages lie, behind KVM's identity-map page; memory slots must stay clear of the 3 pages.
-    private static let tssAddress: UInt = 0xfffb_d000
 
     init(system: KVMSystem, fd: CInt) throws(KVMError) {
         self.system = system
         handle = Handle(owning: fd)
-        // Intel CPUs without unrestricted guest need three pages where no memory slot is; others ignore it.
-        try request("KVM_SET_TSS_ADDR") {
-            // The address is above what ioctl's integer form carries.
-            unsafe ioctl(fd, CKVM_SET_TSS_ADDR, UnsafeMutableRawPointer(bitPattern: Self.tssAddress)!)
-        }
+        try prepareArchitecture()
     }
 
     /// Gives every vCPU made from now on a dirty ring. Must come before the first vCPU.
@@ -54,14 +48,6 @@ package final class VirtualMachine: Sendable {
         capability.cap = UInt32((acquireRelease ? Capability.dirtyRingAcquireRelease : .dirtyRing).number)
         capability.args.0 = UInt64(entries * MemoryLayout<kvm_dirty_gfn>.stride)
         try request("KVM_CAP_DIRTY_LOG_RING") { unsafe ioctl(handle.fd, CKVM_ENABLE_CAP, &capability) }
-    }
-
-    /// The smallest ring that KVM takes: with PML the reserve, into which a whole batch must fit, is larger than 512.
-    package static func leastRingEntries(pml: Bool) -> Int { pml ? 1024 : 256 }
-
-    /// Entries at which KVM leaves the guest because the ring is full: a reserve is kept, with PML another 512.
-    package static func softLimit(ringEntries: Int, pml: Bool) -> Int {
-        ringEntries - DirtyRing.reservedEntries - (pml ? 512 : 0)
     }
 
     /// Makes `KVM_GET_DIRTY_LOG` cumulative until ``clearDirtyLog(slot:bitmap:firstPage:pages:)``.

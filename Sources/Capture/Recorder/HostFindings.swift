@@ -1,5 +1,6 @@
 import Foundation
 import KVM
+import Model
 import Platform
 
 /// What a host offers for recording, line by line, with what to do for each lack.
@@ -65,7 +66,7 @@ package struct HostFindings: Sendable, Encodable {
             Finding(
                 name: "PML", value: host.pml.map { $0 ? "on" : "off" } ?? "unknown", isFine: nil,
                 note: host.pml == true
-                    ? "rings of at least \(VirtualMachine.leastRingEntries(pml: true)) entries; entries wait in the CPU until a vCPU leaves the guest"
+                    ? "rings of at least \(RingLimits.least(pml: true)) entries; entries wait in the CPU until a vCPU leaves the guest"
                     : host.pml == false ? "ring order is write order" : ""))
         findings += KernelFact.all.compactMap { $0.finding(kernel: host.kernel, pml: host.pml) }
         findings.append(Self.tracefs)

@@ -41,7 +41,7 @@ package struct Machine: Sendable {
                 throw RecordError(
                     "This kernel has no dirty ring (Linux 5.11); record with --source dirty-log.", isHostLack: true)
             }
-            let entries = plan.ringEntries ?? min(65536, most)
+            let entries = plan.ringEntries ?? min(RingLimits.most, most)
             guard entries <= most else {
                 throw RecordError("--ring-size \(entries) is too large; this host allows \(most) entries.")
             }
@@ -88,10 +88,10 @@ package struct Machine: Sendable {
 
     /// - Throws: ``RecordError`` when PML's batches would not fit.
     static func check(ringEntries: Int, pml: Bool) throws(RecordError) {
-        let least = VirtualMachine.leastRingEntries(pml: pml)
+        let least = RingLimits.least(pml: pml)
         guard ringEntries >= least else {
             throw RecordError(
-                "--ring-size \(ringEntries) is too small for this host's PML, which logs batches of 512 pages; use at least \(least)."
+                "--ring-size \(ringEntries) is too small for this host's PML, which logs batches of \(RingLimits.pmlBatch) pages; use at least \(least)."
             )
         }
     }
@@ -107,7 +107,7 @@ package struct Machine: Sendable {
         info.source = plan.source
         info.mode = plan.mode
         info.ringEntries = plan.ringEntries
-        info.ringSoftLimit = plan.ringEntries.map { VirtualMachine.softLimit(ringEntries: $0, pml: host.pml == true) }
+        info.ringSoftLimit = plan.ringEntries.map { RingLimits.softLimit(ringEntries: $0, pml: host.pml == true) }
         info.clearChunkPages = plan.source == .clearLog ? plan.clearChunkPages : nil
         info.initiallySet = plan.initiallySet
         info.intervalNs = plan.intervalNs

@@ -2,7 +2,6 @@ import ArgumentParser
 import Attach
 import Foundation
 import Import
-import KVM
 import Model
 import Platform
 import Recorder
@@ -112,7 +111,7 @@ struct Attach: ParsableCommand {
         info.source = .tracefs
         info.ringEntries = target.ringEntries
         info.ringSoftLimit = target.ringEntries.map {
-            VirtualMachine.softLimit(ringEntries: $0, pml: host.pml == true)
+            RingLimits.softLimit(ringEntries: $0, pml: host.pml == true)
         }
         info.intervalNs = interval?.ns ?? 100_000_000
         info.startNs = attachment.startNs

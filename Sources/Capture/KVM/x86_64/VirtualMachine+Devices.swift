@@ -1,8 +1,20 @@
 import CKVM
 import Foundation
 
-// KVM's own interrupt controllers and timer.
+// What an x86 machine has before anything is plugged in, and KVM's own interrupt controllers and timer.
 extension VirtualMachine {
+    /// Where Intel's task-state pages lie, behind KVM's identity-map page; memory slots must stay clear of the 3 pages.
+    private static let tssAddress: UInt = 0xfffb_d000
+
+    /// What KVM wants before the first vCPU.
+    func prepareArchitecture() throws(KVMError) {
+        // Intel CPUs without unrestricted guest need three pages where no memory slot is; others ignore it.
+        try request("KVM_SET_TSS_ADDR") {
+            // The address is above what ioctl's integer form carries.
+            unsafe ioctl(handle.fd, CKVM_SET_TSS_ADDR, UnsafeMutableRawPointer(bitPattern: Self.tssAddress)!)
+        }
+    }
+
     /// Makes two PICs, an IOAPIC, a PIT, and a local APIC for every vCPU made from now on. Must come before the first vCPU.
     ///
     /// From here on HLT does not leave the guest, and all vCPUs but the first wait inside `KVM_RUN` until the guest starts them.

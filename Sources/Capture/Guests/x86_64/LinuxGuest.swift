@@ -71,7 +71,7 @@ package final class LinuxGuest: Guest {
         guard (1...ACPITables.maxCPUs).contains(plan.vcpus) else {
             throw GuestError("A guest with a kernel has 1 to \(ACPITables.maxCPUs) vCPUs; use fewer --vcpus.")
         }
-        guard plan.memory >= 4 << 20, plan.memory % 4096 == 0, plan.memory <= 1 << 44 else {
+        guard plan.memory >= 4 << 20, plan.memory % Int64(pageBytes) == 0, plan.memory <= 1 << 44 else {
             throw GuestError(
                 "Guest memory of \(plan.memory) bytes is not usable: give a multiple of 4096 from 4MiB to 16TiB, such as 256MiB."
             )
@@ -134,12 +134,12 @@ package final class LinuxGuest: Guest {
     ) throws(GuestError) -> Range<UInt64> {
         let top = min(memory, image.initrdMax + 1)
         let size = UInt64(initrd.count)
-        guard size <= top, (top - size) / 4096 * 4096 >= image.end else {
+        guard size <= top, (top - size) / UInt64(pageBytes) * UInt64(pageBytes) >= image.end else {
             throw GuestError(
                 "The \(initrd.name) of \(size) bytes does not fit behind the kernel, which ends at \(image.end);"
                     + " give more --memory.")
         }
-        let start = (top - size) / 4096 * 4096
+        let start = (top - size) / UInt64(pageBytes) * UInt64(pageBytes)
         return start..<(start + size)
     }
 

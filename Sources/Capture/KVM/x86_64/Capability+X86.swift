@@ -1,0 +1,16 @@
+import CKVM
+
+extension Capability {
+    /// The guest's TSC frequency, for `rate=` of built-in workloads.
+    package static let tscFrequency = Capability(
+        "GET_TSC_KHZ", KVM_CAP_GET_TSC_KHZ, requiredBy: "rate= of built-in workloads", availableWith: "3.0")
+    /// An interrupt controller in the kernel, for Linux guests.
+    package static let irqchip = Capability(
+        "IRQCHIP", KVM_CAP_IRQCHIP, requiredBy: "record --kernel", availableWith: "2.6.24")
+    /// A local APIC timer that counts in TSC ticks.
+    package static let tscDeadline = Capability(
+        "TSC_DEADLINE_TIMER", KVM_CAP_TSC_DEADLINE_TIMER, requiredBy: "record --kernel", availableWith: "3.2")
+
+    /// Those that only this architecture has.
+    static let ofArchitecture = [tscFrequency, irqchip, tscDeadline]
+}
