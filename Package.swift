@@ -83,50 +83,42 @@ let package = Package(
             ],
             path: "Sources/Tool/dirtyrec"),
 
-        // Not shipped: the same random numbers in every run, for tests and benchmarks.
-        .target(name: "Seeded", path: "Tests/Seeded"),
-        // Not shipped: files of every import format, for tests and fuzzing.
-        .target(name: "Inputs", path: "Tests/Inputs"),
-
-        // Not shipped: measures the analysis on generated recordings (docs/performance.md).
-        .executableTarget(
-            name: "analysis-bench", dependencies: ["Report", "Analysis", "Model"],
-            path: "Benchmarks/analysis-bench"),
-        // Yardsticks in C, and what measures the store against them.
+        // Not shipped: what tests, fuzzing and benchmarks share. Files of every import format, folders that go away, the same
+        // random numbers in every run.
+        .target(name: "TestSupport", path: "Tests/TestSupport"),
+        // Not shipped: everything that is measured, with yardsticks in C (docs/performance.md).
         .target(name: "CStoreBench", path: "Benchmarks/CStoreBench", linkerSettings: [.linkedLibrary("sqlite3")]),
         .executableTarget(
-            name: "dirtyrec-bench", dependencies: ["CStoreBench", "Store", "Model", "Seeded"],
-            path: "Benchmarks/StoreBench"),
-        // Asks everything of damaged and hostile recordings (scripts/fuzz).
+            name: "dirtyrec-bench",
+            dependencies: [
+                "CStoreBench", "Platform", "Model", "Store", "KVM", "Guests", "Recorder", "Analysis", "Report",
+                "TestSupport",
+            ],
+            path: "Benchmarks/dirtyrec-bench"),
+        // Not shipped: asks everything of damaged and hostile recordings (scripts/fuzz).
         .executableTarget(
             name: "dirtyrec-fuzz",
             dependencies: [
-                "Store", "Import", "Inputs", "Analysis", "Report", "Model", "Seeded",
+                "Store", "Import", "Analysis", "Report", "Model", "TestSupport",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
-            path: "Benchmarks/fuzz"),
-
-        // How long it takes to stop all vCPUs, by method (docs/sources.md).
-        .executableTarget(
-            name: "stop-bench", dependencies: ["Recorder", "Platform", "Model"], path: "Benchmarks/StopBench"),
-
-        // Not shipped: measures the named queries on a generated recording (docs/cookbook.md).
-        .executableTarget(name: "sql-bench", dependencies: ["Store", "Model"], path: "Benchmarks/sql-bench"),
+            path: "Tests/Fuzz"),
 
         .testTarget(name: "HouseTests"),
-        .testTarget(name: "ModelTests", dependencies: ["Model", "Seeded"]),
-        .testTarget(name: "StoreTests", dependencies: ["Store", "Model", "Schemas", "Seeded"], exclude: ["Released"]),
-        .testTarget(name: "SQLTests", dependencies: ["Store", "Analysis", "Model", "Schemas", "Seeded"]),
-        .testTarget(name: "NotebookTests", dependencies: ["Notebook", "Store", "Model"]),
-        .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "Model", "Seeded"]),
+        .testTarget(name: "ModelTests", dependencies: ["Model", "TestSupport"]),
+        .testTarget(
+            name: "StoreTests", dependencies: ["Store", "Model", "Schemas", "TestSupport"], exclude: ["Released"]),
+        .testTarget(name: "SQLTests", dependencies: ["Store", "Analysis", "Model", "Schemas", "TestSupport"]),
+        .testTarget(name: "NotebookTests", dependencies: ["Notebook", "Store", "Model", "TestSupport"]),
+        .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "Model", "TestSupport"]),
         .testTarget(name: "ReportTests", dependencies: ["Report", "Analysis", "Model", "Store", "Schemas"]),
         .testTarget(name: "GuestsTests", dependencies: ["Guests"]),
         .testTarget(name: "KVMTests", dependencies: ["KVM", "Guests", "Platform"]),
         .testTarget(
             name: "RecorderTests", dependencies: ["Recorder", "Analysis", "Platform", "Model", "Guests", "KVM"]),
-        .testTarget(name: "ImportTests", dependencies: ["Import", "Inputs", "Model", "Seeded"], exclude: ["Cases"]),
+        .testTarget(name: "ImportTests", dependencies: ["Import", "Model", "TestSupport"], exclude: ["Cases"]),
         .testTarget(name: "AttachTests", dependencies: ["Attach", "Import", "Model"]),
-        .testTarget(name: "CLITests", dependencies: ["Model", "Store"]),
+        .testTarget(name: "CLITests", dependencies: ["Model", "Store", "TestSupport"]),
     ]
 )
 

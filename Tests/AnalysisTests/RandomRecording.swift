@@ -1,5 +1,5 @@
 import Model
-import Seeded
+import TestSupport
 
 enum Recordings {
     /// Up to 12 iterations of up to 3 vCPUs, the VMM's log and a bitmap, with repeats, provisional entries and gaps.

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The core of scripts/test-outputs, which tries everything.

@@ -53,11 +53,3 @@ enum Tool {
         try run(["sqlite3", file, sql], program: "/usr/bin/env").stdout.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 }
-
-/// A folder that is gone afterwards.
-func withFolder<Value>(_ body: (String) throws -> Value) throws -> Value {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("dirtyrec-\(UUID().uuidString)").path
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
-    return try body(folder)
-}

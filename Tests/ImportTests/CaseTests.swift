@@ -1,6 +1,6 @@
 import Foundation
-import Inputs
 import Model
+import TestSupport
 import Testing
 
 @testable import Import

@@ -1,7 +1,6 @@
 import Foundation
-import Inputs
 import Model
-import Seeded
+import TestSupport
 import Testing
 
 @testable import Import

@@ -1,5 +1,5 @@
 import Model
-import Seeded
+import TestSupport
 import Testing
 
 @Suite struct DuplicateClassifierTests {

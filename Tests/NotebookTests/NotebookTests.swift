@@ -1,13 +1,14 @@
 import Foundation
 import Model
 import Store
+import TestSupport
 import Testing
 
 @testable import Notebook
 
 /// Cells, chains, charts, values in sentences, errors in their place; nothing in a recording can become markup.
 @Suite struct NotebookTests {
-    private let folder = Folder()
+    private let folder = Scratch()
     private static let hostile = "<script>alert(1)</script> | `x` ${a.b} </script><!-- \" ' & [l](javascript:x)\u{202e}"
 
     private func recording(_ name: String, entries: Int = 5) throws -> String {
@@ -232,14 +233,4 @@ import Testing
         #expect(output.failures == 0)
         try output.text.write(toFile: "\(folder)/notebook.html", atomically: true, encoding: .utf8)
     }
-}
-
-/// A folder that goes away with the test.
-private final class Folder {
-    let path: String
-    init() {
-        path = FileManager.default.temporaryDirectory.appendingPathComponent("dirtyrec-\(UUID().uuidString)").path
-        try? FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-    deinit { try? FileManager.default.removeItem(atPath: path) }
 }

@@ -1,13 +1,14 @@
 import Analysis
 import Foundation
 import Model
+import TestSupport
 import Testing
 
 @testable import Store
 
 /// Named queries say what the native analysis says, on random recordings.
 @Suite struct AgreementTests {
-    private let folder = Folder()
+    private let folder = Scratch()
     private static let all = ["ticks": "1000"]
 
     private func check(seed: UInt64, _ body: (QuerySession, RecordingAnalysis, MemoryRecording) throws -> Void) throws {

@@ -1,13 +1,14 @@
 import Foundation
 import Model
 import Schemas
+import TestSupport
 import Testing
 
 @testable import Store
 
 /// What is public in SQL is documented, listed, and answers on every kind of file.
 @Suite struct CatalogTests {
-    private let folder = Folder()
+    private let folder = Scratch()
     private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
 

@@ -1,12 +1,13 @@
 import Foundation
 import Model
+import TestSupport
 import Testing
 
 @testable import Store
 
 /// Hostile SQL through every door of the program: it cannot write, attach, load, or outlive its time.
 @Suite struct DoorTests {
-    private let folder = Folder()
+    private let folder = Scratch()
 
     /// How SQL comes into the program.
     enum Door: CaseIterable {

@@ -1,19 +1,9 @@
 import Foundation
 import Model
-import Seeded
+import TestSupport
 import Testing
 
 @testable import Store
-
-/// A folder that goes away with the test.
-final class Folder {
-    let path: String
-    init() {
-        path = FileManager.default.temporaryDirectory.appendingPathComponent("dirtyrec-\(UUID().uuidString)").path
-        try? FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-}
 
 /// Recordings made up for tests.
 enum Recordings {

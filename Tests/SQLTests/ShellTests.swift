@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Store
@@ -6,7 +7,7 @@ import Testing
 /// The shell on a real terminal: completion, errors that do not end it, Ctrl-C that stops a query and nothing else.
 @Suite struct ShellTests {
     @Test func `a session on a terminal`() throws {
-        let folder = Folder()
+        let folder = Scratch()
         let path = folder.path + "/r.db"
         try Recordings.write(path, Recordings.random(seed: 5))
         let process = Process()

@@ -1,6 +1,6 @@
 import Foundation
 import Model
-import Seeded
+import TestSupport
 import Testing
 
 @testable import Store
@@ -30,7 +30,7 @@ import Testing
         let missing = scratch.path("missing.db")
         #expect(error(missing)?.description == "\(missing) does not exist.")
         #expect(error(missing)?.hint == "Make a recording with: dirtyrec record -o FILE")
-        #expect(error(scratch.folder)?.description == "\(scratch.folder) is not a regular file.")
+        #expect(error(scratch.path)?.description == "\(scratch.path) is not a regular file.")
         let text = try file("text.db", Data(String(repeating: "hello ", count: 100).utf8))
         #expect(error(text)?.description == "\(text) is not an SQLite database.")
         let empty = try file("empty.db", Data())

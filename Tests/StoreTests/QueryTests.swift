@@ -1,7 +1,7 @@
 import Foundation
 import Model
 import Schemas
-import Seeded
+import TestSupport
 import Testing
 
 @testable import Store

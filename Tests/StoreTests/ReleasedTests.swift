@@ -1,6 +1,7 @@
 import Foundation
 import Model
 import Schemas
+import TestSupport
 import Testing
 
 @testable import Store

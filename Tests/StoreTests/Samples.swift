@@ -1,21 +1,8 @@
 import Foundation
 import Model
-import Seeded
+import TestSupport
 
 @testable import Store
-
-/// A folder that goes away with the test.
-final class Scratch {
-    let folder: String
-    init() {
-        folder = FileManager.default.temporaryDirectory.appendingPathComponent("dirtyrec-\(UUID().uuidString)").path
-        try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    }
-    deinit { try? FileManager.default.removeItem(atPath: folder) }
-    func path(_ name: String) -> String { folder + "/" + name }
-    /// Names of what the folder holds.
-    var names: [String] { ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted() }
-}
 
 /// Recordings made up for tests.
 enum Sample {

@@ -1,6 +1,6 @@
 import Foundation
 import Model
-import Seeded
+import TestSupport
 import Testing
 
 @testable import Store

@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import Model
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Store
@@ -32,8 +33,8 @@ import Testing
 
     @Test func `a folder that does not exist is named`() {
         let error = error { _ = try writer(scratch.path("no/a.db")) }
-        #expect(error?.description == "The folder \(scratch.folder)/no does not exist.")
-        #expect(error?.hint == "Create it with: mkdir -p \(scratch.folder)/no")
+        #expect(error?.description == "The folder \(scratch.path)/no does not exist.")
+        #expect(error?.hint == "Create it with: mkdir -p \(scratch.path)/no")
         #expect(scratch.names == [])
     }
 

@@ -26,7 +26,7 @@ extension CompletionKind {
         .custom { _, _, _ in
             // What figures there are is for the analysis to say: one empty second has them.
             let iteration = Iteration(id: 1, startNs: 0, endNs: 1_000_000_000)
-            let analysis = try? Analyzer.analyze(MemoryTrace(batches: [IterationBatch(iteration: iteration)]))
+            let analysis = try? Analyzer.analyze(MemoryRecording(batches: [IterationBatch(iteration: iteration)]))
             return (analysis?.figures ?? []).map(\.name).filter { !$0.contains("[") }.map { "\($0)>+10%" }
         }
     }

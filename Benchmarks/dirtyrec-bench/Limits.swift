@@ -1,6 +1,6 @@
 import Model
-import Seeded
 import Store
+import TestSupport
 
 /// Recordings at the edge of what a file can hold, each of them small in all other respects.
 enum Limits: String, CaseIterable {

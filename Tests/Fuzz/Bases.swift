@@ -1,8 +1,8 @@
 import Foundation
 import GRDB
 import Model
-import Seeded
 import Store
+import TestSupport
 
 /// Sound recordings, to be damaged.
 enum Bases {

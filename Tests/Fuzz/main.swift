@@ -6,7 +6,7 @@
 // command line. FROM leaves out so many of the extremes.
 
 import Foundation
-import Seeded
+import TestSupport
 
 let arguments = CommandLine.arguments
 guard (5...6).contains(arguments.count), let count = Int(arguments[1]), let seed = UInt64(arguments[2]),

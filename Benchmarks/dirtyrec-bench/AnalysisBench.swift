@@ -2,11 +2,8 @@ import Analysis
 import Model
 import Report
 
-// Measures `Analyzer.analyze` on generated recordings: `analysis-bench [ENTRIES [ITERATIONS [PAGES [VCPUS]]]]`.
-// Entries are decoded from packed segments, as those of a file would be.
-
 /// A recording of uniformly random pages whose segments are encoded once, before the clock runs.
-struct PackedRecording: Recording {
+private struct PackedRecording: Recording {
     var info = RecordingInfo()
     var slots: [MemorySlot] = []
     var losses: [Loss] = []
@@ -64,23 +61,25 @@ struct PackedRecording: Recording {
     }
 }
 
-struct Nothing: RecordingVisitor {
+private struct Nothing: RecordingVisitor {
     var entries = 0
     mutating func visit(_ harvest: Harvest, gfns: [GFN]) { entries += gfns.count }
     mutating func visit(_ iteration: Iteration) {}
 }
 
-let arguments = CommandLine.arguments.dropFirst().map { Int($0) ?? 0 }
-let entries = arguments.first ?? 10_000_000
-let iterations = arguments.count > 1 ? arguments[1] : 500
-let recording = PackedRecording(
-    entries: entries, iterations: iterations, pages: arguments.count > 2 ? arguments[2] : 1 << 20,
-    vcpus: arguments.count > 3 ? arguments[3] : 2)
-let clock = ContinuousClock()
-var nothing = Nothing()
-let decoding = try clock.measure { try recording.replay(into: &nothing) }
-var json = ""
-let analysing = try clock.measure { json = JSONReport.render(try Analyzer.analyze(recording)).text(indented: true) }
-print(
-    "\(nothing.entries) entries: decode \(decoding), analyse and render with decode \(analysing), \(json.utf8.count) B JSON"
-)
+/// Measures `Analyzer.analyze` on generated recordings, whose entries are decoded from packed segments as those of a file are.
+enum AnalysisBench {
+    static func run(entries: Int, iterations: Int, pages: Int, vcpus: Int) throws {
+        let recording = PackedRecording(entries: entries, iterations: iterations, pages: pages, vcpus: vcpus)
+        let clock = ContinuousClock()
+        var nothing = Nothing()
+        let decoding = try clock.measure { try recording.replay(into: &nothing) }
+        var json = ""
+        let analysing = try clock.measure {
+            json = JSONReport.render(try Analyzer.analyze(recording)).text(indented: true)
+        }
+        print(
+            "\(nothing.entries) entries: decode \(decoding), analyse and render with decode \(analysing), \(json.utf8.count) B JSON"
+        )
+    }
+}

@@ -1,6 +1,6 @@
 import Foundation
 import GRDB
-import Seeded
+import TestSupport
 
 /// Damages a copy of a recording at random.
 enum Damage {

@@ -1,8 +1,7 @@
 import Foundation
 import Import
-import Inputs
-import Seeded
 import Store
+import TestSupport
 
 /// Damages inputs of `dirtyrec import` at random, and asks everything of what becomes of them.
 enum Imports {

@@ -1,6 +1,6 @@
 import Model
-import Seeded
 import Store
+import TestSupport
 
 /// A recording of any length without a guest: two vCPUs that write uniformly over 4 GiB.
 enum Synthetic {
