@@ -6,7 +6,6 @@ package struct PageHeat: Sendable, Equatable {
     package var gfn: GFN
     /// Iterations in which it was dirtied.
     package var iterations: Int64
-    /// All its entries.
     package var entries: Int64
     /// Iterations in which several rings reported it.
     package var sharedIterations: Int64

@@ -2,7 +2,6 @@
 package struct Phase: Sendable, Equatable {
     /// First and last iteration, from 1.
     package var firstIteration: Int64
-    /// Last iteration.
     package var lastIteration: Int64
     /// Nanoseconds on CLOCK_MONOTONIC.
     package var startNs: Int64

@@ -92,15 +92,12 @@ extension RecordingAnalysis {
 
 /// How much was recorded.
 package struct Counts: Sendable, Equatable {
-    /// All entries.
     package var entries: Int64 = 0
     /// Different pages.
     package var distinctGFNs: Int64 = 0
     /// vCPUs that reported at least once; 0 when entries name none.
     package var vcpus: Int64 = 0
-    /// Iterations.
     package var iterations: Int64 = 0
-    /// Harvests.
     package var harvests: Int64 = 0
     /// From the start of the first iteration to the end of the last, in nanoseconds.
     package var durationNs: Int64 = 0

@@ -12,11 +12,9 @@ package struct Redirty: Sendable, Equatable {
 
     /// Non-empty buckets, ascending.
     package var buckets: [Bucket] = []
-    /// All intervals.
     package var intervals: Int64 = 0
     /// Pages dirtied in one iteration only.
     package var neverRedirtied: Int64 = 0
-    /// All pages.
     package var pages: Int64 = 0
 
     /// Share of pages dirtied in one iteration only; 0 when there is no page.

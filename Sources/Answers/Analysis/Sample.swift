@@ -8,7 +8,6 @@ package struct Sample: Sendable, Equatable {
 
     /// Number of values seen.
     package private(set) var count: Int64 = 0
-    /// Their sum.
     package private(set) var sum: Int64 = 0
     /// The smallest; 0 when there is none.
     package private(set) var min: Int64 = 0
@@ -54,7 +53,6 @@ package struct Sample: Sendable, Equatable {
 package struct Summary: Sendable, Equatable {
     /// Number of values.
     package var count: Int64 = 0
-    /// Their sum.
     package var sum: Int64 = 0
     /// Smallest value.
     package var min: Int64 = 0

@@ -67,7 +67,6 @@ struct WindowTableBuilder: Sendable {
     /// Sets the time of boundary 0.
     mutating func start(at time: Int64) { boundaries.append(time) }
 
-    /// Ends an iteration.
     mutating func endIteration(at time: Int64) {
         iterationsInGroup += 1
         if iterationsInGroup == 1 << shift { closeGroup(at: time) } else { lastTime = time }

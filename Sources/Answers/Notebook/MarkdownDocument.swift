@@ -81,7 +81,6 @@ import CCMark
         return unsafe Self.taking(cmark_render_html(root, Self.options, extensions))
     }
 
-    /// As Markdown.
     var markdown: String { unsafe Self.taking(cmark_render_commonmark(root, Self.options, 0)) }
 
     private static func nodes(_ root: OpaquePointer, _ type: cmark_node_type) -> [OpaquePointer] {

@@ -35,7 +35,6 @@ package struct Notebook: Sendable {
     package enum Format: Sendable {
         /// One HTML file; `vega` is the bundle that draws charts, nil when there is none.
         case html(vega: String?)
-        /// Markdown.
         case markdown
     }
 

@@ -49,7 +49,6 @@ package final class Attachment {
     package var seesSlots: Bool { instance.seesSlots }
     /// Whether pages of a slot with unknown guest address were seen.
     package var hasUnknownSlots: Bool { assembler.hasUnknownSlots }
-    /// Entries so far.
     package var entries: Int64 { assembler.entries }
     /// Entries known to be missing.
     package var missing: Int64 { assembler.missing }

@@ -6,7 +6,6 @@ import Platform
 package struct Target: Sendable {
     /// Process id.
     package let pid: Int32
-    /// Its command.
     package let command: String
     /// Number of vCPUs: one more than the highest id.
     package let vcpuCount: Int

@@ -7,7 +7,6 @@ package struct AttachError: Error, Sendable, Equatable, CustomStringConvertible 
     /// The sentence.
     package let description: String
 
-    /// An error with its sentence.
     package init(_ description: String) { self.description = description }
 }
 

@@ -13,7 +13,6 @@ package final class BuiltinGuest: Guest {
     package static let dataAddress: UInt64 = 1 << 32
     /// Slot of code, parameters and page tables.
     package static let lowSlot: UInt32 = 0
-    /// Slot of the data.
     package static let dataSlot: UInt32 = 1
 
     static let codeAddress = 0x1000

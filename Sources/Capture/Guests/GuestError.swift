@@ -5,7 +5,6 @@ package struct GuestError: Error, Sendable, Equatable, CustomStringConvertible {
     /// Whether an image is broken, rather than not usable in this way.
     package let isBrokenInput: Bool
 
-    /// An error with its sentence.
     package init(_ description: String, isBrokenInput: Bool = false) {
         self.description = description
         self.isBrokenInput = isBrokenInput

@@ -16,7 +16,6 @@ package struct MemoryRegion: Sendable, Equatable {
     /// Whether guest writes leave the guest instead of changing memory.
     package var readonly: Bool
 
-    /// Describes a slot.
     package init(slot: UInt32, guestAddress: UInt64, size: UInt64, logged: Bool, readonly: Bool = false) {
         self.slot = slot
         self.guestAddress = guestAddress
@@ -26,7 +25,6 @@ package struct MemoryRegion: Sendable, Equatable {
     }
 }
 
-/// A virtual machine.
 package final class VirtualMachine: Sendable {
     private let system: KVMSystem
     let handle: Handle

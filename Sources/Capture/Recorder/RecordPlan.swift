@@ -1,7 +1,6 @@
 import Model
 import Platform
 
-/// How to record.
 package struct RecordPlan: Sendable {
     /// Where entries come from: a ring, or one of the bitmaps.
     package var source = Source.dirtyRing
@@ -68,7 +67,6 @@ package struct RecordError: Error, Sendable, Equatable, CustomStringConvertible 
     /// Whether the host, not the plan, is at fault.
     package let isHostLack: Bool
 
-    /// An error with its sentence.
     package init(_ description: String, isHostLack: Bool = false) {
         self.description = description
         self.isHostLack = isHostLack

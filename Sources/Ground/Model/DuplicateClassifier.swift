@@ -1,6 +1,5 @@
 /// Entries of an iteration by what they add. `entries` is the sum of the other six.
 @frozen package struct DuplicateCounts: Sendable, Equatable {
-    /// All entries.
     package var entries: Int64 = 0
     /// First entries of their page in the iteration: the unique pages.
     package var distinct: Int64 = 0
@@ -16,7 +15,6 @@
     /// The VMM's own log reports a page that was already reported.
     package var vmm: Int64 = 0
 
-    /// Nothing counted.
     package init() {}
 
     /// Adds the counts of two iterations.

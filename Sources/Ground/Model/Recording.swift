@@ -53,7 +53,6 @@ extension Recording {
 package struct MemoryRecording: Recording {
     /// Provenance.
     package var info: RecordingInfo
-    /// Memory slots.
     package var slots: [MemorySlot]
     /// Batches in order; harvest ids and sequence numbers are assigned while they are replayed.
     package var batches: [IterationBatch]

@@ -59,7 +59,6 @@ package struct RecordingInfo: Sendable, Equatable {
     /// Free `key=value` labels of the user.
     package var labels: [String: String] = [:]
 
-    /// An empty description, to be filled in.
     package init() {}
 
     /// 32 random hexadecimal digits for ``id``.
@@ -99,7 +98,6 @@ package struct MemorySlot: Sendable, Equatable {
     /// Whether its guest address and its size are known.
     package var isKnown: Bool { baseGFN < Self.firstUnknownGFN }
 
-    /// Describes a slot.
     package init(
         slot: Int, addressSpace: Int = 0, generation: Int = 1, baseGFN: GFN, pages: UInt64, logged: Bool,
         readonly: Bool = false, name: String = "", createdNs: Int64 = 0, deletedNs: Int64? = nil
@@ -196,7 +194,6 @@ package struct Iteration: Sendable, Equatable {
     /// Operations that all vCPUs of a built-in workload have completed since the start; nil for other guests.
     package var guestProgress: Int64?
 
-    /// Describes an iteration without costs.
     package init(id: Int64, startNs: Int64, endNs: Int64) {
         self.id = id
         self.startNs = startNs
@@ -219,7 +216,6 @@ package struct Loss: Sendable, Equatable {
     /// One sentence for a human.
     package var detail: String
 
-    /// Describes a loss.
     package init(iteration: Int64, tsNs: Int64, kind: LossKind, vcpu: Int? = nil, entries: Int64? = nil, detail: String)
     {
         self.iteration = iteration
@@ -250,7 +246,6 @@ package struct StopLatency: Sendable, Equatable {
 
 /// The increase of one KVM statistic during one iteration.
 package struct KVMStatistic: Sendable, Equatable {
-    /// The iteration.
     package var iteration: Int64
     /// The vCPU, or nil for a statistic of the VM.
     package var vcpu: Int?
@@ -259,7 +254,6 @@ package struct KVMStatistic: Sendable, Equatable {
     /// Increase since the previous iteration.
     package var value: Int64
 
-    /// Describes an increase.
     package init(iteration: Int64, vcpu: Int?, name: String, value: Int64) {
         self.iteration = iteration
         self.vcpu = vcpu
@@ -286,7 +280,6 @@ package struct WatchEvent: Sendable, Equatable {
     /// which is all that KVM leaves. 0 when it could not be read.
     package var rip: UInt64
 
-    /// Describes a write.
     package init(
         iteration: Int64, tsNs: Int64, vcpu: Int, gpa: UInt64, oldValue: [UInt8], newValue: [UInt8], rip: UInt64
     ) {
@@ -311,7 +304,6 @@ package struct Marker: Sendable, Equatable {
     /// Free text, hostile until proven otherwise.
     package var text: String
 
-    /// Describes a marker.
     package init(tsNs: Int64, iteration: Int64, vcpu: Int? = nil, text: String) {
         self.tsNs = tsNs
         self.iteration = iteration
@@ -322,7 +314,6 @@ package struct Marker: Sendable, Equatable {
 
 /// What an oracle that knows the right answer said of one iteration. All counts are pages.
 package struct OracleVerdict: Sendable, Equatable {
-    /// The iteration.
     package var iteration: Int64
     /// `known-answer` (built-in workloads) or `shadow` (memory compared with a copy).
     package var oracle: String
@@ -365,7 +356,6 @@ package struct ForeignRate: Sendable, Equatable {
     /// The smallest difference that the tool can express.
     package var quantum: Int64
 
-    /// Describes a measurement.
     package init(tool: String, vcpu: Int? = nil, sinceNs: Int64, tsNs: Int64, bytesPerSecond: Int64, quantum: Int64) {
         self.tool = tool
         self.vcpu = vcpu
@@ -423,7 +413,6 @@ package struct IterationBatch: Sendable {
     package var losses: [Loss] = []
     /// Answers to the stop request.
     package var stops: [StopLatency] = []
-    /// KVM statistics.
     package var statistics: [KVMStatistic] = []
     /// Writes to watched pages.
     package var watchEvents: [WatchEvent] = []
@@ -436,7 +425,6 @@ package struct IterationBatch: Sendable {
     /// Slots created, or closed (with `deletedNs`), during the iteration.
     package var slots: [MemorySlot] = []
 
-    /// A batch without entries.
     package init(iteration: Iteration) { self.iteration = iteration }
 
     /// Number of entries in all harvests.

@@ -12,7 +12,6 @@ package final class Output: Sendable {
         case kept
         /// It is replaced unless it is a database: a page is made anew without asking, a recording never is.
         case replacedUnlessDatabase
-        /// It is replaced.
         case replaced
         /// It is emptied and written in place, so that one can watch it grow.
         case overwritten

@@ -11,7 +11,6 @@ package enum FleetEngine: Sendable {
 
     /// A query with values for its parameters.
     package struct Question: Sendable {
-        /// The query.
         package let query: NamedQuery
         /// A value for each of its parameters.
         package let values: [String: SQLValue]

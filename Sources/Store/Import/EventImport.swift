@@ -17,7 +17,6 @@ struct LostEvents: Equatable {
     /// On which host CPU; nil when it does not say.
     var cpu: Int?
 
-    /// One sentence.
     var sentence: String {
         "The trace lost \(count.map(String.init) ?? "an unknown number of") events"
             + (cpu.map { " on CPU \($0)." } ?? ".")

@@ -15,7 +15,6 @@ package struct ImportError: Error, Sendable, Equatable, CustomStringConvertible 
 package protocol ImportSource: AnyObject {
     /// Provenance, without what only the importing program knows (its name, its command line).
     var info: RecordingInfo { get }
-    /// Memory slots.
     var slots: [MemorySlot] { get }
     /// When the recording ended; meaningful after the last batch.
     var endNs: Int64 { get }
@@ -29,7 +28,6 @@ package protocol ImportSource: AnyObject {
 package enum ImportLimits {
     /// Entries of one iteration: 64 MB of page numbers, and as much again for times.
     package static let entriesPerIteration = 1 << 23
-    /// Bytes of one line.
     package static let lineBytes = 16 << 20
     /// The latest moment, in nanoseconds: 36 years.
     package static let largestTime: Int64 = 1 << 60

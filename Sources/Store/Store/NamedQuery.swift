@@ -11,7 +11,6 @@ package struct NamedQuery: Sendable, Equatable {
             case integer
             /// Any number.
             case real
-            /// A text.
             case text
             /// A duration such as `250ms`, in nanoseconds.
             case duration

@@ -11,7 +11,6 @@ import Synchronization
 /// The public views answer on every file, with or without plain rows: they are made anew in the session from the
 /// program's own definitions, so what a file says about views does not matter.
 package final class QuerySession: Sendable {
-    /// The recording.
     package let file: RecordingFile
     let watch = Watch()
     /// Recordings beside it stay open, and so locked, as long as the session.

@@ -6,15 +6,11 @@ package struct Figure: Sendable, Equatable {
     package enum Unit: String, Sendable {
         /// A plain number.
         case count
-        /// Pages.
         case pages
-        /// Bytes.
         case bytes
-        /// Nanoseconds.
         case nanoseconds = "ns"
         /// Events per second.
         case perSecond = "per_s"
-        /// Bytes per second.
         case bytesPerSecond = "bytes_per_s"
         /// A multiple of something.
         case times

@@ -4,7 +4,6 @@ import Model
 package struct Blocking: Sendable, Equatable {
     /// Neighbouring blocking pages.
     package struct PageRange: Sendable, Equatable {
-        /// First GFN.
         package var firstGFN: GFN
         /// Number of pages.
         package var pages: Int64

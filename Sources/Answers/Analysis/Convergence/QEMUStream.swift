@@ -111,7 +111,6 @@ struct StreamLayout: Sendable {
 
     /// Rank of each named page, ascending.
     let ranks: [Int64]
-    /// All pages.
     let memoryPages: Int64
     /// Bytes in the stream for a page with content.
     let pageBytes: Double

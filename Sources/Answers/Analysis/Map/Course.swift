@@ -12,7 +12,6 @@ package struct CourseColumn: Sendable, Equatable {
     package var endNs: Int64
     /// Entries by layer: in the order of ``DirtyMap/layers``.
     package var entries: [Int64]
-    /// Harvests.
     package var harvests: Int64 = 0
     /// Reading rings, in nanoseconds.
     package var scanNs: Int64 = 0
@@ -61,7 +60,6 @@ package struct StepCost: Sendable, Equatable {
 
 /// What one layer of a map reported in a stretch of time.
 package struct LayerStretch: Sendable, Equatable {
-    /// First iteration.
     package var firstIteration: Int64
     /// Nanoseconds on CLOCK_MONOTONIC.
     package var startNs: Int64
@@ -69,7 +67,6 @@ package struct LayerStretch: Sendable, Equatable {
     package var endNs: Int64
     /// The layer's name.
     package var who: String
-    /// Its entries.
     package var entries: Int64
     /// The same a second; nil without time.
     package var entriesPerSecond: Double? {

@@ -10,7 +10,6 @@ package struct DirtyMap: Sendable, Equatable {
         package var cells = 2_000_000
         /// Rows times columns times layers: 4 bytes each.
         package var counters = 4_000_000
-        /// Rows.
         package var rows = 2048
         /// Layers of their own; further vCPUs share one more.
         package var layers = 16

@@ -4,7 +4,6 @@ import Model
 package struct MapAxis: Sendable, Equatable {
     /// A range of neighbouring GFNs, shown as neighbouring rows.
     package struct Segment: Sendable, Equatable {
-        /// First GFN.
         package var firstGFN: GFN
         /// Number of pages.
         package var pages: UInt64

@@ -101,7 +101,6 @@ struct Table<Context, Row> {
     /// Aligned columns.
     func text(_ context: Context) -> Columns { text(rows(context), context) }
 
-    /// Some of the rows.
     func text(_ rows: some Sequence<Row>, _ context: Context) -> Columns {
         let shown = columns.filter { $0.media.contains(.text) }
         var table = Columns(

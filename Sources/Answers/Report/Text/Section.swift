@@ -10,7 +10,6 @@ struct Section {
 
     init(_ title: String) { self.title = title }
 
-    /// A name and its value.
     mutating func field(_ name: String, _ value: String, width: Int = 13) {
         fields.append((name, value))
         lines.append("  " + name + String(repeating: " ", count: max(1, width + 2 - name.count)) + value)

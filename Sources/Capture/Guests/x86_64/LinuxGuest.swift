@@ -4,7 +4,6 @@ import Model
 import Platform
 import Synchronization
 
-/// What to boot.
 package struct BootPlan: Sendable {
     /// Which formats are accepted.
     package enum Kind: Sendable {

@@ -6,7 +6,6 @@ package struct EventFormat: Sendable, Equatable {
         package var offset: Int
         /// Size in bytes: 1, 2, 4 or 8 for numbers.
         package var size: Int
-        /// Whether it is signed.
         package var signed: Bool
 
         /// The number in `record`, or nil when the record is too short or the field is no number.

@@ -35,7 +35,6 @@ package struct PageLayout: Sendable, Equatable {
         package let problem: String
     }
 
-    /// The records of a page.
     package func records(in page: ArraySlice<UInt8>) throws(Damage) -> PageRecords {
         guard let start = timestamp.value(in: page), let state = commit.value(in: page) else {
             throw Damage(problem: "a page of the trace is cut off")

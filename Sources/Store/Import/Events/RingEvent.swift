@@ -22,7 +22,6 @@ package struct RingEvent: Sendable, Equatable {
     /// What happened.
     package var kind: Kind
 
-    /// Describes an event.
     package init(ns: Int64, pid: Int, ring: Int, kind: Kind) {
         self.ns = ns
         self.pid = pid

@@ -56,12 +56,10 @@ struct CheckedRows {
         return true
     }
 
-    /// Any integer.
     mutating func integer(_ column: String) throws -> Int64 {
         statement.int64(try place(of: column, SQLITE_INTEGER, "an integer"))
     }
 
-    /// An integer in a range.
     mutating func integer(_ column: String, in range: ClosedRange<Int64>) throws -> Int64 {
         let value = try integer(column)
         guard range.contains(value) else {

@@ -9,7 +9,6 @@ import Store
 struct Export: ParsableCommand {
     /// What can be written.
     enum Format: String, ExpressibleByArgument, CaseIterable { case csv, jsonl, perfetto }
-    /// In what order.
     enum EntryOrder: String, ExpressibleByArgument, CaseIterable { case ring, written }
 
     static let configuration = CommandConfiguration(

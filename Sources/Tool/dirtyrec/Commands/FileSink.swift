@@ -66,7 +66,6 @@ final class FileSink: BatchSink {
 final class DiscardingSink: BatchSink {
     private let last = Mutex(Iteration(id: 0, startNs: 0, endNs: 0))
 
-    /// The last iteration.
     var lastIteration: Iteration { last.withLock { $0 } }
 
     func commit(_ batch: IterationBatch) {

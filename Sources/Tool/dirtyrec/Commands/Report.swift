@@ -85,7 +85,6 @@ struct ReportCommand: ParsableCommand {
         }
     }
 
-    /// The page of a recording.
     static func page(of recording: RecordingFile, _ options: AnalysisOptions, vega: String?) throws -> String {
         var options = options
         options.convergence = HTMLReport.convergenceOptions
