@@ -38,7 +38,7 @@ import Testing
         do {
             let file = try RecordingFile(path: path)
             #expect(file.state == .cutOff)
-            #expect(file.isCutOff)
+            #expect(file.state == .cutOff)
             #expect(try Replayed.of(file) == Replayed.of(MemoryRecording(batches: batches)))
             #expect(try Verifier.verify(path: path) == [])
         }

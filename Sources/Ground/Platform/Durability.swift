@@ -6,9 +6,7 @@ package enum Durability {
     ///
     /// - Returns: 0, or the error number. A file system that cannot sync a folder is no error.
     package static func syncFolder(of path: String) -> CInt {
-        let slash = path.lastIndex(of: "/")
-        let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-        let descriptor = unsafe open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let descriptor = unsafe open(FilePlace.folder(of: path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { return errno }
         defer { close(descriptor) }
         let code = fsync(descriptor) == 0 ? 0 : errno

@@ -9,13 +9,6 @@ package enum SignalMask {
         unsafe sigfillset(&all)
         unsafe pthread_sigmask(SIG_SETMASK, &all, nil)
     }
-
-    /// Whether the calling thread blocks every signal that can be blocked by a program.
-    package static var allBlocked: Bool {
-        var mask = sigset_t()
-        unsafe pthread_sigmask(SIG_SETMASK, nil, &mask)
-        return (1..<32).allSatisfy { unsafe $0 == SIGKILL || $0 == SIGSTOP || sigismember(&mask, $0) == 1 }
-    }
 }
 
 /// SIGINT, SIGTERM and SIGHUP, as events of one thread instead of interruptions of any.

@@ -60,9 +60,6 @@ package final class RecordingFile: Recording, Sendable {
     /// Whether somebody was recording it when the file was opened.
     package var isInProgress: Bool { state == .recording }
 
-    /// Whether the recording was cut off, so that `dirtyrec recover` has something to do.
-    package var isCutOff: Bool { state == .cutOff }
-
     /// How much the file holds now.
     package var counts: Counts {
         get throws {
