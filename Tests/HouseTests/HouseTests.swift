@@ -43,6 +43,17 @@ import Testing
         }
     }
 
+    @Test func `what only x86 has stands in folders of its own`() throws {
+        let words = try Regex(
+            #"\bkvm_(s?regs|cpuid\w*|pit\w*|irq_level)\b|KVM_(CREATE_IRQCHIP|SET_TSS_ADDR|SET_CPUID2)|\b(rflags|efer|cr[034])\b"#
+        )
+        let (own, others) = try Self.sources("Sources/Capture").reduce(into: (0, [String]())) { found, file in
+            guard file.text.contains(words) else { return }
+            if file.path.contains("/x86_64/") { found.0 += 1 } else { found.1.append(file.path) }
+        }
+        #expect(own > 3 && others.isEmpty, "\(others)")
+    }
+
     /// Standard output and standard error have one door, `Output`: what goes around it traps, or is lost in silence, where it cannot be written.
     @Test(arguments: [
         #"(^|[^.\w"])print\("#, #"\btry!"#, #"standardOutput\.write"#, #"standardError\.write"#, #"\bfputs\("#,

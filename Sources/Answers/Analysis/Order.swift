@@ -13,7 +13,7 @@ package enum PushOrder: String, Sendable {
     /// What `info` says of the host.
     package init(_ info: RecordingInfo) {
         // Only Intel has page-modification logging.
-        if info.pml == false || ["kvm_amd", "kvm_pvm"].contains(info.kvmModule) {
+        if info.pml == false || KVMModule(rawValue: info.kvmModule)?.hasPML == false {
             self = .written
             return
         }

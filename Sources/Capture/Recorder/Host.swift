@@ -9,7 +9,7 @@ package struct Host: Sendable {
     package let kernel: String
     /// CPU model name.
     package let cpu: String
-    /// KVM implementation: `kvm_intel`, `kvm_amd` or `kvm_pvm`; empty when none can be seen.
+    /// The ``KVMModule``; empty when none can be seen.
     package let kvmModule: String
     /// Page-modification logging; nil when unknown.
     package let pml: Bool?
@@ -31,17 +31,19 @@ package struct Host: Sendable {
         cpu = field("model name")
         isNested = field("flags").split(separator: " ").contains("hypervisor")
         kvmModule =
-            ["kvm_pvm", "kvm_intel", "kvm_amd"].first {
+            KVMModule.allCases.map(\.rawValue).first {
                 FileManager.default.fileExists(atPath: "/sys/module/\($0)")
             } ?? ""
-        switch (file("/sys/module/\(kvmModule)/parameters/pml")?.first, kvmModule) {
-        case ("Y"?, _): pml = true
-        case ("N"?, _): pml = false
-        // These have no such parameter because they have no such thing.
-        case (_, "kvm_amd"), (_, "kvm_pvm"): pml = false
-        default: pml = nil
+        switch file("/sys/module/\(kvmModule)/parameters/pml")?.first {
+        case "Y": pml = true
+        case "N": pml = false
+        // Others have no such parameter because they have no such thing.
+        default: pml = KVMModule(rawValue: kvmModule)?.hasPML == false ? false : nil
         }
     }
+
+    /// Whether kernel-mode code of a guest is emulated here.
+    var emulatesKernelMode: Bool { KVMModule(rawValue: kvmModule)?.emulatesKernelMode == true }
 
     /// Puts what it is into the provenance of a recording.
     package func describe(_ info: inout RecordingInfo) {

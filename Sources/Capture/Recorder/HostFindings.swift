@@ -76,7 +76,7 @@ package struct HostFindings: Sendable, Encodable {
     private static func module(_ host: Host) -> Finding {
         Finding(
             name: "KVM module", value: host.kvmModule.isEmpty ? "unknown" : host.kvmModule, isFine: nil,
-            note: host.kvmModule == "kvm_pvm"
+            note: host.emulatesKernelMode
                 ? "kernel-mode guest code is emulated in batches of up to 1024 instructions: a tight loop there can overrun a ring"
                 : host.isNested ? "this host is itself virtual" : "")
     }

@@ -28,9 +28,9 @@ package struct Machine: Sendable {
             throw RecordError(
                 "This kernel lacks KVM_CAP_IMMEDIATE_EXIT (Linux 4.11); use a newer one.", isHostLack: true)
         }
-        if guest.needsKernelMode, !plan.slow, host.kvmModule == "kvm_pvm" {
+        if guest.needsKernelMode, !plan.slow, host.emulatesKernelMode {
             throw RecordError(
-                "This host's KVM (kvm_pvm) emulates kernel-mode code instruction by instruction, so a kernel would take hours to"
+                "This host's KVM (\(host.kvmModule)) emulates kernel-mode code instruction by instruction, so a kernel would take hours to"
                     + " boot; record in the nested rig (rig/README.md), or give --slow.", isHostLack: true)
         }
         let vm = try system.makeVM()
