@@ -292,14 +292,19 @@ struct `Traps` {
 
     @Test(.enabled(if: !KVMHost.isShort, "the rig has not that many CPUs to emulate"), .timeLimit(.minutes(10)))
     func `rings that fill as fast as they are served do not keep iterations from their turn`() throws {
-        let recorded = try record("sequential:size=4MiB", vcpus: 64) {
-            $0.ringEntries = KVMHost.leastRing
-            $0.iterations = 3
-            $0.intervalNs = 20_000_000
+        // Whether a ring fills in so short a time is up to the scheduler: a few attempts.
+        var ringFull: Int64 = 0
+        for _ in 0..<20 where ringFull == 0 {
+            let recorded = try record("sequential:size=4MiB", vcpus: 64) {
+                $0.ringEntries = KVMHost.leastRing
+                $0.iterations = 3
+                $0.intervalNs = 20_000_000
+            }
+            #expect(recorded.outcome.reason == .iterations && recorded.outcome.losses == [])
+            #expect(recorded.batches.map(\.iteration.id) == [1, 2, 3, 4])
+            ringFull = recorded.outcome.ringFull
         }
-        #expect(recorded.outcome.reason == .iterations && recorded.outcome.losses == [])
-        #expect(recorded.batches.map(\.iteration.id) == [1, 2, 3, 4])
-        #expect(recorded.outcome.ringFull > 0)
+        #expect(ringFull > 0)
     }
 
     private func underSignals<Result>(_ body: () throws -> Result) rethrows -> Result {
