@@ -5,7 +5,7 @@ import nbclient, nbformat, yaml
 
 repo = pathlib.Path(__file__).resolve().parents[2]
 recording = sys.argv[1]
-os.environ.update(RECORDING=recording, QUERIES=str(repo / "schemas/queries"), JUPYTER_PLATFORM_DIRS="1")
+os.environ.update(RECORDING=recording, PYTHONPATH=str(repo / "python"), JUPYTER_PLATFORM_DIRS="1")
 
 notebooks = sorted((repo / "samples/notebooks").glob("*.ipynb"))
 for path in notebooks:
