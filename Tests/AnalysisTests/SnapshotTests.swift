@@ -25,6 +25,10 @@ import Testing
         }
     }
 
+    private static func union(_ sets: ArraySlice<Set<GFN>>) -> Set<GFN> {
+        sets.reduce(into: Set<GFN>()) { $0.formUnion($1) }
+    }
+
     private func diffs(_ recording: MemoryRecording, _ cadence: Int64) -> [Diff] {
         let reference = Reference(recording)
         var diffs: [Diff] = []
@@ -42,7 +46,7 @@ import Testing
 
     @Test(arguments: [0, 4096, 8192, 65_536] as [Int64])
     func `sizes, extents, pauses and chains are those of sets`(coalesce: Int64) throws {
-        for seed in UInt64(0)..<300 {
+        for seed in UInt64(0)..<100 {
             let recording = Recordings.random(seed)
             var options = SnapshotOptions()
             options.cadencesNs = [60, 100, 250, 401]
@@ -101,6 +105,96 @@ import Testing
                 let isEmpty = recording.batches.isEmpty || diffs(recording, cadence).isEmpty
                 #expect(seen[cadence] == (isEmpty ? nil : 4), "seed \(seed)")
                 #expect(report.unfinishedNs.contains(cadence) == isEmpty)
+            }
+        }
+    }
+
+    @Test func `policies foretell what sets foretell`() throws {
+        for seed in UInt64(0)..<100 {
+            let recording = Recordings.random(seed)
+            var options = SnapshotOptions()
+            options.cadencesNs = [60, 100, 250]
+            let report = try Snapshots.report(recording, options: options)
+            for cadence in options.cadencesNs ?? [] where !recording.batches.isEmpty {
+                let sets = diffs(recording, cadence).map(\.pages)
+                let scores = report.stability.filter { $0.cadenceNs == cadence }
+                guard sets.count > 1 else {
+                    #expect(scores.isEmpty)
+                    continue
+                }
+                #expect(scores.map(\.policy) == SetStability.Policy.all)
+                for score in scores {
+                    /// What the policy says before diff number `next`, from 0.
+                    func foretold(_ next: Int) -> Set<GFN> {
+                        let before = sets[..<next]
+                        switch score.policy {
+                        case .last(let count): return Self.union(before.suffix(count))
+                        case .hot:
+                            return Self.union(before)
+                                .filter { page in 2 * before.count { $0.contains(page) } >= next }
+                        }
+                    }
+                    let pairs = (1..<sets.count).map { (foretold($0), sets[$0]) }
+                    #expect(
+                        score.foretold == pairs.reduce(0) { $0 + Int64($1.0.count) }, "seed \(seed) \(score.policy)")
+                    #expect(score.dirtied == pairs.reduce(0) { $0 + Int64($1.1.count) })
+                    #expect(score.hits == pairs.reduce(0) { $0 + Int64($1.0.intersection($1.1).count) }, "seed \(seed)")
+                    let list = try PrefetchList(recording, policy: score)
+                    let pages = list.ranges.flatMap { range in (0..<range.pages).map { range.first + GFN($0) } }
+                    #expect(pages == foretold(sets.count).sorted(), "seed \(seed) \(score.policy)")
+                    #expect(
+                        zip(list.ranges, list.ranges.dropFirst()).allSatisfy { $0.first + GFN($0.pages) < $1.first })
+                }
+            }
+        }
+    }
+
+    @Test func `a list follows the first writes where their times are known`() throws {
+        var recording = Recordings.plain([[1], [9, 4, 5, 6, 2], [7]], iterationNs: 100)
+        for (place, times) in [[50], [110, 120, 121, 130, 115], [201]].enumerated() {
+            recording.batches[place].exactTimes[0] = times.map(Int64.init)
+        }
+        var options = SnapshotOptions()
+        options.cadencesNs = [100]
+        let report = try Snapshots.report(recording, options: options)
+        let last = try #require(report.stability.first { $0.policy == .last(2) })
+        let list = try PrefetchList(recording, policy: last)
+        #expect(list.isByTime && list.pages == 6)
+        // Page 7 came 1 ns after the begin of its diff; then 9, 2, 4 and its neighbours as they were written.
+        #expect(list.ranges.map(\.first) == [7, 9, 2, 4] && list.ranges.map(\.pages) == [1, 1, 1, 3])
+        recording.batches[2].exactTimes = [:]
+        #expect(try PrefetchList(recording, policy: last).ranges.map(\.first) == [2, 4, 9])
+    }
+
+    @Test func `forks hold the distinct pages of every window`() throws {
+        for seed in UInt64(0)..<100 {
+            let recording = Recordings.random(seed)
+            let reference = Reference(recording)
+            var options = SnapshotOptions()
+            options.withinNs = [90, 200, 500]
+            options.forks = 7
+            let report = try Snapshots.report(recording, options: options)
+            let times = reference.boundaries
+            for within in [90, 200, 500] as [Int64] {
+                let starts = times.indices.dropLast().filter { times[$0] + within <= times[times.count - 1] }
+                guard let plan = report.forks.first(where: { $0.withinNs == within }) else {
+                    #expect(starts.isEmpty, "seed \(seed)")
+                    continue
+                }
+                let high = starts.map { first in
+                    Int64(reference.window(first, times.firstIndex { $0 >= times[first] + within } ?? 0).count)
+                }
+                let low = starts.map { first in
+                    Int64(reference.window(first, times.lastIndex { $0 <= times[first] + within } ?? 0).count)
+                }
+                #expect(plan.starts == starts.count)
+                #expect(plan.high.p95 == Reference.percentile(95, high) && plan.high.max == high.max())
+                #expect(plan.low.p50 == Reference.percentile(50, low) && plan.low.max == low.max())
+                #expect(plan.mean == Double(high.reduce(0, +)) / Double(high.count))
+                #expect(plan.meanLow == Double(low.reduce(0, +)) / Double(low.count))
+                #expect(
+                    report.memory(forks: 7, pages: Double(plan.high.p95)) == report.fullBytes + 7 * plan.high.p95 * 4096
+                )
             }
         }
     }

@@ -98,6 +98,7 @@ import Testing
             case .text: Array(HonestFile.text.utf8)
             case .events: Array(HonestFile.events.utf8)
             case .traceCmd: HonestFile.traceDat
+            case .sparse, .images, .bitmaps: []
             }
         try survives(honest, format)
         for _ in 0..<1000 {

@@ -179,6 +179,14 @@ import Testing
                     #expect([size.blocks, size.extents, size.bytes] == sums)
                     #expect(size.first == rows.first?.last)
                     #expect(size.size.max == rows.compactMap(\.last).max())
+                    for score in report.stability where score.cadenceNs == cadence {
+                        guard case .last(let count) = score.policy else { continue }
+                        let rows = try session.rows(
+                            "snapshots/stability", ["cadence": "\(cadence)ns", "last": "\(count)"],
+                            of: "foretold", "dirtied", "hits")
+                        let sums = (0..<3).map { column in rows.reduce(0) { $0 + Int64($1[column].number) } }
+                        #expect([score.foretold, score.dirtied, score.hits] == sums)
+                    }
                 }
             }
         }

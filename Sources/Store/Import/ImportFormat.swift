@@ -8,6 +8,22 @@ package enum ImportFormat: String, CaseIterable, Sendable {
     case events
     /// A binary file of trace-cmd.
     case traceCmd = "trace-cmd"
+    /// Diffs of snapshots: the pages of one iteration each, with holes between.
+    case sparse
+    /// Full images of guest memory: each is compared with the one before.
+    case images
+    /// Dirty bitmaps as KVM gives them.
+    case bitmaps
+
+    /// How files of snapshots are read; nil for what is a single file.
+    package var snapshots: SnapshotImport.Kind? {
+        switch self {
+        case .sparse: .sparse
+        case .images: .images
+        case .bitmaps: .bitmaps
+        case .text, .events, .traceCmd: nil
+        }
+    }
 
     /// Opens a file or a pipe.
     ///
@@ -22,6 +38,9 @@ package enum ImportFormat: String, CaseIterable, Sendable {
         let input = try ImportInput(path)
         switch format ?? guess(input.head) {
         case .text: return try TextFormat(input)
+        case .sparse: return try SnapshotImport([path], as: .sparse, intervalNs: intervalNs, pageSize: 4096)
+        case .images: return try SnapshotImport([path], as: .images, intervalNs: intervalNs, pageSize: 4096)
+        case .bitmaps: return try SnapshotImport([path], as: .bitmaps, intervalNs: intervalNs, pageSize: 4096)
         case .events:
             // Events are read twice.
             try input.makeSeekable()

@@ -10,6 +10,10 @@ package struct SnapshotOptions: Sendable, Equatable {
     package var coalesce: Int64 = 0
     /// What a snapshot costs.
     package var cost = SnapshotCost()
+    /// Times after a fork at which its private pages are counted; nil for the cadences.
+    package var withinNs: [Int64]?
+    /// Forks that memory is planned for.
+    package var forks: Int64 = 100
 
     /// The usual questions.
     package init() {}

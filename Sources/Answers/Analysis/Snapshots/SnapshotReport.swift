@@ -19,8 +19,25 @@ package struct SnapshotReport: Sendable, Equatable {
     package var sizes: [SnapshotSize]
     /// What chains of diffs cost to restore, for each of ``sizes``.
     package var chains: [SnapshotChain]
+    /// How well each policy foretells the next diff, cadence by cadence.
+    package var stability: [SetStability]
+    /// What forks of the guest dirty.
+    package var forks: [ForkPlan]
     /// Cadences that were asked and did not end once within the recording.
     package var unfinishedNs: [Int64]
+
+    /// The policies at one cadence, the best first: by precision and recall together.
+    package func ranked(_ cadenceNs: Int64) -> [SetStability] {
+        stability.filter { $0.cadenceNs == cadenceNs }.enumerated().sorted {
+            ($1.element.score, $0.offset) < ($0.element.score, $1.offset)
+        }.map(\.element)
+    }
+
+    /// Bytes of the base and so many forks of it, each of which has dirtied `pages`.
+    package func memory(forks: Int64, pages: Double) -> Int64 {
+        let bytes = Double(fullBytes) + Double(forks) * pages * Double(pageSize)
+        return bytes < 9.2e18 ? Int64(bytes) : .max
+    }
 
     /// Bytes of a full snapshot.
     package var fullBytes: Int64 { memoryPages * pageSize }

@@ -2,8 +2,8 @@ import Model
 
 /// Answers what snapshots would cost, in one pass over the recording.
 ///
-/// Memory follows the pages: with the usual options at most 100 bytes a page where they lie close together, and 1.2 KiB where no
-/// two are neighbours.
+/// Memory follows the pages: with the usual options at most 100 bytes a page where they lie close together, and 2 KiB where no
+/// two are neighbours; and at most 40 MB besides.
 package enum Snapshots {
     /// - Throws: whatever reading the recording throws.
     package static func report(_ recording: some Recording, options: SnapshotOptions = SnapshotOptions()) throws
@@ -33,7 +33,8 @@ package enum Snapshots {
         resolved.cadencesNs = pass.cadences.map(\.cadenceNs)
         return SnapshotReport(
             pageSize: pageSize, memoryPages: pages, memoryBasis: basis, options: resolved,
-            losses: Int64(try recording.losses.count), sizes: pass.sizes, chains: pass.chains,
+            losses: Int64(try recording.losses.count), sizes: pass.sizes, chains: pass.chains, stability: pass.scores,
+            forks: pass.forks,
             unfinishedNs: pass.cadences.filter { $0.length.count == 0 }.map(\.cadenceNs))
     }
 
@@ -70,6 +71,14 @@ struct SnapshotPass: RecordingVisitor, Sendable {
     /// Begins of the diffs in progress, and the latest of them.
     private var starts: [UInt32]
     private var newest: UInt32 = 0
+    /// Distinct pages of every window, for forks.
+    private var windows = WindowTableBuilder()
+    // What the next diff is foretold by.
+    private var index = PageIndex()
+    private var stability: [StabilityTally]
+    private var newGFNs: [GFN] = []
+    private var newBefore: [UInt32] = []
+    private var numbers: [Int] = []
 
     /// Blocks of one size.
     private struct Level: Sendable {
@@ -90,6 +99,7 @@ struct SnapshotPass: RecordingVisitor, Sendable {
         full = (fullBytes, options.cost.nanoseconds(bytes: fullBytes, extents: fullBytes > 0 ? 1 : 0))
         cadences = (options.cadencesNs ?? []).map(SnapshotCadence.init)
         starts = [UInt32](repeating: 0, count: cadences.count)
+        stability = [StabilityTally](repeating: StabilityTally(), count: cadences.count)
         // Pages always come first: everything else is made of them, and measured by them.
         let sizes = [info.pageSize] + options.blocks.filter { $0 > info.pageSize }
         levels = sizes.enumerated().map { [cadences] place, block in
@@ -107,6 +117,30 @@ struct SnapshotPass: RecordingVisitor, Sendable {
                 units, to: &levels[place], iteration: number, newest: newest, starts: starts,
                 keepsBlocks: options.coalesce > 0
             )
+            if place == 0 { followPages() }
+        }
+    }
+
+    /// Takes the pages that are fresh in this iteration, for what the next diff is foretold by and for forks.
+    private mutating func followPages() {
+        let (fresh, before) = (levels[0].fresh, levels[0].before)
+        let mask = (UInt32(1) << windows.shift) - 1
+        newGFNs.removeAll(keepingCapacity: true)
+        newBefore.removeAll(keepingCapacity: true)
+        for place in before.indices {
+            windows.row[Int((before[place] &+ mask) >> windows.shift)] &+= 1
+            if before[place] <= newest {
+                newGFNs.append(fresh[place])
+                newBefore.append(before[place])
+            }
+        }
+        let gfns = newGFNs
+        index.insert(gfns.span, into: &numbers)
+        for cadence in starts.indices {
+            let start = starts[cadence]
+            for place in newBefore.indices where newBefore[place] <= start {
+                stability[cadence].add(page: numbers[place], before: newBefore[place])
+            }
         }
     }
 
@@ -135,6 +169,7 @@ struct SnapshotPass: RecordingVisitor, Sendable {
         if origin == nil {
             (origin, endNs) = (iteration.startNs, iteration.startNs)
             for place in cadences.indices { cadences[place].begin(at: iteration.startNs) }
+            windows.start(at: iteration.startNs)
         }
         // Boundaries must not run backwards, whatever a damaged file says.
         endNs = max(iteration.endNs, endNs)
@@ -143,8 +178,10 @@ struct SnapshotPass: RecordingVisitor, Sendable {
             for level in levels.indices {
                 levels[level].tallies[place].endDiff(block: levels[level].block, options: options, full: full)
             }
+            stability[place].endDiff(number)
             starts[place] = number
         }
+        windows.endIteration(at: endNs)
         newest = starts.max() ?? 0
         number += 1
     }
@@ -158,6 +195,7 @@ struct SnapshotPass: RecordingVisitor, Sendable {
         }
         if kept.count > 6 { kept = (0..<6).map { kept[$0 * (kept.count - 1) / 5] } }
         for level in levels.indices { levels[level].tallies = kept.map { levels[level].tallies[$0] } }
+        stability = kept.map { stability[$0] }
         cadences = kept.map { cadences[$0] }
     }
 
@@ -191,6 +229,15 @@ struct SnapshotPass: RecordingVisitor, Sendable {
                 fullAboveShare: share(tally.extentBytes?.most), fullAboveShareLow: share(tally.extentBytes?.least),
                 dearer: tally.dearer, rebaseEvery: tally.rebaseEvery)
         }
+    }
+
+    /// How well the next diff is foretold.
+    var scores: [SetStability] { cadences.indices.flatMap { stability[$0].scores(cadences[$0].cadenceNs) } }
+
+    /// What forks dirty within each of the times that were asked, or else within each cadence.
+    var forks: [ForkPlan] {
+        let table = windows.finish()
+        return (options.withinNs ?? cadences.map(\.cadenceNs)).compactMap { ForkPlan($0, table) }
     }
 
     /// What chains cost to restore.

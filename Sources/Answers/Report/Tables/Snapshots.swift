@@ -77,4 +77,68 @@ extension Tables {
                     "Bytes written a snapshot on average when every chain is as long."),
             ])
     }
+
+    /// How well each policy foretells the next diff (question K3).
+    static var stability: Table<SnapshotReport, SetStability> {
+        Table(
+            "stability", title: "Prefetching: is the next diff like those before?",
+            rows: { $0.stability },
+            columns: [
+                .init("cadence_ns", "every", .nanoseconds, \.cadenceNs, "Time between two snapshots, as asked."),
+                .init(
+                    "policy", "foretold by", .text, \.policy.name,
+                    "`last diff`, `last 2 diffs`, `last 4 diffs`, `last 8 diffs`, `hot pages`: in at least half of the diffs so far."
+                ),
+                .init("diffs", "diffs", .count, \.diffs, "Diffs foretold: all but the first."),
+                .init(
+                    "foretold_pages", "foretold", .count, \.foretold, unit: "pages",
+                    "Pages foretold, all diffs together."),
+                .init(
+                    "dirtied_pages", "dirtied", .count, \.dirtied, unit: "pages", "Pages that the diffs held."),
+                .init("hit_pages", "hit", .count, \.hits, unit: "pages", "Of those, pages foretold."),
+                .init("precision", "precision", .share, \.precision, "Hit / foretold; null of none."),
+                .init("recall", "recall", .share, \.recall, "Hit / dirtied; null of none."),
+                .init("jaccard", "Jaccard", .share, \.jaccard, "Hit / pages in either; null of none."),
+            ])
+    }
+
+    /// What forks dirty (question K4).
+    static var forks: Table<SnapshotReport, ForkPlan> {
+        func bracket(_ figure: KeyPath<WorkingSetWindow.Pages, Int64>) -> (ForkPlan, SnapshotReport) -> String {
+            { plan, _ in Text.bracket(plan.low[keyPath: figure], plan.high[keyPath: figure], Units.count) }
+        }
+        return Table(
+            "forks", title: "Forks of one base: pages that a fork no longer shares",
+            rows: { $0.forks },
+            columns: [
+                .init("within_ns", "within", .nanoseconds, \.withinNs, "Time after the fork."),
+                .init("starts", "moments", .count, \.starts, "Moments at which the guest could be forked."),
+                .init("mean_pages", "mean", .decimal, \.mean, unit: "pages", "*bracket*: pages dirtied on average."),
+                .init("mean_pages_low", "", .decimal, \.meanLow, in: .json),
+                .init(
+                    "p50_pages", "p50", .count, \.high.p50, unit: "pages",
+                    "*bracket*: after half of the moments at most.", words: bracket(\.p50)),
+                .init("p50_pages_low", "", .count, \.low.p50, in: .json),
+                .init(
+                    "p95_pages", "p95", .count, \.high.p95, unit: "pages", "*bracket*: after 95 % of them at most.",
+                    words: bracket(\.p95)),
+                .init("p95_pages_low", "", .count, \.low.p95, in: .json),
+                .init(
+                    "max_pages", "most", .count, \.high.max, unit: "pages", "*bracket*: after any of them.",
+                    words: bracket(\.max)),
+                .init("max_pages_low", "", .count, \.low.max, in: .json),
+                .init(
+                    "mean_memory_bytes", "memory, mean", .bytes,
+                    "The base and all forks, each with its mean: what many that do different things need."
+                ) { plan, report in
+                    .integer(report.memory(forks: report.options.forks, pages: plan.mean))
+                },
+                .init(
+                    "p95_memory_bytes", "memory, all at p95", .bytes,
+                    "The same with each fork at its 95th percentile: what all at once doing the same need."
+                ) { plan, report in
+                    .integer(report.memory(forks: report.options.forks, pages: Double(plan.high.p95)))
+                },
+            ])
+    }
 }

@@ -12,5 +12,7 @@ enum Tables {
     }
 
     /// The same of `dirtyrec snapshots`.
-    static var snapshotDocumentation: [String] { snapshotSizes.documentation + snapshotChains.documentation }
+    static var snapshotDocumentation: [String] {
+        snapshotSizes.documentation + snapshotChains.documentation + stability.documentation + forks.documentation
+    }
 }

@@ -5,7 +5,9 @@ import Model
 package enum TextSnapshots {
     /// The whole text, ending with a newline.
     package static func render(_ report: SnapshotReport) -> String {
-        ([summary(report)] + cadences(report) + [chains(report)]).filter { !$0.lines.isEmpty }.map(\.text)
+        ([summary(report)] + cadences(report) + [chains(report), stability(report), forks(report)]).filter {
+            !$0.lines.isEmpty
+        }.map(\.text)
             .joined(separator: "\n")
     }
 
@@ -69,5 +71,45 @@ package enum TextSnapshots {
         guard !rows.isEmpty else { return section }
         section.table(Tables.snapshotChains.text(rows, report))
         return section
+    }
+
+    private static func stability(_ report: SnapshotReport) -> Section {
+        var section = Section(Tables.stability.title)
+        guard !report.stability.isEmpty else { return section }
+        section.table(Tables.stability.text(report))
+        for cadence in report.options.cadencesNs ?? [] {
+            guard let best = report.ranked(cadence).first, best.hits > 0 else { continue }
+            section.note(
+                "Every \(Units.duration(cadence)), best by precision and recall together: \(best.policy.name).")
+        }
+        return section
+    }
+
+    private static func forks(_ report: SnapshotReport) -> Section {
+        var section = Section(Tables.forks.title)
+        guard !report.forks.isEmpty else { return section }
+        section.table(Tables.forks.text(report))
+        section.note(
+            "Memory of the base and \(Units.counted(report.options.forks, "fork", "forks")): on average where they do different "
+                + "things, at p95 where all do the same at once.")
+        return section
+    }
+}
+
+/// The file of `dirtyrec snapshots --prefetch`: lines of a guest physical address and a length in bytes.
+package enum PrefetchText {
+    package static func render(_ list: PrefetchList, pageSize: Int64) -> String {
+        let policy = list.policy
+        var text = """
+            # dirtyrec-prefetch 1
+            # policy \(policy.policy.name), every \(policy.cadenceNs) ns, after \(policy.diffs + 1) diffs
+            # order \(list.isByTime ? "first write" : "address")
+            # pages \(list.pages) of \(pageSize) bytes
+
+            """
+        for range in list.ranges {
+            text += "\(Text.hex(range.first &* UInt64(pageSize))) \(range.pages * pageSize)\n"
+        }
+        return text
     }
 }

@@ -10,19 +10,23 @@ struct Import: ParsableCommand {
     enum Switch: String, ExpressibleByArgument, CaseIterable { case on, off }
 
     static let configuration = CommandConfiguration(
-        abstract: "Turn a trace or another recorder's text into a recording.",
+        abstract: "Turn a trace, another recorder's text or files of snapshots into a recording.",
         discussion: """
             Formats (docs/import.md): text, dirtyrec's own, one harvest a line; events, text of kvm_dirty_ring events by \
             ftrace, trace-cmd report or perf script; trace-cmd, its binary file trace.dat. Without --format the file says \
             what it is.
 
+            Files of snapshots, each an iteration, in order, need --format: sparse, diffs whose holes are clean pages; images, \
+            full memory images, each compared with the one before; bitmaps, as KVM_GET_DIRTY_LOG gives them.
+
             Examples:
               dirtyrec import mine.txt -o mine.db
               dirtyrec import trace.dat -o vm.db
+              dirtyrec import --format sparse --interval 30s diff1 diff2 diff3 -o snapshots.db
             """)
 
-    @Argument(help: "File to read; - is standard input.", completion: .file())
-    var file: String
+    @Argument(help: "File to read; - is standard input. Of snapshots, every file.", completion: .file())
+    var files: [String]
 
     @OptionGroup var recording: RecordingOptions
 
@@ -36,7 +40,7 @@ struct Import: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Of a trace: shortest iteration; one ends with the VMM's first re-protection after this time (default: 100ms).",
+            "Of a trace: shortest iteration; one ends with the VMM's first re-protection after this time (default: 100ms). Of snapshots: time between two (default: 1s).",
             valueName: "time"), transform: Nanoseconds.init(parsing:))
     var interval: Nanoseconds?
 
@@ -47,12 +51,40 @@ struct Import: ParsableCommand {
     var pml: Switch?
 
     @Option(
+        help: ArgumentHelp("Of snapshots: bytes in a page (default: 4KiB).", valueName: "size"),
+        transform: ByteSize.init(parsing:))
+    var pageSize: ByteSize?
+
+    @Option(
         help: ArgumentHelp("QEMU's answer to query-dirty-rate as JSON, kept beside our rates.", valueName: "file"),
         completion: .file())
     var qemuRate: String?
 
+    private var file: String { files.first ?? "" }
+
+    func validate() throws {
+        guard format?.snapshots != nil || files.count == 1 else {
+            throw ValidationError("Several files are snapshots: say with --format whether sparse, images or bitmaps.")
+        }
+        guard format?.snapshots != nil || pageSize == nil else {
+            throw ValidationError("--page-size is for files of snapshots.")
+        }
+        guard format?.snapshots == nil || (threads == nil && !files.contains("-")) else {
+            throw ValidationError("Snapshots are files and have no threads: leave --threads and - out.")
+        }
+        guard format != .images || files.count > 1 else {
+            throw ValidationError("--format images compares each image with the one before: give at least two.")
+        }
+        if let size = pageSize?.bytes, size < 4096 || size > 1 << 30 || size & (size - 1) != 0 {
+            throw ValidationError("--page-size \(size) is not usable: give a power of two from 4KiB to 1GiB.")
+        }
+        if let interval, interval.ns <= 0, format?.snapshots != nil {
+            throw ValidationError("--interval \(interval.ns) is not above 0.")
+        }
+    }
+
     func run() throws {
-        try FileName.keep([file, qemuRate].compactMap(\.self), from: recording.output)
+        try FileName.keep(files + [qemuRate].compactMap(\.self), from: recording.output)
         let source = try open()
         var info = source.info
         info.id = RecordingInfo.newID()
@@ -89,6 +121,10 @@ struct Import: ParsableCommand {
     }
 
     private func open() throws -> any ImportSource {
+        if let kind = format?.snapshots {
+            return try SnapshotImport(
+                files, as: kind, intervalNs: interval?.ns ?? 1_000_000_000, pageSize: pageSize?.bytes ?? 4096)
+        }
         let wanted = (threads ?? "").split(separator: ",").map { Int($0) }
         guard !wanted.contains(nil) else {
             throw ValidationError("--threads \(threads ?? "") is not a list of thread ids.")

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Import
 import Model
 import Store
 
@@ -9,14 +10,45 @@ struct Verify: ParsableCommand {
         discussion: """
             Exit status 1 when something was found. Each finding names the table, the row and what to do.
 
+            With --snapshot, whether a sparse diff holds every page that changed since its base image: FILE is the image of memory \
+            after it, or a recording of the time between.
+
             Example:
               dirtyrec verify demo.db
+              dirtyrec verify --snapshot base.img diff.img after.img
             """)
 
-    @Argument(help: "The recording.", completion: .recording)
-    var file: String
+    @Argument(
+        help: "The recording; with --snapshot, the diff and then the image or the recording.", completion: .file())
+    var files: [String]
+
+    @Option(
+        help: ArgumentHelp("The full image of memory on which the diff builds.", valueName: "base"), completion: .file()
+    )
+    var snapshot: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "With --snapshot: bytes in a page (default: the recording's, else 4KiB).", valueName: "size"),
+        transform: ByteSize.init(parsing:))
+    var pageSize: ByteSize?
+
+    private var file: String { files.last ?? "" }
+
+    func validate() throws {
+        guard files.count == (snapshot == nil ? 1 : 2) else {
+            throw ValidationError(
+                snapshot == nil
+                    ? "Give one recording." : "Give the base, the diff, and the image or the recording after it.")
+        }
+        guard snapshot != nil || pageSize == nil else { throw ValidationError("--page-size belongs to --snapshot.") }
+        if let size = pageSize?.bytes, size < 4096 || size > 1 << 30 || size & (size - 1) != 0 {
+            throw ValidationError("--page-size \(size) is not usable: give a power of two from 4KiB to 1GiB.")
+        }
+    }
 
     func run() throws {
+        if let snapshot { return try checkSnapshot(base: snapshot, diff: files[0]) }
         let findings = try Verifier.verify(path: file) { entries in
             Terminal.live("verified \(Units.counted(entries, "entry", "entries"))")
         }
@@ -36,6 +68,69 @@ struct Verify: ParsableCommand {
             \(Units.counted(counts.entries, "entry", "entries")) in segments, \(rows)\(recording.isSummarized ? ", summaries agree" : ", no summaries").
             """)
     }
+}
+
+extension Verify {
+    private func checkSnapshot(base: String, diff: String) throws {
+        let (base, diff) = try (MemoryImage(base), MemoryImage(diff))
+        let recording = try isDatabase ? RecordingFile(path: file) : nil
+        let size = pageSize?.bytes ?? recording?.info.pageSize ?? 4096
+        if let recording, recording.info.pageSize != size {
+            throw ValidationError(
+                "The pages of \(file) have \(Units.size(recording.info.pageSize)): leave --page-size out.")
+        }
+        let check: SnapshotCheck
+        if let recording {
+            var pages = RecordedPages()
+            try recording.replay(into: &pages)
+            check = try SnapshotCheck(
+                base: base, diff: diff, recorded: pages.index.gfns.sorted(), pageSize: size)
+        } else {
+            check = try SnapshotCheck(base: base, diff: diff, after: MemoryImage(file), pageSize: size)
+        }
+        let what = recording == nil ? "changed" : "recorded"
+        for range in check.missing {
+            printResult("missing: \(Self.text(range, size)) \(what), not in \(diff.path)")
+        }
+        for range in check.wrong {
+            printResult(
+                recording == nil
+                    ? "stale: \(Self.text(range, size)) in \(diff.path) is not what \(file) holds"
+                    : "unrecorded: \(Self.text(range, size)) is in \(diff.path), differs from \(base.path), and is not in \(file)"
+            )
+        }
+        if check.missing.count == SnapshotCheck.mostRanges || check.wrong.count == SnapshotCheck.mostRanges {
+            printResult("There may be more; these are the first \(SnapshotCheck.mostRanges) ranges of a kind.")
+        }
+        let held = Units.counted(check.held, "page", "pages")
+        guard check.missingCount == 0, check.wrongCount == 0 else {
+            printResult(
+                "\(diff.path) holds \(held): of \(Units.count(check.changed)) \(what), "
+                    + "\(Units.count(check.missingCount)) are missing; "
+                    + "\(Units.count(check.wrongCount)) \(recording == nil ? "stale" : "unrecorded").")
+            throw Failure.answerIsNo
+        }
+        printResult(
+            "\(diff.path) is complete: it holds \(held), and all \(Units.count(check.changed)) \(what) ones among them."
+        )
+    }
+
+    private var isDatabase: Bool {
+        (try? MemoryImage(file).isDatabase) ?? false
+    }
+
+    private static func text(_ range: Range<GFN>, _ pageSize: Int64) -> String {
+        let address = "0x" + String(range.lowerBound &* UInt64(pageSize), radix: 16)
+        return range.count == 1
+            ? "page at \(address)" : "\(Units.count(Int64(range.count))) pages from \(address)"
+    }
+}
+
+/// The pages of a recording.
+private struct RecordedPages: RecordingVisitor {
+    var index = PageIndex()
+    mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws { for gfn in gfns { _ = index.insert(gfn) } }
+    mutating func visit(_ iteration: Iteration) throws {}
 }
 
 /// `dirtyrec recover`.

@@ -1,6 +1,7 @@
 import Analysis
 import ArgumentParser
 import Model
+import Platform
 import Report
 import Store
 
@@ -55,8 +56,36 @@ struct SnapshotsCommand: ParsableCommand {
         transform: Nanoseconds.init(parsing:))
     var pauseBase: Nanoseconds?
 
+    @Option(
+        help: ArgumentHelp(
+            "Times after a fork at which its own pages are counted (default: the cadences).", valueName: "times"),
+        transform: DurationList.init(parsing:))
+    var within: DurationList?
+
+    @Option(help: ArgumentHelp("Forks to plan memory for.", valueName: "n"))
+    var forks: Int64 = 100
+
+    @Option(
+        help: ArgumentHelp(
+            "Write the pages that foretell the next diff best, at one --cadence, to this file (docs/snapshots.md).",
+            valueName: "file"),
+        completion: .file())
+    var prefetch: String?
+
     @Flag(help: "Print JSON (docs/json-output.md).")
     var json = false
+
+    func validate() throws {
+        guard (1...1_000_000_000).contains(forks) else {
+            throw ValidationError("--forks \(forks) is not usable: give 1 to 1000000000.")
+        }
+        guard prefetch == nil || cadence?.ns.count == 1 else {
+            throw ValidationError("--prefetch is for one cadence: give --cadence one time.")
+        }
+        guard prefetch != "-" else {
+            throw ValidationError("The figures go to standard output: give --prefetch a file.")
+        }
+    }
 
     func run() throws {
         let recording = try RecordingFile(path: file)
@@ -73,7 +102,28 @@ struct SnapshotsCommand: ParsableCommand {
         if let write { options.cost.bytesPerSecond = write.bytesPerSecond }
         if let perExtent { options.cost.perExtentNs = perExtent.ns }
         if let pauseBase { options.cost.baseNs = pauseBase.ns }
+        options.withinNs = within?.ns
+        options.forks = forks
         let report = try Snapshots.report(recording, options: options)
+        if let prefetch, let cadence = cadence?.ns.first { try writeList(prefetch, report, cadence, recording) }
         printResult(json ? JSONSnapshots.render(report).text(indented: true) : TextSnapshots.render(report))
+    }
+
+    private func writeList(
+        _ path: String, _ report: SnapshotReport, _ cadence: Int64, _ recording: RecordingFile
+    ) throws {
+        guard let best = report.ranked(cadence).first else {
+            throw ValidationError(
+                "\(file) has fewer than two diffs every \(Units.duration(cadence)), so nothing foretells the next: "
+                    + "give a shorter --cadence.")
+        }
+        try FileName.keep([file], from: path)
+        let target = try Output.open(path, existing: .replacedUnlessDatabase)
+        let list = try PrefetchList(recording, policy: best)
+        target.write(PrefetchText.render(list, pageSize: report.pageSize))
+        try target.finish()
+        Terminal.say(
+            "Wrote \(path): \(Units.counted(list.pages, "page", "pages")) in "
+                + "\(Units.counted(Int64(list.ranges.count), "range", "ranges")), foretold by \(best.policy.name).")
     }
 }

@@ -1,0 +1,144 @@
+import Model
+
+/// How well a policy foretells which pages the next diff holds (question K3): what prefetching them at a resume would hit.
+///
+/// Sums over all diffs but the first, so that a busy diff counts for more than a quiet one.
+package struct SetStability: Sendable, Equatable {
+    /// Which pages are foretold.
+    package enum Policy: Sendable, Hashable {
+        /// Those of the last so many diffs together.
+        case last(Int)
+        /// Those in at least half of all diffs so far.
+        case hot
+
+        /// In the order in which they are shown.
+        package static let all: [Policy] = [.last(1), .last(2), .last(4), .last(8), .hot]
+
+        /// Its name, as reports have it.
+        package var name: String {
+            switch self {
+            case .last(1): "last diff"
+            case .last(let count): "last \(count) diffs"
+            case .hot: "hot pages"
+            }
+        }
+    }
+
+    /// Time between two snapshots, as asked.
+    package var cadenceNs: Int64
+    /// The policy.
+    package var policy: Policy
+    /// Diffs foretold.
+    package var diffs: Int64
+    /// Pages foretold, all diffs together.
+    package var foretold: Int64
+    /// Pages that the diffs held.
+    package var dirtied: Int64
+    /// Of those, pages foretold.
+    package var hits: Int64
+
+    /// Share of the pages foretold that were dirtied; nil of none.
+    package var precision: Double? { foretold == 0 ? nil : Double(hits) / Double(foretold) }
+    /// Share of the pages dirtied that had been foretold; nil of none.
+    package var recall: Double? { dirtied == 0 ? nil : Double(hits) / Double(dirtied) }
+    /// The harmonic mean of precision and recall; 0 when nothing was hit.
+    package var score: Double { hits == 0 ? 0 : 2 * Double(hits) / Double(foretold + dirtied) }
+    /// Pages in both sets divided by pages in either; nil of none.
+    package var jaccard: Double? {
+        let either = foretold + dirtied - hits
+        return either == 0 ? nil : Double(hits) / Double(either)
+    }
+}
+
+/// Follows the pages of the diffs at one cadence.
+struct StabilityTally: Sendable {
+    /// How far back policies look, in diffs.
+    static let depth = 8
+
+    /// Begins of the diff in progress and of those before, the latest first.
+    private var starts: [UInt32] = [0]
+    /// Pages of the diff in progress by the diffs since they were in one: element 1 for the one before, the last for longer ago or
+    /// never.
+    private var ages = [Int64](repeating: 0, count: depth + 2)
+    /// The same of complete diffs, the latest first.
+    private var history: [[Int64]] = []
+    private var complete: Int64 = 0
+    /// For every page, diffs that held it.
+    private var counts: [UInt32] = []
+    /// Pages by that count.
+    private var pagesByCount: [Int64] = [0]
+    /// Pages held by at least half of the complete diffs, and by half of those with the one in progress.
+    private var hot: Int64 = 0
+    private var becomingHot: Int64 = 0
+    private var hotHits: Int64 = 0
+    private var sums = [SetStability.Policy: (foretold: Int64, hits: Int64)]()
+    private var dirtied: Int64 = 0
+
+    private static func half(_ diffs: Int64) -> UInt32 { UInt32((diffs + 1) / 2) }
+
+    /// A page is new in the diff in progress; `before` is the iteration in which it was dirtied before, 0 for never.
+    mutating func add(page: Int, before: UInt32) {
+        var age = 1
+        while age < starts.count, before <= starts[age] { age += 1 }
+        ages[before == 0 ? Self.depth + 1 : min(age, Self.depth + 1)] += 1
+        if page >= counts.count {
+            counts.append(contentsOf: repeatElement(0, count: max(page + 1, counts.count * 3 / 2) - counts.count))
+        }
+        let count = counts[page]
+        if complete > 0, count >= Self.half(complete) { hotHits += 1 }
+        counts[page] = count + 1
+        if count > 0 { pagesByCount[Int(count)] -= 1 }
+        if Int(count) + 1 == pagesByCount.count { pagesByCount.append(0) }
+        pagesByCount[Int(count) + 1] += 1
+        if count + 1 == Self.half(complete + 1) { becomingHot += 1 }
+    }
+
+    /// A snapshot is taken at the end of `iteration`.
+    mutating func endDiff(_ iteration: UInt32) {
+        if complete > 0 {
+            dirtied += ages.reduce(0, +)
+            for policy in SetStability.Policy.all {
+                let (foretold, hits) =
+                    switch policy {
+                    case .last(let count): (union(count), ages[1...count].reduce(0, +))
+                    case .hot: (hot, hotHits)
+                    }
+                sums[policy, default: (0, 0)].foretold += foretold
+                sums[policy, default: (0, 0)].hits += hits
+            }
+        }
+        complete += 1
+        hot = becomingHot
+        // The threshold rises with every second diff: pages that just reached the old one are not hot any more.
+        if Self.half(complete + 1) > Self.half(complete) {
+            let old = Int(Self.half(complete))
+            becomingHot -= old < pagesByCount.count ? pagesByCount[old] : 0
+        }
+        history.insert(ages, at: 0)
+        if history.count > Self.depth { history.removeLast() }
+        starts.insert(iteration, at: 0)
+        if starts.count > Self.depth + 1 { starts.removeLast() }
+        for age in ages.indices { ages[age] = 0 }
+        hotHits = 0
+    }
+
+    /// Different pages in the last `count` complete diffs: of each, those that were in none of the diffs before it among these.
+    private func union(_ count: Int) -> Int64 {
+        let diffs = history.prefix(count)
+        return diffs.enumerated().reduce(0) { sum, diff in
+            let earlier = diffs.count - 1 - diff.offset
+            return sum + diff.element[(earlier + 1)...].reduce(0, +)
+        }
+    }
+
+    /// The scores of every policy; empty when there were fewer than two diffs.
+    func scores(_ cadenceNs: Int64) -> [SetStability] {
+        guard complete > 1 else { return [] }
+        return SetStability.Policy.all.map { policy in
+            let (foretold, hits) = sums[policy] ?? (0, 0)
+            return SetStability(
+                cadenceNs: cadenceNs, policy: policy, diffs: complete - 1, foretold: foretold, dirtied: dirtied,
+                hits: hits)
+        }
+    }
+}
