@@ -13,7 +13,7 @@ demo: build
 test: build
 	@scripts/test
 
-# Kills, fuzzing, Linux guests, QEMU: half an hour.
+# Kills, power cuts, fuzzing, sanitizers, packages elsewhere, other kernels, Linux guests, QEMU: hours.
 test-more: build
 	@scripts/test-more
 
