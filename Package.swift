@@ -30,8 +30,10 @@ let package = Package(
         .shim("CBuild"),
         // an empty table in the place of 32 MB of ICU's,
         .shim("CNoICU"),
-        // and Markdown by libcmark-gfm.
+        // Markdown by libcmark-gfm,
         .systemLibrary(name: "CCMark", path: "Sources/Shims/CCMark", pkgConfig: "libcmark-gfm"),
+        // and compression by libzstd.
+        .systemLibrary(name: "CZstd", path: "Sources/Shims/CZstd", pkgConfig: "libzstd"),
 
         // Ground: what every floor stands on.
         .room("Platform", on: .ground),
@@ -42,7 +44,7 @@ let package = Package(
             name: "Schemas", path: "schemas",
             resources: [
                 .embedInCode("migrations"), .embedInCode("views"), .embedInCode("charts"), .embedInCode("queries"),
-                .embedInCode("fleet"),
+                .embedInCode("fleet"), .embedInCode("optional"),
             ]),
         // The virtual table that decodes segments: within our programs, and as an extension for any SQLite.
         .room("EntryTable", on: .store, needs: ["Model", "CEntryTable"]),
@@ -62,9 +64,11 @@ let package = Package(
         // Capture: who makes entries.
         .room("KVM", on: .capture, needs: ["Platform", "CKVM"]),
         .room("Guests", on: .capture, needs: ["KVM", "CKVM", "Platform", "Model"]),
-        .room("Recorder", on: .capture, needs: ["KVM", "Guests", "Platform", "Model"]),
+        // What is in pages; of bytes, whoever read them.
+        .room("Content", on: .capture, needs: ["CZstd", "Platform", "Model"]),
+        .room("Recorder", on: .capture, needs: ["KVM", "Guests", "Content", "Platform", "Model"]),
         // Guests of other VMMs: tracefs live, QEMU's monitor. No KVM.
-        .room("Attach", on: .capture, needs: ["Import", "Platform", "Model"]),
+        .room("Attach", on: .capture, needs: ["Import", "Content", "Platform", "Model"]),
 
         // Answers: what the entries say.
         .room("Analysis", on: .answers, needs: ["Model", "CPrefetch"]),
@@ -77,7 +81,8 @@ let package = Package(
         .executableTarget(
             name: "dirtyrec",
             dependencies: [
-                "Platform", "KVM", "Guests", "Recorder", "Model", "Store", "Import", "Attach", "Analysis", "Report",
+                "Platform", "KVM", "Guests", "Content", "Recorder", "Model", "Store", "Import", "Attach", "Analysis",
+                "Report",
                 "CLineEdit", "CNoICU", "Notebook", "Fleet",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -115,7 +120,8 @@ let package = Package(
         .testTarget(name: "GuestsTests", dependencies: ["Guests"]),
         .testTarget(name: "KVMTests", dependencies: ["KVM", "Guests", "Platform"]),
         .testTarget(
-            name: "RecorderTests", dependencies: ["Recorder", "Analysis", "Platform", "Model", "Guests", "KVM"]),
+            name: "RecorderTests",
+            dependencies: ["Recorder", "Content", "Analysis", "Platform", "Model", "Guests", "KVM", "CZstd"]),
         .testTarget(name: "ImportTests", dependencies: ["Import", "Model", "TestSupport"], exclude: ["Cases"]),
         .testTarget(name: "AttachTests", dependencies: ["Attach", "Import", "Model"]),
         .testTarget(name: "CLITests", dependencies: ["Model", "Store", "TestSupport"]),
@@ -125,7 +131,7 @@ let package = Package(
 // One place for the rules of every Swift target of ours.
 let cTargets = [
     "CKVM", "CEntryTable", "CSQLiteShim", "CPrefetch", "CExchange", "CStoreBench", "CLineEdit", "CBuild", "CNoICU",
-    "CCMark",
+    "CCMark", "CZstd",
 ]
 for target in package.targets where !cTargets.contains(target.name) {
     target.swiftSettings = [

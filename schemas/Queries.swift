@@ -36,6 +36,7 @@ extension Schemas {
         Query("convergence/average_model", PackageResources.average_model_sql),
         Query("snapshots/diffs", PackageResources.diffs_sql),
         Query("snapshots/stability", PackageResources.stability_sql),
+        Query("snapshots/contents", PackageResources.contents_sql),
         Query("cost/steps", PackageResources.steps_sql),
         Query("cost/slowest", PackageResources.slowest_sql),
         Query("cost/ring_full", PackageResources.ring_full_sql),

@@ -15,6 +15,10 @@ package enum Schemas {
         Migration(version: 1, name: "tables", sql: text(PackageResources.v1_sql))
     ]
 
+    /// A table that only those recordings have which asked for what it holds. It is no part of a schema version: who does not know
+    /// it reads the rest.
+    package static let optional = [text(PackageResources.page_content_sql)]
+
     /// Definitions of the public views, in an order in which they can be created.
     package static let views = [PackageResources.dirty_sql, PackageResources.rates_sql, PackageResources.pages_sql]
         .map(text)
@@ -33,6 +37,7 @@ package enum Schemas {
     package static let charts: [String: Chart] = Dictionary(
         uniqueKeysWithValues: [
             ("checkpoints", PackageResources.checkpoints_sql, PackageResources.checkpoints_vl_json),
+            ("contents", PackageResources.chart_contents_sql, nil),
             ("convergence", PackageResources.convergence_sql, nil),
             ("costs", PackageResources.costs_sql, PackageResources.costs_vl_json),
             ("footprint", PackageResources.footprint_sql, PackageResources.footprint_vl_json),

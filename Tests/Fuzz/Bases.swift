@@ -65,6 +65,13 @@ enum Bases {
         ]
         batch.markers = [Marker(tsNs: start, iteration: id, text: "phase \(id)")]
         batch.verdicts = [OracleVerdict(iteration: id, oracle: "known-answer")]
+        batch.contents = Set(batch.harvests.flatMap(\.gfns)).sorted().prefix(20).map { gfn in
+            let change =
+                gfn % 5 == 0 ? nil : PageContent.Change(words: Int64(gfn % 7), xbzrleBytes: Int64(gfn % 7 * 12))
+            return PageContent(
+                iteration: id, gfn: gfn,
+                digest: PageContent.Digest(isZero: gfn % 3 == 0, change: change, zstdBytes: 900, hash: gfn % 11))
+        }
         return batch
     }
 

@@ -14,7 +14,7 @@ struct PageNumbersTests {
         try PageSample.record(path, iterations, entries: iterations > 100 ? 12 : 60)
         let report = try PageSample.report(path)
         let sets = try report.sets { try PageSample.rows(path, $0).rows }
-        #expect(sets.count == 19)
+        #expect(sets.count == 20)
         for set in sets {
             let answer = try PageSample.rows(path, set.sql)
             #expect(answer.columns == set.columns.map(\.key), "\(set.name)")

@@ -31,6 +31,12 @@ enum RichRecording {
             }
             batch.statistics = [KVMStatistic(iteration: number, vcpu: nil, name: "exits\u{1b}[31m", value: 3)]
             batch.verdicts = [OracleVerdict(iteration: number, oracle: "shadow\u{1b}[31m")]
+            batch.contents = (0..<3).map { page in
+                let change = PageContent.Change(words: Int64(page), xbzrleBytes: Int64(page) * 12)
+                return PageContent(
+                    iteration: number, gfn: GFN(page) + (number > 20 ? 60 : 0),
+                    digest: PageContent.Digest(isZero: page == 0, change: change, zstdBytes: 800, hash: UInt64(page)))
+            }
             recording.batches.append(batch)
         }
         recording.batches[3].losses = [

@@ -52,6 +52,13 @@ package final class GuestMemory: @unchecked Sendable {
         return unsafe [UInt8](UnsafeRawBufferPointer(start: mapping.base + offset, count: count))
     }
 
+    /// The 8-byte words of the page at `offset`. A guest that runs may change them meanwhile.
+    package func words(at offset: Int) -> [UInt64] {
+        precondition(offset >= 0 && offset + pageBytes <= size && offset % pageBytes == 0)
+        let page = unsafe UnsafeRawBufferPointer(start: mapping.base + offset, count: pageBytes)
+        return unsafe [UInt64](page.bindMemory(to: UInt64.self))
+    }
+
     /// A copy of `bytes` from `offset` on, whole pages. Pages of zeroes take no room in it.
     package func copy(from offset: Int, bytes: Int) throws(KVMError) -> GuestMemory {
         precondition(offset >= 0 && bytes >= 0 && offset + bytes <= size && offset % pageBytes == 0)

@@ -31,6 +31,7 @@ struct Harvester {
     private let collector: any Collector
     private var changer: SlotChanger
     private var oracles: Oracles
+    private var contents: PageContents
     private var statistics: StatisticsRecorder
     /// The iteration in progress.
     private var batch: IterationBatch
@@ -60,6 +61,7 @@ struct Harvester {
         var map = machine.map
         map.begin(at: startNs)
         changer = SlotChanger(guest: guest, map: map)
+        contents = PageContents(plan: plan, map: map)
         slotEvents = plan.slotEvents.sorted { $0.atNs < $1.atNs }[...]
         deadline = guest.isStepped ? .max : startNs + plan.intervalNs
         batch = IterationBatch(iteration: Iteration(id: 1, startNs: startNs, endNs: startNs))
@@ -121,7 +123,7 @@ struct Harvester {
         crew.serve(waiting)
         ringFullEntries += batch.harvests[harvested...].reduce(0) { $0 + $1.gfns.count }
         if ringFullEntries >= plan.queueEntries / 4 {
-            oracles.observe(batch, changer.map)
+            observe()
             try handOverPart()
         }
     }
@@ -137,7 +139,7 @@ struct Harvester {
             _ = try reprotect(isStill: false)
             crew.serve(waiting)
             crew.releaseSteps()
-            oracles.observe(batch, changer.map)
+            observe()
         case .paused, .liveFinal:
             if plan.mode == .liveFinal {
                 guard let heldNs = flush() else { return }
@@ -148,8 +150,9 @@ struct Harvester {
             try collect(.paused, waiting: crew.waiting)
             _ = try reprotect(isStill: true)
             let judging = monotonicNow()
-            oracles.observe(batch, changer.map)
+            observe()
             oracles.judge(&batch)
+            contents.look(&batch, changer.map)
             let judgeNs = monotonicNow() - judging
             let resuming = monotonicNow()
             batch.iteration.guestProgress = progress
@@ -169,7 +172,8 @@ struct Harvester {
         guard stopAll() else { return }
         try collect(.paused, waiting: crew.waiting)
         _ = try reprotect(isStill: true)
-        oracles.observe(batch, changer.map)
+        observe()
+        contents.look(&batch, changer.map)
         try changer.apply(action, to: machine.vm, into: &batch)
         try collector.slotsChanged(to: changer.map.logged)
         crew.resume(steps: false)
@@ -184,7 +188,7 @@ struct Harvester {
         }
         try collect(.final, waiting: crew.waiting)
         _ = try collector.reprotect(into: &batch)
-        oracles.observe(batch, changer.map)
+        observe()
         oracles.judge(&batch)
         try finishIteration()
     }
@@ -284,6 +288,12 @@ struct Harvester {
                 detail: detail))
     }
 
+    /// Remembers what was harvested, for whoever looks at memory.
+    private mutating func observe() {
+        oracles.observe(batch, changer.map)
+        contents.observe(batch, changer.map)
+    }
+
     private var progress: Int64? {
         let all = (0..<guest.vcpus).compactMap { guest.completedOperations(of: $0) }
         return all.isEmpty ? nil : Int64(all.reduce(0, +))
@@ -295,6 +305,7 @@ struct Harvester {
         part.isPart = true
         swap(&part.harvests, &batch.harvests)
         oracles.batchHandedOver()
+        contents.batchHandedOver()
         let entries = Int64(ringFullEntries)
         ringFullEntries = 0
         try queue.push(part)
@@ -304,6 +315,7 @@ struct Harvester {
     /// Hands the iteration over and begins the next one.
     private mutating func finishIteration() throws {
         let id = batch.iteration.id
+        contents.look(&batch, changer.map)
         batch.iteration.guestProgress = batch.iteration.guestProgress ?? progress
         batch.statistics = try statistics.rises(iteration: id)
         outcome.losses += batch.losses
@@ -313,6 +325,7 @@ struct Harvester {
         batch = IterationBatch(iteration: Iteration(id: id + 1, startNs: endNs, endNs: endNs))
         ringFullEntries = 0
         oracles.batchHandedOver()
+        contents.batchHandedOver()
         events.publish(iteration: id + 1)
         let ringFull = outcome.ringFull
         try queue.push(finished)

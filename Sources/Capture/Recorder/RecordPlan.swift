@@ -1,3 +1,4 @@
+import Content
 import Model
 import Platform
 
@@ -20,6 +21,8 @@ package struct RecordPlan: Sendable {
     package var initiallySet = false
     /// Whether oracles judge every iteration at which all vCPUs stand still.
     package var verify = false
+    /// Which pages are looked at when they were harvested; nil: none.
+    package var content: ContentShare?
     /// Whether KVM logs writes at all; without, nothing is ever dirty: the yardstick for what logging costs.
     package var logsWrites = true
     /// Guest physical ranges, in whole pages, of which every write is stored.

@@ -38,6 +38,8 @@ package protocol Recording {
     var statistics: [KVMStatistic] { get throws }
     /// Streams all harvests and iterations in order, in bounded memory.
     func replay(into visitor: inout some RecordingVisitor) throws
+    /// Streams what sampled pages held, in the order of iterations, in bounded memory.
+    func replayContents(_ body: (PageContent) throws -> Void) throws
 }
 
 extension Recording {
@@ -45,6 +47,8 @@ extension Recording {
     package var isInProgress: Bool { false }
     /// None, where nobody else measured.
     package var foreignRates: [ForeignRate] { get throws { [] } }
+    /// Nothing, where nobody looked.
+    package func replayContents(_ body: (PageContent) throws -> Void) throws {}
     /// None, where KVM's counters were not read.
     package var statistics: [KVMStatistic] { get throws { [] } }
 }
@@ -77,6 +81,10 @@ package struct MemoryRecording: Recording {
 
     /// Every increase that KVM counted, in order.
     package var statistics: [KVMStatistic] { batches.flatMap(\.statistics) }
+
+    package func replayContents(_ body: (PageContent) throws -> Void) rethrows {
+        try batches.forEach { try $0.contents.forEach(body) }
+    }
 
     /// Streams all harvests and iterations in order.
     package func replay(into visitor: inout some RecordingVisitor) throws {

@@ -341,6 +341,43 @@ package struct OracleVerdict: Sendable, Equatable {
     }
 }
 
+/// What a dirty page held when it was harvested.
+package struct PageContent: Sendable, Equatable {
+    /// The iteration in which it was dirty.
+    package var iteration: Int64
+    package var gfn: GFN
+    /// What it held.
+    package var digest: Digest
+
+    package struct Digest: Sendable, Equatable {
+        /// Nothing but zeros.
+        package var isZero: Bool
+        /// How it differs from what it held when it was looked at before; nil when that is not known.
+        package var change: Change?
+        /// Bytes of the page compressed alone by Zstandard at level 1; at most a page's.
+        package var zstdBytes: Int64
+        /// Equal for equal pages of one recording.
+        package var hash: UInt64
+
+        package init(isZero: Bool, change: Change?, zstdBytes: Int64, hash: UInt64) {
+            (self.isZero, self.change, self.zstdBytes, self.hash) = (isZero, change, zstdBytes, hash)
+        }
+    }
+
+    package struct Change: Sendable, Equatable {
+        /// 8-byte words that differ.
+        package var words: Int64
+        /// Bytes in QEMU's XBZRLE encoding, without headers; a page's where that does not fit.
+        package var xbzrleBytes: Int64
+
+        package init(words: Int64, xbzrleBytes: Int64) { (self.words, self.xbzrleBytes) = (words, xbzrleBytes) }
+    }
+
+    package init(iteration: Int64, gfn: GFN, digest: Digest) {
+        (self.iteration, self.gfn, self.digest) = (iteration, gfn, digest)
+    }
+}
+
 /// A dirty rate that somebody else measured while we recorded, kept beside ours to be compared.
 package struct ForeignRate: Sendable, Equatable {
     /// Who measured, such as `qemu calc-dirty-rate`; ``counts`` goes by it.
@@ -422,6 +459,8 @@ package struct IterationBatch: Sendable {
     package var verdicts: [OracleVerdict] = []
     /// Dirty rates that another tool measured.
     package var foreignRates: [ForeignRate] = []
+    /// What sampled pages held; empty unless it was asked for.
+    package var contents: [PageContent] = []
     /// Slots created, or closed (with `deletedNs`), during the iteration.
     package var slots: [MemorySlot] = []
 

@@ -112,6 +112,7 @@ package final class FleetExport: Sendable {
             let name: String
             let columns: [[String]]
             let rows: Int64
+            let absent: Bool
         }
         let `do` = "export"
         let folder: String
@@ -122,7 +123,9 @@ package final class FleetExport: Sendable {
         init(folder: String, _ content: RecordingContent) {
             self.folder = folder
             tables = content.tables.map { table in
-                Table(name: table.name, columns: table.columns.map { [$0.name, $0.type] }, rows: table.rows)
+                Table(
+                    name: table.name, columns: table.columns.map { [$0.name, $0.type] }, rows: table.rows,
+                    absent: table.isAbsent)
             }
             entries = content.entries
             exactTimes = content.hasExactTimes
@@ -139,7 +142,7 @@ package final class FleetExport: Sendable {
 struct Receipt: Codable, Equatable {
     static let name = "/export.json"
     /// Counts changes of what an export writes.
-    private static let layout = 1
+    private static let layout = 2
     let layout: Int
     let bytes: Int64
     let modifiedNs: Int64

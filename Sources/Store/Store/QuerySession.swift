@@ -30,6 +30,10 @@ package final class QuerySession: Sendable {
                 for view in Schema.views(exactTimes: file.derived.exactTimes, slotFunction: timeline?.name) {
                     try db.execute(sql: view.replacingOccurrences(of: "CREATE VIEW", with: "CREATE TEMP VIEW"))
                 }
+                for table in Schema.optionalTables where try !Schema.isThere(table, db) {
+                    let columns = SchemaCatalog.columns(of: table).map { "NULL AS \($0)" }.joined(separator: ", ")
+                    try db.execute(sql: "CREATE TEMP VIEW \(table) AS SELECT \(columns) WHERE 0")
+                }
                 // Its first use declares its columns, which the authorizer would take for an attempt to create a table.
                 try db.execute(sql: "SELECT 1 FROM \(EntryTable.name) LIMIT 0")
                 unsafe sqlite3_set_authorizer(db.sqliteConnection, Self.authorize, nil)

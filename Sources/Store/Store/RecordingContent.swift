@@ -1,5 +1,6 @@
 import GRDB
 import Model
+import Schemas
 
 /// What a finished recording holds, table by table: what a copy in another format must hold too.
 package struct RecordingContent: Sendable {
@@ -11,6 +12,8 @@ package struct RecordingContent: Sendable {
         package let columns: [(name: String, type: String)]
         /// Number of rows.
         package let rows: Int64
+        /// Whether the recording does not have it, because it did not ask for what it holds.
+        package let isAbsent: Bool
     }
 
     /// Every table but those of entries and of schema versions; `harvest` without its packed entries.
@@ -44,12 +47,15 @@ package struct RecordingContent: Sendable {
         do {
             tables = try file.connection.snapshot { db in
                 try Self.definitions.map { name, columns, isKeyed in
+                    if try Schema.optionalTables.contains(name) && !Schema.isThere(name, db) {
+                        return Table(name: name, columns: columns, rows: 0, isAbsent: true)
+                    }
                     // A table without a rowid is checked and counted by its key, the first column.
                     var rows = try CheckedRows(
                         db, file.path, name, [columns[0].name], order: isKeyed ? columns[0].name : nil)
                     var count: Int64 = 0
                     while try rows.step() { count += 1 }
-                    return Table(name: name, columns: columns, rows: count)
+                    return Table(name: name, columns: columns, rows: count, isAbsent: false)
                 }
             }
         } catch { throw RecordingError.reading(file.path, error) }
@@ -63,7 +69,8 @@ package struct RecordingContent: Sendable {
         get throws {
             try DatabaseQueue().inDatabase { db in
                 try Schema.migrate(db, tool: "")
-                return try Schema.baseTables.filter { !leftOut.contains($0) }.map { table in
+                for sql in Schemas.optional { try db.execute(sql: sql) }
+                return try (Schema.baseTables + Schema.optionalTables).filter { !leftOut.contains($0) }.map { table in
                     let columns = try Row.fetchAll(
                         db, sql: "SELECT name, type FROM pragma_table_info(?) WHERE type <> 'BLOB' OR ? <> 'harvest'",
                         arguments: [table, table])

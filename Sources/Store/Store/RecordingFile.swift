@@ -101,6 +101,27 @@ package final class RecordingFile: Recording, Sendable {
         try read { db in try RecordingReader(db: db, path: path, info: info).replay(into: &visitor) }
     }
 
+    /// Streams what sampled pages held; nothing if the recording did not ask.
+    package func replayContents(_ body: (PageContent) throws -> Void) throws {
+        try read { db in
+            guard try Schema.isThere(PageContent.table, db) else { return }
+            var rows = try CheckedRows(db, path, PageContent.table)
+            var last: Int64 = 0
+            while try rows.step() {
+                let content = try PageContent(row: &rows)
+                guard content.iteration >= last else { throw rows.corrupt("its iteration is over already") }
+                let (digest, pageSize) = (content.digest, info.pageSize)
+                guard digest.zstdBytes <= pageSize, digest.change?.xbzrleBytes ?? 0 <= pageSize,
+                    digest.change?.words ?? 0 <= pageSize / 8
+                else {
+                    throw rows.corrupt("it takes more than a page")
+                }
+                last = content.iteration
+                try body(content)
+            }
+        }
+    }
+
     /// Every row of a record's table, in order.
     private func all<Record: StoredRecord>() throws -> [Record] {
         try read { db in
@@ -138,7 +159,8 @@ package final class RecordingFile: Recording, Sendable {
             SELECT count(*) FROM pragma_table_xinfo(?)
             WHERE hidden <> 0 OR lower(name) IN ('rowid', '_rowid_', 'oid')
             """)
-        for table in Schema.baseTables {
+        for table in Schema.baseTables + Schema.optionalTables {
+            if try Schema.optionalTables.contains(table) && !Schema.isThere(table, db) { continue }
             rootPage.bind(1, table)
             computed.bind(1, table)
             guard try rootPage.step(), rootPage.int64(0) == 1, try computed.step(), computed.int64(0) == 0 else {

@@ -1,5 +1,6 @@
 import GRDB
 import Model
+import Schemas
 
 /// The statements that put a recording's rows into its tables.
 final class RecordingTables {
@@ -55,10 +56,14 @@ final class RecordingTables {
         try insert(batch.markers)
         try insert(batch.foreignRates)
         try insert(batch.verdicts)
+        try insert(batch.contents)
     }
 
     private func insert<Row: EncodableRow>(_ rows: [Row]) throws {
         guard !rows.isEmpty else { return }
+        if others[Row.table] == nil, Schema.optionalTables.contains(Row.table), try !Schema.isThere(Row.table, db) {
+            for sql in Schemas.optional where sql.contains("CREATE TABLE \(Row.table)(") { try db.execute(sql: sql) }
+        }
         // A slot that is known comes again when it is deleted.
         let conflict =
             Row.self == MemorySlot.self

@@ -17,7 +17,10 @@ enum Schema {
         "foreign_rate", "oracle_verdict", "schema_migration",
     ]
 
-    /// Of these, those that are made from the packed entries.
+    /// Those that a recording has only if it asked for what they hold.
+    static let optionalTables = ["page_content"]
+
+    /// Base tables that are made from the packed entries.
     static let derivedTables: Set = ["dirty_entry", "entry_time", "iteration_summary", "page_summary", "vcpu"]
 
     /// Brings a file, new or old, to the current version in one transaction.
@@ -51,8 +54,9 @@ enum Schema {
             let sql = definition.text(0)
             return try definition.step() ? nil : sql
         }
-        for table in baseTables {
+        for table in baseTables + optionalTables {
             guard let sql = own[table] else { continue }
+            if try optionalTables.contains(table) && !isThere(table, db) { continue }
             guard try stored("table", table) == sql else {
                 throw RecordingError(path, .foreignDefinition("table \(table)"))
             }
@@ -67,12 +71,18 @@ enum Schema {
         }
     }
 
+    /// Whether the file itself has anything by this name.
+    static func isThere(_ table: String, _ db: Database) throws -> Bool {
+        try Int.fetchOne(db, sql: "SELECT count(*) FROM main.sqlite_schema WHERE name = ?", arguments: [table]) != 0
+    }
+
     /// Tables and indexes of a version as SQLite keeps them, by name.
     private static func definitions(version: Int) throws -> [String: String] {
         try DatabaseQueue().inDatabase { db in
             for migration in Schemas.migrations where migration.version <= version {
                 try db.execute(sql: migration.sql)
             }
+            for sql in Schemas.optional { try db.execute(sql: sql) }
             try Finisher.indexGFNs(db)
             let rows = try Row.fetchAll(
                 db, sql: "SELECT name, sql FROM sqlite_schema WHERE type IN ('table', 'index') AND sql IS NOT NULL")

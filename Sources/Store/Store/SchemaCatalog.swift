@@ -27,6 +27,7 @@ package enum SchemaCatalog {
     /// Every documented table and view: views first, because they are what most questions need.
     package static let objects: [Object] =
         Schemas.views.flatMap(parse) + Schemas.migrations.map(\.sql).flatMap(parse)
+        + Schemas.optional.flatMap(parse)
 
     private static let columnsOfTables = Dictionary(
         uniqueKeysWithValues: objects.filter { $0.kind == .table }.map { ($0.name, $0.columns.map(\.name)) })

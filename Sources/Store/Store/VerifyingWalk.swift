@@ -10,6 +10,8 @@ final class VerifyingWalk {
     private var iterationRows: Comparison
     private var pageRows: Comparison
     private var vcpuRows: Comparison
+    /// Nil where nobody asked what pages held.
+    private let contents: ContentWalk?
     private var previous: Harvest?
     private var lastTime: [Int32: Int64] = [:]
     private var latestHarvest: Int64 = 0
@@ -24,6 +26,7 @@ final class VerifyingWalk {
         iterationRows = try Comparison(db, RunningSummary.IterationRow.table, by: "iteration", findings)
         pageRows = try Comparison(db, RunningSummary.PageRow.table, by: "gfn", findings)
         vcpuRows = try Comparison(db, RunningSummary.VCPURow.table, by: "vcpu", findings)
+        contents = try Schema.isThere(PageContent.table, db) ? ContentWalk(db, file.path, findings) : nil
     }
 
     func check(_ harvest: Harvest, _ gfns: [GFN]) throws {
@@ -37,11 +40,13 @@ final class VerifyingWalk {
         latestHarvest = max(latestHarvest, harvest.tsNs)
         checkSlots(harvest, gfns)
         try checkRows(harvest, gfns)
+        try contents?.check(harvest, gfns)
         previous = harvest
         entries += Int64(gfns.count)
     }
 
     func check(_ iteration: Iteration) throws {
+        try contents?.endIteration(iteration.id)
         if previous?.iteration == iteration.id, latestHarvest > iteration.endNs {
             findings.add("iteration", iteration.id, "end_ns is earlier than its last harvest", .report)
         }
@@ -102,6 +107,7 @@ final class VerifyingWalk {
         } else if through > 0, through < entries {
             findings.add("recording", 1, "plain rows end at \(through) of \(entries) entries", .recover)
         }
+        contents?.finish()
         guard file.isSummarized else { return }
         try iterationRows.expectEnd()
         try pageRows.expectEnd()

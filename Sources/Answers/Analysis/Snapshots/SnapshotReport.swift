@@ -25,6 +25,8 @@ package struct SnapshotReport: Sendable, Equatable {
     package var forks: [ForkPlan]
     /// Cadences that were asked and did not end once within the recording.
     package var unfinishedNs: [Int64]
+    /// Bytes of the diffs by how their pages are kept, cadence by cadence; empty where nobody asked what pages held.
+    package var contents: [ContentEstimate] = []
 
     /// The policies at one cadence, the best first: by precision and recall together.
     package func ranked(_ cadenceNs: Int64) -> [SetStability] {

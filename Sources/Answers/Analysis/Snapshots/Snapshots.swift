@@ -31,11 +31,33 @@ package enum Snapshots {
             try recording.replay(into: &pass)
         }
         resolved.cadencesNs = pass.cadences.map(\.cadenceNs)
-        return SnapshotReport(
+        var report = SnapshotReport(
             pageSize: pageSize, memoryPages: pages, memoryBasis: basis, options: resolved,
             losses: Int64(try recording.losses.count), sizes: pass.sizes, chains: pass.chains, stability: pass.scores,
             forks: pass.forks,
             unfinishedNs: pass.cadences.filter { $0.length.count == 0 }.map(\.cadenceNs))
+        report.contents = try contents(recording, resolved.cadencesNs ?? [], pass)
+        return report
+    }
+
+    /// What the diffs' pages held, as far as somebody looked.
+    private static func contents(
+        _ recording: some Recording, _ cadences: [Int64], _ pass: SnapshotPass
+    ) throws -> [ContentEstimate] {
+        var index = PageIndex()
+        var tallies: [ContentTally] = []
+        try recording.replayContents { content in
+            if tallies.isEmpty {
+                var ends = DiffEnds(cadences)
+                try recording.replay(into: &ends)
+                tallies = zip(cadences, ends.ends).map {
+                    ContentTally($0, pageSize: recording.info.pageSize, ends: $1)
+                }
+            }
+            let page = index.insert(content.gfn)
+            for place in tallies.indices { tallies[place].add(content, page: page) }
+        }
+        return tallies.indices.flatMap { tallies[$0].estimates(total: pass.dirtyPages[$0]) }
     }
 
     /// Usual cadences that can end twice, as far as the recording says beforehand how long it is.
@@ -47,6 +69,28 @@ package enum Snapshots {
             $0 >= info.intervalNs / 10 * 9 && (info.endNs == nil || overflow || $0 <= duration / 2)
         }
         return fitting.isEmpty ? usual : fitting
+    }
+}
+
+/// The last iterations of the complete diffs at each cadence.
+private struct DiffEnds: RecordingVisitor {
+    private(set) var ends: [[Int64]]
+    private var cadences: [SnapshotCadence]
+    private var origin: Int64?
+    private var endNs: Int64 = 0
+
+    init(_ cadencesNs: [Int64]) {
+        cadences = cadencesNs.map(SnapshotCadence.init)
+        ends = cadences.map { _ in [] }
+    }
+
+    mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws {}
+
+    mutating func visit(_ iteration: Iteration) throws {
+        if origin == nil { (origin, endNs) = (iteration.startNs, iteration.startNs) }
+        endNs = max(iteration.endNs, endNs)
+        for place in cadences.indices
+        where cadences[place].endIteration(0, at: endNs, origin: origin ?? endNs) { ends[place].append(iteration.id) }
     }
 }
 
@@ -209,6 +253,9 @@ struct SnapshotPass: RecordingVisitor, Sendable {
             asked.map { body(cadences[place], $0, $0.tallies[place], levels[0].tallies[place]) }
         }
     }
+
+    /// Dirty pages of all complete diffs, by cadence.
+    var dirtyPages: [Int64] { levels[0].tallies.map(\.totalBlocks) }
 
     /// The figures of every cadence and block size.
     var sizes: [SnapshotSize] {

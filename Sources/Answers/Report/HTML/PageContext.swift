@@ -28,7 +28,7 @@ struct PageContext {
             }, "hasMarkers": !report.markers.isEmpty,
             "timeCharts": charts(["rate", "working_set", "footprint", "redirty", "granularity"]),
             "convergence": convergence, "checkpointCharts": charts(["checkpoints"]),
-            "snapshots": charts(["snapshots"]),
+            "snapshots": charts(["snapshots"] + (sets["contents"]?.rows.isEmpty == false ? ["contents"] : [])),
             "vcpuCharts": charts(["rings", "vcpus", "sharing", "ring_what_if"]),
             "costCharts": charts(["costs", "stalls"]),
             "tables": charts(Self.tables),

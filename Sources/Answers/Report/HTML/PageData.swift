@@ -84,6 +84,8 @@ enum PageSets {
         }
         var statistics = Tables.statisticRows.page([])
         statistics.rows = try query(statistics.sql)
+        var contents = Tables.contentRows.page([])
+        contents.rows = try query(contents.sql)
         return [
             Tables.rate.page(report), Tables.layers.page(report), Tables.costs.page(report),
             Tables.stalls.page(report), Tables.iterations.page(report), Tables.workingSetCourse.page(analysis),
@@ -92,6 +94,7 @@ enum PageSets {
             limited(Tables.sharedPages.page(analysis)), Tables.rings.page(analysis),
             Tables.sharingPairs.page(analysis), Tables.ringWhatIf.page(analysis),
             withEntries(Tables.checkpoints.page(analysis)), withCadences(Tables.snapshotSizes.page(report.snapshots)),
+            contents,
             Tables.lossList.page(report), statistics,
         ]
     }

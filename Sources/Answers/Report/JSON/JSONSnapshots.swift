@@ -18,7 +18,7 @@ package enum JSONSnapshots {
             ("unfinished_ns", .array(report.unfinishedNs.map { .integer($0) })),
             ("sizes", Tables.snapshotSizes.json(report)), ("chains", Tables.snapshotChains.json(report)),
             ("stability", Tables.stability.json(report)), ("fork_count", .integer(report.options.forks)),
-            ("forks", Tables.forks.json(report)),
+            ("forks", Tables.forks.json(report)), ("contents", Tables.contents.json(report)),
         ])
     }
 }

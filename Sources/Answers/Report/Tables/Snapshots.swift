@@ -141,4 +141,53 @@ extension Tables {
                 },
             ])
     }
+
+    /// What the diffs would be were their pages kept otherwise (question K5).
+    static var contents: Table<SnapshotReport, ContentEstimate> {
+        Table(
+            "contents", title: "What the pages hold: bytes of all diffs",
+            rows: { $0.contents },
+            columns: [
+                .init("cadence_ns", "every", .nanoseconds, \.cadenceNs, "Time between two snapshots, as asked."),
+                .init(
+                    "kept", "kept", .text, \.form.rawValue,
+                    "`as they are`, `without zero pages`, `without unchanged pages`, `zstd`: each page alone, at level 1; `XBZRLE`: QEMU's encoding of what changed since the snapshot before; `deduplicated`: equal pages of a diff once."
+                ),
+                .init("pages", "pages", .count, \.pages, unit: "pages", in: .json, "Dirty pages of all diffs."),
+                .init(
+                    "looked_at", "looked at", .count, \.looked, unit: "pages", in: .json,
+                    "Of those, pages that were looked at."),
+                .init(
+                    "bytes", "bytes", .bytes, \.high, in: [.text, .json],
+                    "*bracket*: bytes of all diffs, if the pages that were looked at are like the others.",
+                    words: { row, _ in Text.bracket(Int64(row.low), Int64(row.high), Units.size) }),
+                .init("bytes_low", "", .bytes, \.low, in: .json),
+                .init(
+                    "error_bytes", "±", .bytes, \.error, in: [.text, .json],
+                    "Sampling error: in 95 of 100 samples the truth is no further outside the bracket; null of one page.",
+                    words: { row, _ in row.error.map { Units.size(Int64($0)) } ?? "?" }),
+                .init(
+                    "share", "of the diffs", .share, in: [.text, .json], "*bracket*: bytes by those as they are.",
+                    words: { row, _ in
+                        let shares = [row.low, row.high].map { Units.percent($0 / Double(row.whole)) }
+                        return shares[0] == shares[1]
+                            ? shares[1] : shares[0].replacing(" %", with: "") + ".." + shares[1]
+                    }
+                ) { row, _ in .real(row.high / Double(row.whole)) },
+                .init("share_low", "", .share, in: .json) { row, _ in .real(row.low / Double(row.whole)) },
+            ])
+    }
+
+    /// The same of the iterations and the sample alone: what the statement says.
+    static var contentRows: Table<[[SQLValue]], [SQLValue]> {
+        Table(
+            "contents", title: "What the pages hold",
+            note: "Of those that were looked at, were a snapshot taken at the end of every iteration.",
+            rows: { $0 },
+            columns: [
+                .init("kept", "kept", .text, in: .page) { row, _ in row[0] },
+                .init("bytes", "bytes", .bytes, in: .page) { row, _ in row[1] },
+                .init("share", "of the pages", .share, in: .page) { row, _ in row[2] },
+            ])
+    }
 }

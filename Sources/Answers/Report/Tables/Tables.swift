@@ -14,5 +14,6 @@ enum Tables {
     /// The same of `dirtyrec snapshots`.
     static var snapshotDocumentation: [String] {
         snapshotSizes.documentation + snapshotChains.documentation + stability.documentation + forks.documentation
+            + contents.documentation
     }
 }

@@ -5,9 +5,10 @@ import Model
 package enum TextSnapshots {
     /// The whole text, ending with a newline.
     package static func render(_ report: SnapshotReport) -> String {
-        ([summary(report)] + cadences(report) + [chains(report), stability(report), forks(report)]).filter {
-            !$0.lines.isEmpty
-        }.map(\.text)
+        ([summary(report)] + cadences(report) + [contents(report), chains(report), stability(report), forks(report)])
+            .filter {
+                !$0.lines.isEmpty
+            }.map(\.text)
             .joined(separator: "\n")
     }
 
@@ -61,6 +62,17 @@ package enum TextSnapshots {
             sections.append(last)
         }
         return sections
+    }
+
+    private static func contents(_ report: SnapshotReport) -> Section {
+        var section = Section(Tables.contents.title)
+        guard let any = report.contents.first else { return section }
+        section.table(Tables.contents.text(report))
+        section.note(
+            any.looked == any.pages
+                ? "Every page was looked at."
+                : "From a sample of the pages: in 95 of 100 samples the truth is within ±.")
+        return section
     }
 
     private static func chains(_ report: SnapshotReport) -> Section {

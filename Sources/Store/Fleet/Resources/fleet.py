@@ -3,6 +3,7 @@
 Paths, names and values come in the request, never in SQL: files have fixed names in the working folder, and values reach a
 query as the one row of the table `parameters`.
 """
+import glob
 import json
 import math
 import os
@@ -101,7 +102,10 @@ def export(request):
         rows = {}
         for table in request["tables"]:
             name, most = table["name"], int(table["rows"]) + 1
-            session.execute(f"COPY (SELECT {columns(table, 's')} FROM (SELECT * FROM r.{name} LIMIT {most}) AS s) "
+            source = f"SELECT * FROM r.{name} LIMIT {most}"
+            if table["absent"]:
+                source = "SELECT " + ", ".join(f'NULL AS "{column}"' for column, _ in table["columns"]) + " WHERE false"
+            session.execute(f"COPY (SELECT {columns(table, 's')} FROM ({source}) AS s) "
                             f"TO '{name}.parquet' {to}")
             rows[name] = count(session, name, "count(*)")
         session.execute(f"COPY ({entries(request)}) TO 'dirty.parquet' {to}")
@@ -131,12 +135,17 @@ def report(names, pieces):
     answer(end=True)
 
 
+def present(tables):
+    """Tables that some partition has: those of an older export may lack what came later."""
+    return [table for table in tables if glob.glob(f"recording=*/{table}.parquet")]
+
+
 def query_duckdb(request):
     with tempfile.TemporaryDirectory(prefix="dirtyrec-") as spill:
         session = duckdb_session({"temp_directory": spill})
         import duckdb
         try:
-            for table in request["tables"]:
+            for table in present(request["tables"]):
                 session.execute(f"CREATE VIEW {table} AS SELECT * FROM read_parquet('recording=*/{table}.parquet', "
                                 "hive_partitioning = true, hive_types_autocast = false)")
             for query in request["queries"]:
@@ -171,7 +180,7 @@ def query_spark(request):
         fail("failed", f"Spark does not start: {first_line(error)}")
     try:
         session.sparkContext.setLogLevel("OFF")
-        for table in request["tables"]:
+        for table in present(request["tables"]):
             reader = session.read.option("basePath", f"file://{folder}")
             reader.parquet(f"file://{folder}/recording=*/{table}.parquet").createOrReplaceTempView(table)
         for query in request["queries"]:

@@ -348,3 +348,31 @@ extension WatchEvent: StoredRecord {
             newValue: try row.blob("new_value"), rip: UInt64(bitPattern: try row.integer("rip")))
     }
 }
+
+extension PageContent: StoredRecord {
+    static let table = "page_content"
+
+    func encode(to row: inout some RowEncoder) {
+        row.set("iteration", iteration)
+        row.set("gfn", gfn)
+        row.set("zero", digest.isZero)
+        row.set("changed_words", digest.change?.words)
+        row.set("xbzrle_bytes", digest.change?.xbzrleBytes)
+        row.set("zstd_bytes", digest.zstdBytes)
+        row.set("hash", digest.hash)
+    }
+
+    init(row: inout CheckedRows) throws {
+        let iteration = try row.time("iteration")
+        let gfn = GFN(try row.integer("gfn", in: 0...Int64(largestGFN)))
+        let isZero = try row.flag("zero")
+        let words = try row.optional("changed_words") { try $0.amount($1) }
+        let xbzrle = try row.optional("xbzrle_bytes") { try $0.amount($1) }
+        guard (words == nil) == (xbzrle == nil) else { throw row.corrupt("changed_words and xbzrle_bytes go together") }
+        let change = words.flatMap { words in xbzrle.map { Change(words: words, xbzrleBytes: $0) } }
+        let zstd = try row.amount("zstd_bytes")
+        let hash = UInt64(bitPattern: try row.integer("hash"))
+        self.init(
+            iteration: iteration, gfn: gfn, digest: Digest(isZero: isZero, change: change, zstdBytes: zstd, hash: hash))
+    }
+}

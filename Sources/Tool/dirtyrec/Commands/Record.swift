@@ -1,4 +1,5 @@
 import ArgumentParser
+import Content
 import Foundation
 import Guests
 import Model
@@ -82,6 +83,13 @@ struct Record: ParsableCommand {
     @Flag(help: "Judge every pause by oracles: the workload's known answer, and a copy of guest memory.")
     var verify = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Say what dirty pages hold, for `dirtyrec snapshots`, of this share of the pages: all, one in so many such as 1/16, or 5%. Takes time, and as much memory as the pages.",
+            valueName: "share"),
+        completion: .list(["all", "1/4", "1/16", "1/64"]), transform: ContentShare.init(parsing:))
+    var content: ContentShare?
+
     @OptionGroup var labels: LabelOptions
 
     @Option(
@@ -125,6 +133,7 @@ struct Record: ParsableCommand {
         if let clearChunk { plan.clearChunkPages = clearChunk }
         plan.initiallySet = initiallySet
         plan.verify = verify
+        plan.content = content
         plan.logsWrites = measure != .unlogged
         plan.slow = slow
         return plan

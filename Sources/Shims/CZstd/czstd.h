@@ -1,0 +1,2 @@
+// Zstandard: Debian's libzstd-dev.
+#include <zstd.h>
