@@ -1,0 +1,40 @@
+// Compares two images of memory page by page: prints the numbers of the pages that differ, and writes these to a sparse file.
+// usage: pages BASE AFTER DIFF
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *map(const char *path, off_t *size)
+{
+    int fd = open(path, O_RDONLY);
+    struct stat status;
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return NULL;
+    *size = status.st_size;
+    void *image = mmap(NULL, status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    return image == MAP_FAILED ? NULL : image;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 4)
+        return 2;
+    off_t size, other;
+    const char *base = map(argv[1], &size), *after = map(argv[2], &other);
+    int diff = open(argv[3], O_RDWR | O_CREAT | O_TRUNC, 0644);
+    if (!base || !after || diff < 0 || size != other || ftruncate(diff, size) < 0) {
+        fprintf(stderr, "pages: the images cannot be compared\n");
+        return 1;
+    }
+    for (off_t at = 0; at < size; at += 4096) {
+        if (!memcmp(base + at, after + at, 4096))
+            continue;
+        printf("%lld\n", (long long)at / 4096);
+        if (pwrite(diff, after + at, 4096, at) != 4096)
+            return 1;
+    }
+    return 0;
+}
