@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct `Recording buffers` {
     private func buffers(
-        ring: Int, cpus: Int, used: Range<Int>? = nil, hostGiB: Int = 64, asked: Int? = nil
+        ring: Int?, cpus: Int, used: Range<Int>? = nil, hostGiB: Int = 64, asked: Int? = nil
     ) -> TraceBuffers {
         TraceBuffers(
             ringEntries: ring, online: Set(0..<cpus), used: Set(used ?? 0..<cpus), hostKiB: hostGiB << 20,
@@ -19,6 +19,8 @@ import Testing
         #expect(buffers(ring: 4096, cpus: 4).kibibytes == 2304)
         // 100,000 pushes fit between two looks, however large the ring is.
         #expect(buffers(ring: 1 << 16, cpus: 4).kibibytes == 3515)
+        // A bitmap is never full.
+        #expect(buffers(ring: nil, cpus: 4).kibibytes == 4296)
     }
 
     @Test func `lie on the CPUs where the VMM may run`() {

@@ -71,7 +71,8 @@ package struct Fidelity: Sendable, Equatable {
             if info.pml == false || ["kvm_amd", "kvm_pvm"].contains(info.kvmModule) || info.guestKind == "synthetic" {
                 self = .written
             } else if !isOurs {
-                self = info.pml == true ? (info.source == .tracefs ? .flushed : .late) : .unknown
+                let hasTimes = info.source == .tracefs && info.labels[WayIn.key] != WayIn.masks.rawValue
+                self = info.pml == true ? (hasTimes ? .flushed : .late) : .unknown
             } else if info.mode == .paused {
                 self = .written
             } else if leastKickNs > 0 {

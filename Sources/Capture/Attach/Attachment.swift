@@ -14,7 +14,10 @@ package final class Attachment {
     /// Up to when every event was seen; meaningful after ``finish(_:)``.
     package private(set) var endNs: Int64 = 0
     private let instance: Instance
-    private var assembler: Assembler
+    private var assembler: any EventAssembler
+    private let plan: EventPlan
+    /// Events that the kernel is known to have dropped, and when that was looked at.
+    private var dropped: (count: Int64, ns: Int64) = (0, 0)
     private var pending: [RingEvent] = []
     /// Where the VMM keeps the memory of each logged slot that was seen.
     private var regions: [UInt32: VMMMemory.Region] = [:]
@@ -22,23 +25,64 @@ package final class Attachment {
     /// An event's time is taken a moment before it can be read; within this, the order between CPUs is not settled.
     private static let settleNs: Int64 = 2_000_000
 
-    /// Attaches to the guest of `target`.
+    /// Attaches to the guest of `target`: to its rings, or to its bitmaps where it has none.
     ///
+    /// - Parameters:
+    ///   - machine: Which VM of a process that runs several, from 1.
+    ///   - times: Whether marks are looked at: entries of bitmaps have times and vCPUs only then.
     /// - Throws: ``AttachError``.
-    package init(_ target: Target, intervalNs: Int64, buffers: TraceBuffers) throws {
-        guard target.ringEntries != nil else {
-            throw AttachError(
-                """
-                The VM of process \(target.pid) (\(target.command)) has no dirty ring: start QEMU with \
-                -accel kvm,dirty-ring-size=4096, or another VMM with KVM_CAP_DIRTY_LOG_RING.
-                """)
-        }
+    package init(_ target: Target, machine: Int?, times: Bool, intervalNs: Int64, buffers: TraceBuffers) throws {
         let tracefs = try Tracefs()
         tracefs.removeStale()
         self.target = target
-        instance = try Instance(tracefs, pid: target.pid, buffers: buffers)
+        if target.ringEntries != nil {
+            guard target.machines == 1 else {
+                throw AttachError(
+                    "Process \(target.pid) (\(target.command)) runs \(target.machines) VMs with dirty rings, and the kernel's events do not tell them apart."
+                )
+            }
+            guard times else {
+                throw AttachError("The VM has a dirty ring, whose entries all have times: leave --times off away.")
+            }
+            plan = .ring
+        } else {
+            plan = .bitmap(try .running(), times: times)
+        }
+        instance = try Instance(tracefs, target, machine: machine, plan: plan, buffers: buffers)
         startNs = monotonicNow()
-        assembler = Assembler(vcpuCount: target.vcpuCount, mayGrow: true, intervalNs: intervalNs, startNs: startNs)
+        assembler =
+            switch plan {
+            case .ring:
+                Assembler(vcpuCount: target.vcpuCount, mayGrow: true, intervalNs: intervalNs, startNs: startNs)
+            case .bitmap(_, let times):
+                BitmapAssembler(
+                    vcpuCount: target.vcpuCount, hasMarks: times, intervalNs: intervalNs, startNs: startNs)
+            }
+    }
+
+    /// How entries are seen.
+    package var wayIn: WayIn {
+        switch plan {
+        case .ring: .ring
+        case .bitmap(_, times: true): .bitmap
+        case .bitmap(_, times: false): .masks
+        }
+    }
+
+    /// What the events said of themselves: the label `self_check`.
+    package var selfCheck: String {
+        let lost =
+            "\(Units.count(dropped.count)) events dropped, \(Units.counted(instance.missed, "probe", "probes")) missed"
+        guard let check = (assembler as? BitmapAssembler)?.check else { return lost }
+        let marks =
+            "\(Units.counted(check.marks, "mark", "marks")), \(Units.counted(check.masks, "mask", "masks")) of "
+            + "\(Units.counted(check.gets, "harvest", "harvests"))"
+        return [
+            marks, "\(Units.count(check.unmarked)) pages without a mark",
+            "\(Units.count(check.unmasked)) without a mask",
+            "\(Units.count(check.beforeAttach)) dirty before attach",
+            "\(Units.count(check.initiallySet)) initially set", lost,
+        ].joined(separator: ", ")
     }
 
     /// Takes away what is switched on in the kernel, from any thread.
@@ -50,8 +94,6 @@ package final class Attachment {
     /// Whether pages of a slot with unknown guest address were seen.
     package var hasUnknownSlots: Bool { assembler.hasUnknownSlots }
     package var entries: Int64 { assembler.entries }
-    /// Entries known to be missing.
-    package var missing: Int64 { assembler.missing }
     /// Exits because a ring was full.
     package var fullExits: Int64 { assembler.fullExits }
 
@@ -74,6 +116,7 @@ package final class Attachment {
     package func poll(_ commit: (IterationBatch) throws -> Void) throws {
         let now = monotonicNow()
         try read(upTo: now)
+        if now - dropped.ns > Self.lookNs { lookForDropped(at: now) }
         try assemble(before: now - Self.settleNs, commit)
         if let batch = assembler.advance(to: now - Self.settleNs) { try commit(batch) }
     }
@@ -89,10 +132,33 @@ package final class Attachment {
         usleep(useconds_t(Self.settleNs / 1000))
         try? read(upTo: end)
         try assemble(before: .max, commit)
-        for (cpu, count) in instance.dropped.sorted(by: { $0.key < $1.key }) {
-            assembler.note(.traceOverrun, entries: nil, at: end, "The kernel dropped \(count) events on \(cpu).")
+        let dropped = instance.dropped
+        self.dropped = (dropped.values.reduce(0, +), end)
+        for (cpu, count) in dropped.sorted(by: { $0.key < $1.key }) {
+            assembler.note(
+                .traceOverrun, vcpu: nil, entries: nil, at: end, "The kernel dropped \(count) events on \(cpu).")
+        }
+        let missed = instance.missed
+        if missed > 0 {
+            assembler.note(.traceOverrun, vcpu: nil, entries: nil, at: end, "The kernel left out \(missed) probes.")
+        }
+        if case .bitmap(let layout, _) = plan, !layout.isDescribed,
+            (assembler as? BitmapAssembler)?.check.misfits ?? 0 > 0
+        {
+            throw AttachError(
+                "The kernel's memory slots lie otherwise than dirtyrec thought, and this kernel does not describe them (no /sys/kernel/btf); what was recorded is wrong."
+            )
         }
         try commit(assembler.finish(at: end))
+    }
+
+    /// How often it is looked whether the kernel dropped events.
+    private static let lookNs: Int64 = 500_000_000
+
+    private func lookForDropped(at ns: Int64) {
+        let count = instance.dropped.values.reduce(0, +)
+        if count > dropped.count { assembler.forget(at: ns) }
+        dropped = (count, ns)
     }
 
     private func read(upTo ns: Int64) throws { try instance.read(upTo: ns, into: &pending) }
@@ -110,11 +176,14 @@ package final class Attachment {
                 } else if flags & 1 != 0 {
                     regions[id] = VMMMemory.Region(address: host, size: size)
                 }
+            } else if case .sync(let id, _, let pages, let host) = event.kind, id < 1 << 16 {
+                regions[id] = VMMMemory.Region(address: host, size: pages << 12)
             }
             do {
                 if let batch = try assembler.add(event) { try commit(batch) }
-            } catch let contradiction as Assembler.Contradiction {
-                assembler.note(.aborted, entries: 1, at: event.ns, "An event was left out: \(contradiction.problem).")
+            } catch let contradiction as EventContradiction {
+                assembler.note(
+                    .aborted, vcpu: nil, entries: 1, at: event.ns, "An event was left out: \(contradiction.problem).")
             }
         }
     }

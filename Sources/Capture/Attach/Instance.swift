@@ -2,54 +2,68 @@ import Glibc
 import Import
 import Platform
 
-/// A private trace instance that shows the ring events of one process: its buffers, its filters, its clock. Nothing of
+/// A private trace instance that shows the dirty log of one process's guest: its buffers, its filters, its clock. Nothing of
 /// it is seen by, or disturbs, anybody else's tracing. It goes with the object.
 package final class Instance {
     /// Takes it all away again.
     package let cleanup: TraceCleanup
+    private let tracefs: Tracefs
+    private let plan: EventPlan
     private let path: String
-    private let probe: String?
-    private let push: String
     private let layout: PageLayout
     private let decoder: EventDecoder
     private var readers: [CPUReader] = []
     private var threads: Threads
-
-    /// Pushes of other processes stay out of the buffer by the event's own filter, as long as it does not get too long;
-    /// what is left is sorted out by ``Threads``. `set_event_pid` would lose entries: KVM marks the page of the guest's
-    /// steal time when the vCPU's thread is switched out, and by then that filter looks at the next thread.
-    private static let mostFiltered = 100
+    private var watch: VMWatch
 
     /// Whether memory slots are seen when the VMM sets them.
-    package var seesSlots: Bool { probe != nil }
+    package let seesSlots: Bool
 
-    /// Makes the instance and switches the events of `pid`'s threads on.
+    private static let events = "/events/kvm/"
+    private static var probes: String { "/events/\(Tracefs.ownGroup)/" }
+
+    /// Makes the instance and switches the events of `target`'s guest on.
     ///
+    /// - Parameter machine: Which of the process's VMs, from 1, in the order of their vCPUs' threads; nil: its only one.
     /// - Throws: ``AttachError``. Nothing is left behind then.
-    package init(_ tracefs: Tracefs, pid: Int32, buffers: TraceBuffers) throws {
-        threads = Threads(of: pid)
+    init(_ tracefs: Tracefs, _ target: Target, machine: Int?, plan: EventPlan, buffers: TraceBuffers) throws {
+        (self.tracefs, self.plan) = (tracefs, plan)
+        threads = Threads(of: target.pid)
+        watch = VMWatch(vcpus: target.vcpus)
         path = tracefs.root + "/instances/\(Tracefs.prefix)-\(getpid())"
         Self.remove(path)
         guard unsafe mkdir(path, 0o700) == 0 else {
             throw AttachError("A trace instance cannot be made: \(systemError()); attach needs root.")
         }
-        probe = tracefs.addSlotProbe()
-        push = path + "/events/kvm/kvm_dirty_ring_push"
-        cleanup = TraceCleanup(tracefs, path: path, probe: probe)
+        cleanup = TraceCleanup(tracefs, path: path, probes: Tracefs.ownGroup)
         do {
             guard let layout = PageLayout(parsing: try Files.read(tracefs.root + "/events/header_page")) else {
                 throw AttachError(
                     "The trace's header_page has a form that dirtyrec does not know; please report this kernel.")
             }
             self.layout = layout
+            var names: [String]
+            switch plan {
+            case .ring:
+                seesSlots = tracefs.add(.slot())
+                names = EventDecoder.tracepoints.map { Self.events + $0 }
+                if seesSlots { names.append(Self.probes + EventDecoder.Probe.slot.rawValue) }
+            case .bitmap(let kernel, let times):
+                let probes = Probe.bitmap(kernel, times: times)
+                for probe in probes where !tracefs.add(probe) { throw tracefs.refusal(of: probe) }
+                seesSlots = true
+                names = probes.map { Self.probes + $0.event.rawValue }
+            }
             try Self.size(path, buffers)
-            decoder = try Self.setUp(path, probe: probe)
-            try follow(threads.current)
-            try Files.write("1\n", to: path + "/tracing_on")
+            decoder = try Self.setUp(path, names)
             for name in Files.list(path + "/per_cpu") where name.hasPrefix("cpu") {
                 readers.append(
                     try CPUReader(path + "/per_cpu/" + name, name: name, pageSize: layout.size, cleanup))
             }
+            try Files.write("1\n", to: path + "/tracing_on")
+            if case .bitmap = plan { try find(machine, of: target) }
+            try follow()
+            for name in names where name != enter { try Files.write("1\n", to: path + name + "/enable") }
         } catch {
             cleanup.run()
             throw error
@@ -77,34 +91,113 @@ package final class Instance {
         for cpu in cpus { try set("/per_cpu/cpu\(cpu)", buffers.kibibytes) }
     }
 
-    /// Lets pushes of `threads` in; other events are few.
-    private func follow(_ threads: Set<Int>) throws {
-        guard !threads.isEmpty else { return }
-        let filter =
-            threads.count <= Self.mostFiltered
-            ? threads.sorted().map { "common_pid==\($0)" }.joined(separator: "||") : "0"
-        try Files.write(filter + "\n", to: push + "/filter")
-    }
-
-    private static func setUp(_ path: String, probe: String?) throws -> EventDecoder {
+    private static func setUp(_ path: String, _ events: [String]) throws -> EventDecoder {
         func set(_ file: String, _ value: String) throws { try Files.write(value + "\n", to: path + "/" + file) }
         try set("tracing_on", "0")
         try set("trace_clock", "mono")
         // When a buffer is full new events are dropped and counted; nothing that was seen changes.
         try set("options/overwrite", "0")
         var decoder = EventDecoder()
-        let events =
-            EventDecoder.tracepoints.map { "kvm/" + $0 } + (probe.map { [$0 + "/" + EventDecoder.slotProbe] } ?? [])
         for event in events {
-            let file = path + "/events/" + event
-            guard let format = EventFormat(parsing: try Files.read(file + "/format")), decoder.learn(format) else {
-                throw AttachError(
-                    "The format of \(event) lacks a field that dirtyrec needs; please report this kernel.")
+            guard Files.exists(path + event + "/format") else {
+                throw AttachError("This kernel has no tracepoint \(event.dropFirst(8)); load kvm, Linux 5.11 or newer.")
             }
-            try set("events/\(event)/enable", "1")
+            guard let format = EventFormat(parsing: try Files.read(path + event + "/format")), decoder.learn(format)
+            else {
+                throw AttachError(
+                    "The format of \(event.dropFirst(8)) lacks a field that dirtyrec needs; please report this kernel.")
+            }
         }
         return decoder
     }
+
+    // MARK: Filters
+
+    /// A filter gets too long with more threads than this.
+    private static let mostFiltered = 100
+    /// How long vCPUs are given to enter the guest, so that we see whose threads they are.
+    private static let searchNs: Int64 = 2_000_000_000
+    private var enter: String { Self.probes + EventDecoder.Probe.enter.rawValue }
+
+    /// One of some threads, or when they are many, one between the first and the last; nil without threads.
+    private static func condition(_ threads: some Collection<Int>) -> String? {
+        let threads = threads.sorted()
+        guard let first = threads.first, let last = threads.last else { return nil }
+        return threads.count > mostFiltered
+            ? "common_pid>=\(first)&&common_pid<=\(last)"
+            : threads.map { "common_pid==\($0)" }.joined(separator: "||")
+    }
+
+    private func filter(_ event: String, _ conditions: String?...) throws {
+        let conditions = conditions.compactMap { $0 }.map { "(\($0))" }
+        try Files.write(
+            (conditions.isEmpty ? "0" : conditions.joined(separator: "&&")) + "\n", to: path + event + "/filter")
+    }
+
+    /// Keeps what belongs to others out of the buffer, as far as events' own filters can; the rest is sorted out when it is read.
+    /// `set_event_pid` would lose entries: KVM marks the page of the guest's steal time when the vCPU's thread is switched out, and
+    /// by then that filter looks at the next thread.
+    private func follow() throws {
+        guard case .bitmap(_, let times) = plan else {
+            return try filter(Self.events + EventDecoder.tracepoints[0], Self.condition(threads.current))
+        }
+        // A VMM harvests in threads that come and go: what counts is the VM.
+        let vm = watch.vm.map { "kvm==0x" + String($0, radix: 16) }
+        for probe in [EventDecoder.Probe.mask, .sync, .slot] { try filter(Self.probes + probe.rawValue, vm) }
+        try filter(Self.probes + EventDecoder.Probe.ioctl.rawValue, "cmd==0x4010ae42||cmd==0xc018aec0")
+        if times {
+            try filter(Self.probes + EventDecoder.Probe.mark.rawValue, vm ?? Self.condition(threads.current), "fl&1")
+        }
+    }
+
+    /// Looks which thread is which vCPU for a while: at the beginning, and whenever there is a thread that we do not know.
+    private func search(until ns: Int64?) throws {
+        if ns != nil {
+            guard let unknown = Self.condition(threads.current.subtracting(watch.named.keys)) else { return }
+            try filter(enter, unknown)
+        }
+        if (ns == nil) != (watch.searchEndNs == nil) {
+            try Files.write(ns == nil ? "0\n" : "1\n", to: path + enter + "/enable")
+        }
+        watch.searchEndNs = ns
+    }
+
+    /// Finds the VM, as long as its vCPUs run. One that stands still is found when it is harvested, or when it goes on.
+    private func find(_ machine: Int?, of target: Target) throws {
+        let end = monotonicNow() + Self.searchNs
+        try search(until: end)
+        var seen: [RingEvent] = []
+        repeat {
+            usleep(5000)
+            try readAll(upTo: .max) { event in
+                if case .enter = event.kind, threads.contains(event.pid), watch.learn(event) { seen.append(event) }
+            }
+        } while monotonicNow() < end && (target.machines > 1 ? !watch.knowsAll : watch.named.isEmpty)
+        if target.machines > 1 {
+            let machines = watch.machines
+            guard machines.count >= target.machines || machine.map({ $0 <= machines.count }) == true else {
+                throw AttachError(
+                    "Process \(target.pid) (\(target.command)) runs \(target.machines) VMs, and only \(machines.count) of them can be told apart, as the others stand still; attach when they run."
+                )
+            }
+            guard let machine, machines.indices.contains(machine - 1) else {
+                throw AttachError(
+                    "Process \(target.pid) (\(target.command)) runs \(target.machines) VMs; choose one with --vm: "
+                        + machines.enumerated().map {
+                            "\($0.offset + 1) has the vCPU threads \($0.element.threads.map(String.init).joined(separator: ", "))"
+                        }
+                        .joined(separator: "; ") + ".")
+            }
+            watch.vm = machines[machine - 1].vm
+        } else {
+            watch.vm = watch.named.values.first?.vm
+        }
+        early = seen.filter { $0.vm == watch.vm }
+        if watch.knowsAll { try search(until: nil) }
+    }
+
+    /// Who is who, seen before the recording began.
+    private var early: [RingEvent] = []
 
     /// Removes an instance, switching its events off first: an instance in use cannot go.
     static func remove(_ path: String) {
@@ -119,7 +212,40 @@ package final class Instance {
     /// - Throws: ``AttachError`` when the trace cannot be read any more.
     package func read(upTo ns: Int64, into events: inout [RingEvent]) throws {
         // A vCPU that is plugged in is a thread that was not there before. The kernel swaps filters without a gap.
-        if threads.refresh() { try follow(threads.current) }
+        let isNew = threads.refresh()
+        guard case .bitmap = plan else {
+            if isNew { try follow() }
+            return try readAll(upTo: ns) { if threads.contains($0.pid) { events.append($0) } }
+        }
+        events += early
+        early = []
+        let known = watch.vm
+        var strangers = false
+        try readAll(upTo: ns) { event in
+            switch event.kind {
+            case .enter:
+                guard threads.contains(event.pid), watch.learn(event) else { return }
+            case .ioctl:
+                guard threads.contains(event.pid) else { return }
+            default:
+                if watch.vm == nil, threads.contains(event.pid) { watch.vm = event.vm }
+                if case .mark = event.kind, watch.named[event.pid] == nil { strangers = true }
+            }
+            if event.vm == 0 || event.vm == watch.vm { events.append(event) }
+        }
+        if watch.vm != known { try follow() }
+        if isNew {
+            watch.forget(except: threads.current)
+            if known == nil { try follow() }
+        }
+        if isNew || strangers, watch.searchEndNs == nil {
+            try search(until: ns + Self.searchNs)
+        } else if let end = watch.searchEndNs, watch.knowsAll || ns > end {
+            try search(until: nil)
+        }
+    }
+
+    private func readAll(upTo ns: Int64, _ body: (RingEvent) -> Void) throws {
         for reader in readers {
             do {
                 try reader.readPages(upTo: ns) { page in
@@ -127,9 +253,7 @@ package final class Instance {
                     var records = try layout.records(in: page)
                     while let (record, time) = try records.next() {
                         last = time
-                        if let event = decoder.decode(record, ns: time), threads.contains(event.pid) {
-                            events.append(event)
-                        }
+                        if let event = decoder.decode(record, ns: time) { body(event) }
                     }
                     return last
                 }
@@ -138,6 +262,9 @@ package final class Instance {
             }
         }
     }
+
+    /// How often the probes did not work because another probe was at work on the same CPU.
+    package var missed: Int64 { tracefs.missedProbes }
 
     /// Events that the kernel dropped so far, by CPU.
     package var dropped: [String: Int64] {
@@ -154,6 +281,40 @@ package final class Instance {
             if sum > 0 { dropped[name] = sum }
         }
         return dropped
+    }
+}
+
+/// Which of the kernel's VMs is looked at, and which threads are its vCPUs.
+private struct VMWatch {
+    /// The VM's address in the kernel; nil as long as it is not known.
+    var vm: UInt64?
+    /// vCPUs by thread.
+    private(set) var named: [Int: (vm: UInt64, vcpu: Int)] = [:]
+    /// Until when threads are looked for; nil: they are not.
+    var searchEndNs: Int64?
+    private let vcpus: Int
+
+    /// - Parameter vcpus: How many vCPUs all VMs of the process have.
+    init(vcpus: Int) { self.vcpus = vcpus }
+
+    var knowsAll: Bool { named.count >= vcpus }
+
+    /// Takes an entry into the guest.
+    ///
+    /// - Returns: whether it says something new.
+    mutating func learn(_ event: RingEvent) -> Bool {
+        if let known = named[event.pid], known == (event.vm, event.ring) { return false }
+        named[event.pid] = (event.vm, event.ring)
+        return true
+    }
+
+    /// Threads that are gone are nobody any more.
+    mutating func forget(except threads: Set<Int>) { named = named.filter { threads.contains($0.key) } }
+
+    /// The VMs with their vCPUs' threads, oldest thread first.
+    var machines: [(vm: UInt64, threads: [Int])] {
+        Dictionary(grouping: named, by: \.value.vm).map { (vm: $0.key, threads: $0.value.map(\.key).sorted()) }
+            .sorted { $0.threads[0] < $1.threads[0] }
     }
 }
 

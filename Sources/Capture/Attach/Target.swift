@@ -9,28 +9,30 @@ package struct Target: Sendable {
     package let command: String
     /// Number of vCPUs: one more than the highest id.
     package let vcpuCount: Int
+    /// Number of vCPUs of all its VMs together.
+    package let vcpus: Int
+    /// Number of VMs; rarely more than one.
+    package let machines: Int
     /// Entries of a vCPU's dirty ring; nil when the VM has none.
     package let ringEntries: Int?
 
+    /// What /proc calls a VM's file.
+    static let machineFile = "anon_inode:kvm-vm"
     /// A ring is mapped at this page of its vCPU's file.
     private static let ringOffset = 64 * pageBytes
 
     /// Looks at a process.
     ///
-    /// - Throws: ``AttachError`` when it is no VMM, or runs several VMs.
+    /// - Throws: ``AttachError`` when it is no VMM.
     package init(pid: Int32) throws {
         self.pid = pid
         let folder = "/proc/\(pid)"
         guard Files.exists(folder) else { throw AttachError("There is no process \(pid).") }
         command = (try? Files.read(folder + "/comm"))?.split(separator: "\n").first.map(String.init) ?? ""
         let files = Files.list(folder + "/fd").compactMap { Files.link("\(folder)/fd/\($0)") }
-        let machines = files.filter { $0 == "anon_inode:kvm-vm" }.count
+        machines = files.filter { $0 == Self.machineFile }.count
         guard machines > 0 else {
             throw AttachError("Process \(pid) (\(command)) runs no KVM guest, or only root may look at it.")
-        }
-        guard machines == 1 else {
-            throw AttachError(
-                "Process \(pid) (\(command)) runs \(machines) VMs, and the kernel's events do not tell them apart.")
         }
         let ids = files.compactMap { name in
             name.hasPrefix("anon_inode:kvm-vcpu:") ? Int(name.dropFirst(20).prefix { $0.isNumber }) : nil
@@ -39,6 +41,7 @@ package struct Target: Sendable {
             throw AttachError("The VM of process \(pid) (\(command)) has no vCPU yet; attach when the guest runs.")
         }
         vcpuCount = last + 1
+        vcpus = ids.count
         ringEntries = Self.ringEntries((try? Files.read(folder + "/maps")) ?? "")
     }
 

@@ -11,8 +11,8 @@ package struct TraceBuffers: Sendable, Equatable {
 
     /// Of a CPU where none of the VMM's threads may run now. Affinities change, and then the kernel counts what it drops.
     static let smallest = 64
-    /// A push in a buffer: the record, and the buffer's own header before it.
-    private static let eventBytes = 36
+    /// A push or a mark in a buffer: the record, and the buffer's own header before it.
+    private static let eventBytes = (push: 36, mark: 44)
     /// No vCPU dirties more pages a second.
     private static let fastest = 400_000
     /// dirtyrec looks every 10 ms. On a busy host, or while it waits for its disk, a look may come this late.
@@ -31,15 +31,17 @@ package struct TraceBuffers: Sendable, Equatable {
             (try? Files.read("/sys/devices/system/cpu/online")).flatMap(CPUList.init)?.cpus ?? [0]
         let used = Self.cpus(of: target.pid).intersection(online)
         self.init(
-            ringEntries: target.ringEntries ?? 1 << 16, online: online,
+            ringEntries: target.ringEntries, online: online,
             used: used.isEmpty ? online : used,
             hostKiB: memory, asked: kibibytes)
     }
 
-    init(ringEntries: Int, online: Set<Int>, used: Set<Int>, hostKiB: Int, asked: Int?) {
-        let events = min(Self.fastest / Self.looksASecond, ringEntries * Self.rounds)
+    /// - Parameter ringEntries: nil for a VM without rings, which marks pages until they all are.
+    init(ringEntries: Int?, online: Set<Int>, used: Set<Int>, hostKiB: Int, asked: Int?) {
+        let events = min(Self.fastest / Self.looksASecond, ringEntries.map { $0 * Self.rounds } ?? .max)
+        let bytes = ringEntries == nil ? Self.eventBytes.mark : Self.eventBytes.push
         let fair = hostKiB / 32 / used.count
-        self.kibibytes = asked ?? max(Self.smallest, min(events * Self.eventBytes / 1024, fair))
+        self.kibibytes = asked ?? max(Self.smallest, min(events * bytes / 1024, fair))
         cpus = used == online ? nil : used
         cpuCount = used.count
     }

@@ -6,11 +6,12 @@ import Synchronization
 package final class TraceCleanup: Sendable {
     private let tracefs: Tracefs
     private let path: String
-    private let probe: String?
+    private let probes: String?
     private let readers = Mutex<[CInt]>([])
 
-    init(_ tracefs: Tracefs, path: String, probe: String?) {
-        (self.tracefs, self.path, self.probe) = (tracefs, path, probe)
+    /// - Parameter probes: The group of our probes, if there are any.
+    init(_ tracefs: Tracefs, path: String, probes: String?) {
+        (self.tracefs, self.path, self.probes) = (tracefs, path, probes)
     }
 
     /// An open file of the instance: it cannot go as long as one is open.
@@ -29,7 +30,7 @@ package final class TraceCleanup: Sendable {
                 Instance.remove(path)
                 if Files.exists(path) { usleep(2000) }
             }
-            if let probe { tracefs.removeProbe(probe) }
+            if let probes { tracefs.removeProbes(probes) }
         }
     }
 }

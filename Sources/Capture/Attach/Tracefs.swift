@@ -36,9 +36,6 @@ package final class Tracefs: Sendable {
         guard unsafe access(root + "/instances", W_OK) == 0 else {
             throw AttachError("\(mount) may not be written; attach needs root.")
         }
-        guard Files.exists(root + "/events/kvm/kvm_dirty_ring_push/format") else {
-            throw AttachError("This kernel has no tracepoint kvm:kvm_dirty_ring_push; load kvm, Linux 5.11 or newer.")
-        }
     }
 
     deinit { close(folder) }
@@ -60,36 +57,18 @@ package final class Tracefs: Sendable {
         // A probe must not be in use by any instance when it goes.
         for group in Files.list(root + "/events") where group.hasPrefix(Self.prefix + "_") {
             guard let pid = Int32(group.dropFirst(Self.prefix.count + 1)), Self.isDead(pid) else { continue }
-            removeProbe(group)
+            removeProbes(group)
         }
         return removed
     }
 
     private static func isDead(_ pid: Int32) -> Bool { kill(pid, 0) != 0 && errno == ESRCH }
 
-    /// Functions behind KVM_SET_USER_MEMORY_REGION, newest kernels last; all take the region as their second argument.
-    private static let slotFunctions = ["__kvm_set_memory_region", "kvm_set_memory_region"]
-
-    /// Puts a probe on the function that sets a VM's memory slots.
-    ///
-    /// - Returns: the probe's group, or nil where the kernel offers no probes.
-    func addSlotProbe() -> String? {
-        let group = "\(Self.prefix)_\(getpid())"
-        let arguments =
-            "slot=+0($arg2):u32 flags=+4($arg2):u32 gpa=+8($arg2):u64 size=+16($arg2):u64 host=+24($arg2):u64"
-        for function in Self.slotFunctions {
-            let line = "p:\(group)/\(EventDecoder.slotProbe) \(function) \(arguments)\n"
-            if (try? Files.write(line, to: root + "/kprobe_events", append: true)) != nil,
-                Files.exists(root + "/events/\(group)/\(EventDecoder.slotProbe)/format")
-            {
-                return group
-            }
+    /// Removes a group of probes, which no instance may use any more.
+    func removeProbes(_ group: String) {
+        for name in Files.list(root + "/events/" + group) where Files.exists(root + "/events/\(group)/\(name)/format") {
+            try? Files.write("-:\(group)/\(name)\n", to: root + "/kprobe_events", append: true)
         }
-        return nil
-    }
-
-    func removeProbe(_ group: String) {
-        try? Files.write("-:\(group)/\(EventDecoder.slotProbe)\n", to: root + "/kprobe_events", append: true)
     }
 }
 
@@ -97,7 +76,9 @@ package final class Tracefs: Sendable {
 enum Files {
     static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
-    static func read(_ path: String) throws -> String {
+    static func read(_ path: String) throws -> String { String(decoding: try bytes(path), as: UTF8.self) }
+
+    static func bytes(_ path: String) throws -> [UInt8] {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw AttachError("\(path) cannot be opened: \(systemError()).") }
         defer { close(descriptor) }
@@ -106,7 +87,7 @@ enum Files {
         while true {
             let count = unsafe buffer.withUnsafeMutableBytes { unsafe Glibc.read(descriptor, $0.baseAddress, $0.count) }
             guard count >= 0 else { throw AttachError("\(path) cannot be read: \(systemError()).") }
-            guard count > 0 else { return String(decoding: bytes, as: UTF8.self) }
+            guard count > 0 else { return bytes }
             bytes += buffer[..<count]
         }
     }

@@ -94,7 +94,9 @@ package struct HostFindings: Sendable, Encodable {
     }
 
     /// For people: aligned, one finding a line.
-    package var text: String {
+    ///
+    /// - Parameter more: Lines before the verdict.
+    package func text(and more: [String]) -> String {
         let name = findings.map(\.name.count).max() ?? 0
         let value = findings.filter { $0.name != "host" }.map(\.value.count).max() ?? 0
         func pad(_ text: String, _ width: Int) -> String {
@@ -106,7 +108,7 @@ package struct HostFindings: Sendable, Encodable {
             return line.replacing(#/\s+$/#, with: "")
         }
         return
-            (lines + [
+            (lines + more + [
                 "",
                 canRecord
                     ? "dirtyrec record can run here."

@@ -22,6 +22,21 @@ package enum Source: String, Sendable, CaseIterable, Codable {
     case imported
 }
 
+/// How `dirtyrec attach` saw another VMM's guest. Raw values are what the label ``key`` says.
+package enum WayIn: String, Sendable, CaseIterable {
+    /// KVM's events of the dirty ring.
+    case ring
+    /// Probes on what marks pages in bitmaps, and on what takes them out.
+    case bitmap
+    /// Probes on what takes pages out of bitmaps alone: entries have no time of their own and no vCPU.
+    case masks = "bitmap-masks"
+
+    /// The recording's label.
+    package static let key = "way_in"
+    /// The label with what the events said of themselves.
+    package static let checkKey = "self_check"
+}
+
 /// Why a harvest took place.
 package enum HarvestCause: String, Sendable, CaseIterable, Codable {
     /// The interval was over; vCPUs kept running.

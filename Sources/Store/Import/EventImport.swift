@@ -98,7 +98,7 @@ final class EventImport: ImportSource {
 
     private func noteLost(at ns: Int64) {
         for lost in stream.takeLost() {
-            assembler.note(.traceOverrun, entries: nil, at: max(0, ns), lost.sentence)
+            assembler.note(.traceOverrun, vcpu: nil, entries: nil, at: max(0, ns), lost.sentence)
         }
     }
 }

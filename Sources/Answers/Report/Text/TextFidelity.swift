@@ -28,6 +28,10 @@ enum TextFidelity {
                 ? "within a ring \(withinRing(analysis.order)); across rings "
                     + (fidelity.orderConfidence.map { "\(Units.percent($0)) of pairs known" } ?? "nothing to compare")
                 : "none: a bitmap does not say which page was written first")
+        if let way = info.labels[WayIn.key] {
+            section.field("way in", WayIn(rawValue: way).map(sight) ?? Sanitizer.line(way))
+        }
+        if let check = info.labels[WayIn.checkKey] { section.field("self-check", Sanitizer.line(check)) }
         if let times = times(fidelity) { section.field("times", times) }
         section.field(
             "overhead", "all vCPUs stood still \(Units.percent(fidelity.pausedShare)) of the time for harvests")
@@ -105,6 +109,16 @@ enum TextFidelity {
         // Bitmaps of others have no better time either way.
         case .unknown where !fidelity.hasVCPUs: nil
         case .unknown: "of KVM's push; with PML, of which the recording says nothing, up to 512 writes after the write"
+        }
+    }
+
+    /// What a way in sees and what not.
+    private static func sight(_ way: WayIn) -> String {
+        switch way {
+        case .ring: "dirty ring, by KVM's events: each entry, numbered by KVM, so that a gap shows"
+        case .bitmap:
+            "bitmap, by probes on marks and masks: the first write to a page since it was last protected, and first reads of pages that were not there"
+        case .masks: "bitmap, by probes on masks alone: what each harvest took, without times and vCPUs"
         }
     }
 

@@ -48,10 +48,12 @@ package enum TextReport {
         let host = [info.host, info.kernel, info.kvmModule, info.cpu].filter { !$0.isEmpty }.map(Sanitizer.line)
         section.field("host", host.isEmpty ? "unknown" : host.joined(separator: ", "))
         if !info.tool.isEmpty { section.field("recorded by", Sanitizer.line(info.tool)) }
-        if !info.labels.isEmpty {
+        // These two are in the fidelity card.
+        let labels = info.labels.filter { ![WayIn.key, WayIn.checkKey].contains($0.key) }
+        if !labels.isEmpty {
             section.field(
                 "labels",
-                info.labels.sorted { $0.key < $1.key }.map { Sanitizer.line("\($0.key)=\($0.value)") }
+                labels.sorted { $0.key < $1.key }.map { Sanitizer.line("\($0.key)=\($0.value)") }
                     .joined(separator: ", "))
         }
         let counts = analysis.counts

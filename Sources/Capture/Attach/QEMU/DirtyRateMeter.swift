@@ -6,13 +6,17 @@ import Platform
 /// Lets QEMU switch dirty logging on, window after window, by its own dirty-rate measurement.
 package final class DirtyRateMeter {
     private let qmp: QMP
+    private let mode: String
     private var sinceNs: Int64 = 0
 
     /// The longest window that QEMU accepts, in seconds.
     package static let longestWindow: Int64 = 60
 
-    /// A meter of the QEMU at the other end.
-    package init(_ qmp: QMP) { self.qmp = qmp }
+    /// A meter of the QEMU at the other end, whose VM has dirty rings or bitmaps.
+    package init(_ qmp: QMP, hasRings: Bool) {
+        self.qmp = qmp
+        mode = hasRings ? "dirty-ring" : "dirty-bitmap"
+    }
 
     /// Bytes of the guest's memory; nil when QEMU does not say.
     package var memoryBytes: Int64? {
@@ -32,7 +36,7 @@ package final class DirtyRateMeter {
     /// - Throws: ``AttachError``.
     package func begin(seconds: Int64) throws {
         sinceNs = monotonicNow()
-        let _: QMP.Nothing = try qmp.execute("calc-dirty-rate", ["calc-time": seconds, "mode": "dirty-ring"])
+        let _: QMP.Nothing = try qmp.execute("calc-dirty-rate", ["calc-time": seconds, "mode": mode])
     }
 
     /// QEMU's figures, once the window is over.

@@ -6,12 +6,9 @@ import Model
 /// iteration ends with the first round after the asked interval: every page is protected at its begin. A round that the
 /// trace does not show (its events were lost, or not traced) is inferred from the next push, which carries the ring's
 /// reset index. The push's own number shows without gaps how many entries of a ring are missing.
-package struct Assembler {
+package struct Assembler: EventAssembler {
     /// Why events cannot be true.
-    package struct Contradiction: Error, Equatable {
-        /// One clause.
-        package let problem: String
-    }
+    package typealias Contradiction = EventContradiction
 
     private struct Entry {
         var gfn: GFN
@@ -93,7 +90,7 @@ package struct Assembler {
     package var hasUnknownSlots: Bool { slots.hasWindows }
 
     /// Adds a row about a loss.
-    package mutating func note(_ kind: LossKind, vcpu: Int? = nil, entries: Int64?, at ns: Int64, _ detail: String) {
+    package mutating func note(_ kind: LossKind, vcpu: Int?, entries: Int64?, at ns: Int64, _ detail: String) {
         guard batch.losses.count < ImportLimits.items * 16 else { return }
         batch.losses.append(
             Loss(iteration: iteration, tsNs: ns, kind: kind, vcpu: vcpu, entries: entries, detail: detail))
@@ -143,7 +140,7 @@ package struct Assembler {
             fullExits += rings[event.ring].fullNs == nil ? 1 : 0
             rings[event.ring].fullNs = rings[event.ring].fullNs ?? event.ns
             return nil
-        case .slot: return nil
+        case .slot, .mark, .mask, .ioctl, .sync, .enter: return nil
         }
     }
 
@@ -152,6 +149,9 @@ package struct Assembler {
         guard let round, ns - round.ns > Self.roundNs else { return nil }
         return closeIfDue()
     }
+
+    /// Pushes are numbered: what is missing shows by itself.
+    package mutating func forget(at ns: Int64) {}
 
     /// Ends the recording: what the VMM has not harvested yet is the final harvest.
     package mutating func finish(at ns: Int64) -> IterationBatch {

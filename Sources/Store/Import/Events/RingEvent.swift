@@ -1,4 +1,6 @@
-/// One event of a VM's dirty ring.
+import Model
+
+/// One event of a VM's dirty log: of its rings, or of its bitmaps.
 package struct RingEvent: Sendable, Equatable {
     /// What happened.
     package enum Kind: Sendable, Equatable {
@@ -11,22 +13,34 @@ package struct RingEvent: Sendable, Equatable {
         case full
         /// The VMM made, changed or (with size 0) deleted a memory slot; `host` is where its memory lies in the VMM.
         case slot(id: UInt32, flags: UInt32, address: UInt64, size: UInt64, host: UInt64)
+        /// KVM sets the bit of a page in its slot's bitmap, whether it is set already or not.
+        case mark(slot: UInt32, gfn: GFN)
+        /// KVM re-protects the pages whose bits in `mask` it has just taken out of a slot's bitmap; bit 0 is page `offset`.
+        case mask(slot: UInt32, base: GFN, pages: UInt64, offset: UInt64, mask: UInt64)
+        /// The thread asks for KVM_GET_DIRTY_LOG or KVM_CLEAR_DIRTY_LOG; ``sync`` says of which slot.
+        case ioctl(isClear: Bool)
+        /// GET or CLEAR begins with a slot.
+        case sync(slot: UInt32, base: GFN, pages: UInt64, host: UInt64)
+        /// The thread lets its vCPU, which is ``RingEvent/ring``, enter the guest.
+        case enter
     }
 
     /// When, in nanoseconds of the trace's clock.
     package var ns: Int64
     /// The thread in which it happened.
     package var pid: Int
-    /// Which vCPU's ring; 0 for slots.
+    /// Which vCPU's ring; 0 where it does not matter.
     package var ring: Int
     /// What happened.
     package var kind: Kind
+    /// The address of the VM in the kernel; 0 for events that do not say it.
+    package var vm: UInt64 = 0
+    /// The VM's `manual_dirty_log_protect`; nil for events that do not say it.
+    package var protection: UInt64?
 
-    package init(ns: Int64, pid: Int, ring: Int, kind: Kind) {
-        self.ns = ns
-        self.pid = pid
-        self.ring = ring
-        self.kind = kind
+    package init(ns: Int64, pid: Int, ring: Int, kind: Kind, vm: UInt64 = 0, protection: UInt64? = nil) {
+        (self.ns, self.pid, self.ring, self.kind) = (ns, pid, ring, kind)
+        (self.vm, self.protection) = (vm, protection)
     }
 }
 
@@ -34,8 +48,21 @@ package struct RingEvent: Sendable, Equatable {
 package struct EventDecoder: Sendable {
     /// The tracepoints that are read, all of the group `kvm`.
     package static let tracepoints = ["kvm_dirty_ring_push", "kvm_dirty_ring_reset", "kvm_dirty_ring_exit"]
-    /// Our own probe on the function behind `KVM_SET_USER_MEMORY_REGION`.
-    package static let slotProbe = "memslot"
+    /// Our own probes, by what they show.
+    package enum Probe: String, Sendable, CaseIterable {
+        /// The function behind `KVM_SET_USER_MEMORY_REGION`.
+        case slot = "memslot"
+        /// A page is marked in its slot's bitmap.
+        case mark
+        /// Pages taken out of a bitmap are re-protected.
+        case mask
+        /// A GET or CLEAR begins.
+        case sync
+        /// Which of the two it is.
+        case ioctl = "vmioctl"
+        /// A vCPU enters the guest.
+        case enter
+    }
 
     private enum Layout: Sendable {
         case push(
@@ -46,10 +73,30 @@ package struct EventDecoder: Sendable {
         case slot(
             id: EventFormat.Field, flags: EventFormat.Field, address: EventFormat.Field, size: EventFormat.Field,
             host: EventFormat.Field)
+        case mark(slot: SlotFields, gfn: EventFormat.Field)
+        case mask(
+            slot: SlotFields, base: EventFormat.Field, pages: EventFormat.Field, offset: EventFormat.Field,
+            mask: EventFormat.Field)
+        case ioctl(command: EventFormat.Field)
+        case sync(slot: SlotFields, base: EventFormat.Field, pages: EventFormat.Field, host: EventFormat.Field)
+        case enter(vcpu: EventFormat.Field)
+    }
+    /// A slot's number and its address space.
+    private struct SlotFields: Sendable {
+        var id: EventFormat.Field
+        var space: EventFormat.Field
+    }
+    private struct Known: Sendable {
+        var pid: EventFormat.Field
+        var layout: Layout
+        var vm: EventFormat.Field?
+        var protection: EventFormat.Field?
     }
 
-    private var layouts: [Int: (pid: EventFormat.Field, layout: Layout)] = [:]
+    private var layouts: [Int: Known] = [:]
     private let type = EventFormat.Field(offset: 0, size: 2, signed: false)
+    /// `KVM_CLEAR_DIRTY_LOG` of x86-64 and arm64.
+    private static let clearLog: UInt32 = 0xc018_aec0
 
     /// A decoder that knows no event.
     package init() {}
@@ -64,62 +111,95 @@ package struct EventDecoder: Sendable {
     /// - Returns: false when it is none of ours, or lacks a field that we need.
     @discardableResult
     package mutating func learn(_ format: EventFormat) -> Bool {
+        guard let pid = format.fields["common_pid"],
+            let layout = Self.ringLayout(format)
+                ?? Probe(rawValue: format.name).flatMap({ Self.layout($0, format.fields) })
+        else { return false }
+        layouts[format.id] = Known(
+            pid: pid, layout: layout, vm: format.fields["kvm"], protection: format.fields["protect"])
+        return true
+    }
+
+    private static func ringLayout(_ format: EventFormat) -> Layout? {
         let fields = format.fields
-        guard let pid = fields["common_pid"] else { return false }
-        var layout: Layout?
         switch format.name {
         case "kvm_dirty_ring_push":
-            if let index = fields["index"], let dirty = fields["dirty_index"], let reset = fields["reset_index"],
+            guard let index = fields["index"], let dirty = fields["dirty_index"], let reset = fields["reset_index"],
                 let slot = fields["slot"], let offset = fields["offset"]
-            {
-                layout = .push(index: index, dirty: dirty, reset: reset, slot: slot, offset: offset)
-            }
+            else { return nil }
+            return .push(index: index, dirty: dirty, reset: reset, slot: slot, offset: offset)
         case "kvm_dirty_ring_reset":
-            if let index = fields["index"], let reset = fields["reset_index"] {
-                layout = .reset(index: index, reset: reset)
-            }
-        case "kvm_dirty_ring_exit":
-            if let vcpu = fields["vcpu_id"] { layout = .full(vcpu: vcpu) }
-        case Self.slotProbe:
-            if let id = fields["slot"], let flags = fields["flags"], let address = fields["gpa"],
-                let size = fields["size"], let host = fields["host"]
-            {
-                layout = .slot(id: id, flags: flags, address: address, size: size, host: host)
-            }
-        default: break
+            guard let index = fields["index"], let reset = fields["reset_index"] else { return nil }
+            return .reset(index: index, reset: reset)
+        case "kvm_dirty_ring_exit": return fields["vcpu_id"].map { .full(vcpu: $0) }
+        default: return nil
         }
-        guard let layout else { return false }
-        layouts[format.id] = (pid, layout)
-        return true
+    }
+
+    private static func layout(_ probe: Probe, _ fields: [String: EventFormat.Field]) -> Layout? {
+        let slot = fields["id"].flatMap { id in fields["as"].map { SlotFields(id: id, space: $0) } }
+        switch probe {
+        case .slot:
+            guard let id = fields["slot"], let flags = fields["flags"], let address = fields["gpa"],
+                let size = fields["size"], let host = fields["host"]
+            else { return nil }
+            return .slot(id: id, flags: flags, address: address, size: size, host: host)
+        case .mark:
+            guard let slot, let gfn = fields["gfn"] else { return nil }
+            return .mark(slot: slot, gfn: gfn)
+        case .mask:
+            guard let slot, let base = fields["base"], let pages = fields["pages"], let offset = fields["off"],
+                let mask = fields["mask"]
+            else { return nil }
+            return .mask(slot: slot, base: base, pages: pages, offset: offset, mask: mask)
+        case .sync:
+            guard let slot, let base = fields["base"], let pages = fields["pages"], let host = fields["host"] else {
+                return nil
+            }
+            return .sync(slot: slot, base: base, pages: pages, host: host)
+        case .ioctl: return fields["cmd"].map { .ioctl(command: $0) }
+        case .enter: return fields["vcpu"].map { .enter(vcpu: $0) }
+        }
     }
 
     /// The event in `record`; nil when it is another one, or is cut off.
     package func decode(_ record: ArraySlice<UInt8>, ns: Int64) -> RingEvent? {
-        guard let id = type.value(in: record), let (pidField, layout) = layouts[Int(id)],
-            let pid = pidField.value(in: record)
-        else { return nil }
+        guard let id = type.value(in: record), let known = layouts[Int(id)], let pid = known.pid.value(in: record)
+        else {
+            return nil
+        }
         func value(_ field: EventFormat.Field) -> Int64 { field.value(in: record) ?? -1 }
-        let ring: Int64
+        func word(_ field: EventFormat.Field) -> UInt32 { UInt32(truncatingIfNeeded: value(field)) }
+        func long(_ field: EventFormat.Field) -> UInt64 { UInt64(bitPattern: value(field)) }
+        func key(_ slot: SlotFields) -> UInt32 { word(slot.id) & 0xffff | word(slot.space) << 16 }
+        var ring: Int64 = 0
         let kind: RingEvent.Kind
-        switch layout {
+        switch known.layout {
         case .push(let index, let dirty, let reset, let slot, let offset):
             ring = value(index)
-            kind = .push(
-                slot: UInt32(truncatingIfNeeded: value(slot)), offset: UInt64(bitPattern: value(offset)),
-                dirty: UInt32(truncatingIfNeeded: value(dirty)), reset: UInt32(truncatingIfNeeded: value(reset)))
+            kind = .push(slot: word(slot), offset: long(offset), dirty: word(dirty), reset: word(reset))
         case .reset(let index, let reset):
             ring = value(index)
-            kind = .reset(reset: UInt32(truncatingIfNeeded: value(reset)))
+            kind = .reset(reset: word(reset))
         case .full(let vcpu):
             ring = value(vcpu)
             kind = .full
         case .slot(let id, let flags, let address, let size, let host):
-            ring = 0
             kind = .slot(
-                id: UInt32(truncatingIfNeeded: value(id)), flags: UInt32(truncatingIfNeeded: value(flags)),
-                address: UInt64(bitPattern: value(address)), size: UInt64(bitPattern: value(size)),
-                host: UInt64(bitPattern: value(host)))
+                id: word(id), flags: word(flags), address: long(address), size: long(size), host: long(host))
+        case .mark(let slot, let gfn): kind = .mark(slot: key(slot), gfn: long(gfn))
+        case .mask(let slot, let base, let pages, let offset, let mask):
+            kind = .mask(
+                slot: key(slot), base: long(base), pages: long(pages), offset: long(offset), mask: long(mask))
+        case .ioctl(let command): kind = .ioctl(isClear: word(command) == Self.clearLog)
+        case .sync(let slot, let base, let pages, let host):
+            kind = .sync(slot: key(slot), base: long(base), pages: long(pages), host: long(host))
+        case .enter(let vcpu):
+            ring = value(vcpu)
+            kind = .enter
         }
-        return RingEvent(ns: ns, pid: Int(truncatingIfNeeded: pid), ring: Int(truncatingIfNeeded: ring), kind: kind)
+        return RingEvent(
+            ns: ns, pid: Int(truncatingIfNeeded: pid), ring: Int(truncatingIfNeeded: ring), kind: kind,
+            vm: known.vm.map(long) ?? 0, protection: known.protection.map(long))
     }
 }

@@ -13,9 +13,10 @@ struct Attach: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Record the pages that another VMM's running guest dirties, from the kernel's trace events.",
         discussion: """
-            The VMM needs a dirty ring (QEMU: -accel kvm,dirty-ring-size=4096); nothing else changes for it. With --qmp \
-            dirtyrec lets QEMU switch dirty logging on and keeps QEMU's own figure beside ours; without, logging must be \
-            on, by a migration for instance. Needs root and tracefs. See docs/attach.md.
+            A guest with a dirty ring is followed by KVM's events of the ring, one without by probes on what marks pages in \
+            its bitmaps; nothing changes for the VMM. With --qmp dirtyrec lets QEMU switch dirty logging on and keeps QEMU's \
+            own figure beside ours; without, logging must be on, by a migration for instance. `dirtyrec doctor` lists the \
+            guests of this host. Needs root and tracefs. See docs/attach.md.
 
             Examples:
               dirtyrec attach --qmp /run/vm.sock --duration 10s -o vm.db
@@ -24,6 +25,9 @@ struct Attach: ParsableCommand {
 
     @Option(help: "Process of the VMM (default: whoever answers at --qmp).")
     var pid: Int32?
+
+    @Option(help: ArgumentHelp("Which VM, from 1, of a process that runs several.", valueName: "n"))
+    var vm: Int?
 
     @Option(help: ArgumentHelp("QEMU's QMP socket.", valueName: "socket"), completion: .file())
     var qmp: String?
@@ -47,6 +51,15 @@ struct Attach: ParsableCommand {
             valueName: "size"), transform: ByteSize.init(parsing:))
     var buffer: ByteSize?
 
+    @Option(
+        help: ArgumentHelp(
+            "Whether entries of a bitmap get their times and vCPUs (default: on); off costs the guest almost nothing.",
+            valueName: "on|off"))
+    var times: Times = .on
+
+    /// Whether entries have times.
+    enum Times: String, ExpressibleByArgument, CaseIterable { case on, off }
+
     @Flag(
         help: """
             Count the pages that hold only zeros at the end, for `dirtyrec converge`: QEMU does not send them. Reads the \
@@ -59,17 +72,22 @@ struct Attach: ParsableCommand {
         if let buffer, !(64 << 10...1 << 30).contains(buffer.bytes) {
             throw ValidationError("--buffer must be 64KiB to 1GiB; it is the memory of one CPU's buffer.")
         }
+        if let vm, vm < 1 { throw ValidationError("--vm counts from 1.") }
         if let duration, duration.ns <= 0 { throw ValidationError("--duration must be longer than 0.") }
     }
 
     func run() throws {
         let signals = StopFlag.ofSignals()
         let monitor = try qmp.map { try QMP(socket: $0) }
-        let meter = monitor.map(DirtyRateMeter.init)
         guard let pid = pid ?? monitor?.peer else { throw AttachError("QEMU's process is unknown; add --pid PID.") }
         let target = try Target(pid: pid)
+        let meter = monitor.map { DirtyRateMeter($0, hasRings: target.ringEntries != nil) }
+        if target.ringEntries == nil {
+            Terminal.say("The VM has no dirty ring: its bitmaps are followed, by probes in the kernel.")
+        }
         let buffers = TraceBuffers(for: target, kibibytes: buffer.map { Int($0.bytes / 1024) })
-        let attachment = try Attachment(target, intervalNs: interval?.ns ?? 100_000_000, buffers: buffers)
+        let attachment = try Attachment(
+            target, machine: vm, times: times == .on, intervalNs: interval?.ns ?? 100_000_000, buffers: buffers)
         signals.beforeExit = attachment.cleanup.run
         Terminal.say(
             """
@@ -95,7 +113,9 @@ struct Attach: ParsableCommand {
             if zeroPages, zeros == nil {
                 Terminal.say("Zero pages could not be counted: where the guest's memory lies is unknown.")
             }
-            return (reason, zeros.map { ["zero_pages": "\($0)"] } ?? [:])
+            var labels = [WayIn.checkKey: attachment.selfCheck]
+            labels["zero_pages"] = zeros.map(String.init)
+            return (reason, labels)
         }
         try conclude(attachment, session.losses, intake.writer.committedIterations)
     }
@@ -116,6 +136,7 @@ struct Attach: ParsableCommand {
         info.intervalNs = interval?.ns ?? 100_000_000
         info.startNs = attachment.startNs
         info.wallOffsetNs = wallClockOffset()
+        info.labels[WayIn.key] = attachment.wayIn.rawValue
         return info
     }
 
@@ -128,14 +149,15 @@ struct Attach: ParsableCommand {
             """
             Recorded \(Units.counted(iterations, "iteration", "iterations")) with \
             \(Units.counted(attachment.entries, "entry", "entries")) into \
-            \(recording.output); \(Units.count(attachment.fullExits)) exits because a ring was full.
+            \(recording.output)\(attachment.wayIn == .ring ? "; \(Units.count(attachment.fullExits)) exits because a ring was full" : "").
             """)
-        if Host().pml == true, attachment.entries > 0 { Terminal.say(Self.timesWithPML) }
+        if attachment.wayIn != .ring { Terminal.say("Self-check: \(attachment.selfCheck).") }
+        if Host().pml == true, attachment.entries > 0, attachment.wayIn != .masks { Terminal.say(Self.timesWithPML) }
         if attachment.entries == 0 {
             Terminal.say(
                 qmp == nil
                     ? "No page was reported: dirty logging was never on. Let dirtyrec switch it on with --qmp, or attach to a migration."
-                    : "No page was reported: the guest wrote nothing while QEMU logged, or QEMU had not harvested its rings yet."
+                    : "No page was reported: the guest wrote nothing while QEMU logged, or QEMU had not harvested yet."
             )
         }
         if attachment.hasUnknownSlots {

@@ -1,0 +1,78 @@
+import Model
+import Platform
+
+/// A process that runs a KVM guest, and how to follow it.
+package struct HostGuest: Sendable, Equatable, Encodable {
+    /// Process id.
+    package let pid: Int32
+    /// Name of the program.
+    package let command: String
+    /// Number of VMs in the process.
+    package let machines: Int
+    /// vCPUs of all of them.
+    package let vcpus: Int
+    /// Memory of the process that is there now, in bytes.
+    package let residentBytes: Int64
+    /// `ring`, `bitmap`, or `none` as long as there is no vCPU.
+    package let log: String
+    /// Entries of a vCPU's ring; nil without.
+    package let ringEntries: Int?
+    /// The command that follows it; nil as long as none can.
+    package let follow: String?
+
+    /// All processes of this host that run a guest, as far as the caller may look into them.
+    package static func all() -> [HostGuest] {
+        Files.list("/proc").compactMap { Int32($0) }.sorted().compactMap(HostGuest.init)
+    }
+
+    /// Nil when the process runs no guest, or may not be looked into.
+    private init?(pid: Int32) {
+        let folder = "/proc/\(pid)"
+        let files = Files.list(folder + "/fd").compactMap { Files.link("\(folder)/fd/\($0)") }
+        machines = files.filter { $0 == Target.machineFile }.count
+        guard machines > 0 else { return nil }
+        self.pid = pid
+        command = (try? Files.read(folder + "/comm"))?.split(separator: "\n").first.map(String.init) ?? ""
+        let status = (try? Files.read(folder + "/status")) ?? ""
+        residentBytes =
+            status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }?
+            .split(separator: " ").dropFirst().first.flatMap { Int64($0) }.map { $0 << 10 } ?? 0
+        guard let target = try? Target(pid: pid) else {
+            (vcpus, log, ringEntries, follow) = (0, "none", nil, nil)
+            return
+        }
+        vcpus = target.vcpus
+        ringEntries = target.ringEntries
+        log = target.ringEntries == nil ? "bitmap" : "ring"
+        guard target.machines == 1 || target.ringEntries == nil else {
+            follow = nil
+            return
+        }
+        let arguments = ((try? Files.read(folder + "/cmdline")) ?? "").split(separator: "\0").map(String.init)
+        // With its monitor QEMU's own dirty-rate measurement can switch logging on.
+        let way =
+            Self.monitor(arguments).map { "--qmp \($0)" } ?? "--pid \(pid)" + (target.machines > 1 ? " --vm 1" : "")
+        follow = "dirtyrec attach \(way) -o vm.db"
+    }
+
+    /// The socket of `-qmp unix:SOCKET,…`.
+    static func monitor(_ arguments: [String]) -> String? {
+        zip(arguments, arguments.dropFirst()).lazy
+            .filter { ["-qmp", "--qmp"].contains($0.0) && $0.1.hasPrefix("unix:") }
+            .compactMap { $0.1.dropFirst(5).split(separator: ",").first.map(String.init) }
+            .first { path in path.allSatisfy { $0.isLetter || $0.isNumber || "/._-+:@".contains($0) } }
+    }
+
+    /// One line for people: what it is, and what is known of it.
+    package var text: String {
+        let log =
+            switch (self.log, ringEntries) {
+            case ("ring", let entries?): "rings of \(Units.count(Int64(entries)))"
+            case ("bitmap", _): "bitmaps"
+            default: "no vCPU yet"
+            }
+        let machines = machines == 1 ? "" : "\(machines) VMs, "
+        return
+            "\(command), \(machines)\(Units.counted(Int64(vcpus), "vCPU", "vCPUs")), \(Units.size(residentBytes)), \(log)"
+    }
+}
