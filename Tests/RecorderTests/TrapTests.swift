@@ -185,6 +185,32 @@ struct `Traps` {
         #expect(stuck.first?.detail.contains("vCPU 0 did not leave the guest within 100 ms") == true)
     }
 
+    @Test func `a vCPU that only lacks a CPU is not stuck`() throws {
+        final class Flag: Sendable { let isSet = Atomic(false) }
+        let isOver = Flag()
+        let hogs = (0..<2 * ProcessInfo.processInfo.activeProcessorCount).map { _ in
+            Worker("hog") { while !isOver.isSet.load(ordering: .relaxed) {} }
+        }
+        defer {
+            isOver.isSet.store(true, ordering: .relaxed)
+            for hog in hogs { hog.join() }
+        }
+        // On its own thread, which runs from now on when nobody else wants to.
+        let guest = try CodeGuest([0xe6, 0x10, 0xeb, 0xfc], pages: 16) { _ in  // l: out 0x10, al; jmp l
+            var none = sched_param()
+            _ = unsafe sched_setscheduler(0, 5, &none)  // SCHED_IDLE
+            return .resume
+        }
+        let recorded = try record(guest) {
+            $0.mode = .paused
+            $0.stopTimeoutNs = 1_000_000
+            $0.intervalNs = 1_000_000
+            $0.iterations = 5
+        }
+        #expect(recorded.outcome.reason == .iterations)
+        #expect(recorded.outcome.losses == [])
+    }
+
     @Test func `a triple fault ends the recording with the vCPU's registers`() throws {
         let recorded = try record(CodeGuest([0x0f, 0x0b], pages: 16)) { $0.iterations = 100 }  // ud2
         #expect(recorded.outcome.reason == .error)

@@ -16,7 +16,6 @@ import Platform
 package final class VCPUCrew: Sendable {
     /// What a thread does after an exit.
     package enum AfterExit {
-        /// Enters the guest again.
         case resume
         /// Waits for ``releaseSteps()`` or ``resume()``.
         case waitForIteration
@@ -257,7 +256,11 @@ package final class VCPUCrew: Sendable {
     /// Makes ``waitForWork(until:)`` return ``Work/interrupted`` from now on.
     func interrupt() { state.change { $0.interrupted = true } }
 
-    /// Asks every vCPU to leave the guest and waits until all have, or until `timeout` nanoseconds have passed.
+    /// How long a stop waits for threads that get no CPU, in nanoseconds: other programs may have them all.
+    private static let patience: Int64 = 60_000_000_000
+
+    /// Asks every vCPU to leave the guest and waits until all have. One that has not after `timeout` nanoseconds is stuck,
+    /// unless all that its thread lacks is a CPU.
     package func stop(timeout: Int64, method: StopMethod = .exitAndSignal) -> StopResult {
         let asked = monotonicNow()
         let running = state.change { state -> [Int] in
@@ -273,7 +276,14 @@ package final class VCPUCrew: Sendable {
         switch method {
         case .exitAndSignal:
             kick(running)
-            _ = waitForAll(until: asked + timeout)
+            guard !waitForAll(until: asked + timeout / 10) else { break }
+            let before = cpuTimes(of: running)
+            var deadline = asked + timeout
+            while !waitForAll(until: deadline), deadline < asked + Self.patience,
+                isStarving(running, since: before, less: timeout / 4)
+            {
+                deadline = monotonicNow() + timeout
+            }
         case .signal:
             repeat {
                 kick(running)
@@ -292,6 +302,22 @@ package final class VCPUCrew: Sendable {
                 }
             }
             return result
+        }
+    }
+
+    private func cpuTimes(of members: [Int]) -> [Int64] {
+        state.read { state in members.map { state.members[$0].thread?.cpuNs ?? 0 } }
+    }
+
+    /// Whether those of `members` that have not answered could run, but have had less than `allowance` nanoseconds of CPU time.
+    private func isStarving(_ members: [Int], since before: [Int64], less allowance: Int64) -> Bool {
+        state.read { state in
+            zip(members, before).allSatisfy { member, before in
+                guard state.members[member].phase == .running, let thread = state.members[member].thread else {
+                    return true
+                }
+                return thread.isRunnable && thread.cpuNs - before < allowance
+            }
         }
     }
 

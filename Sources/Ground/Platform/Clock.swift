@@ -6,7 +6,7 @@ package func monotonicNow() -> Int64 { nanoseconds(of: CLOCK_MONOTONIC) }
 /// CLOCK_REALTIME minus CLOCK_MONOTONIC now, in nanoseconds.
 package func wallClockOffset() -> Int64 { nanoseconds(of: CLOCK_REALTIME) - monotonicNow() }
 
-private func nanoseconds(of clock: clockid_t) -> Int64 {
+func nanoseconds(of clock: clockid_t) -> Int64 {
     var time = timespec()
     unsafe clock_gettime(clock, &time)
     return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)

@@ -145,9 +145,28 @@ package enum Kick {
     package static func send(to thread: ThreadID) { _ = pthread_kill(thread.raw, signal) }
 }
 
-/// A thread that can be kicked. Valid while the thread runs.
+/// A thread of this process. Valid while it runs.
 package struct ThreadID: Sendable {
     let raw: pthread_t
-    /// The calling thread.
-    package static var current: ThreadID { ThreadID(raw: pthread_self()) }
+    /// Its folder below /proc.
+    private let folder: String
+
+    package static var current: ThreadID {
+        let task = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/thread-self")) ?? ""
+        return ThreadID(raw: pthread_self(), folder: "/proc/" + task)
+    }
+
+    /// CPU time that it has used, in nanoseconds.
+    package var cpuNs: Int64 {
+        var clock = clockid_t()
+        guard unsafe pthread_getcpuclockid(raw, &clock) == 0 else { return 0 }
+        return nanoseconds(of: clock)
+    }
+
+    /// Whether it runs, or would if it had a CPU.
+    package var isRunnable: Bool {
+        let stat = (try? String(contentsOfFile: folder + "/stat", encoding: .utf8)) ?? ""
+        // The name in brackets may hold anything.
+        return stat[(stat.lastIndex(of: ")") ?? stat.startIndex)...].hasPrefix(") R")
+    }
 }
