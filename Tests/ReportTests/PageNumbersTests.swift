@@ -56,7 +56,7 @@ struct PageNumbersTests {
             for (row, (number, round)) in zip(counted, known) {
                 let dirty = round.dirtyPages
                 #expect(
-                    row.map { JSON($0) } == [.integer(Int64(number)), .integer(dirty?.low), .integer(dirty?.high)],
+                    row.map { JSON($0) } == [JSON(number), JSON(dirty?.low), JSON(dirty?.high)],
                     "\(ConvergenceView.title(cell)), round \(number)")
                 rounds += 1
             }
@@ -91,13 +91,13 @@ struct PageNumbersTests {
             }
         }
         let entries = json.at("counts.entries")
-        #expect(try JSON.integer(sum("vcpus", "entries")) == entries)
-        #expect(try JSON.integer(sum("rings", "entries")) == entries)
+        #expect(try JSON(sum("vcpus", "entries")) == entries)
+        #expect(try JSON(sum("rings", "entries")) == entries)
         for (step, key) in [("scan", "scan"), ("reset", "reset"), ("pause", "pause")] {
             #expect(
-                try JSON.integer(sum("costs", "ns") { $0.contains(.text(step)) }) == json.at("costs_ns.\(key).sum"))
+                try JSON(sum("costs", "ns") { $0.contains(.text(step)) }) == json.at("costs_ns.\(key).sum"))
         }
-        #expect(try JSON.integer(sum("losses", "entries")) == json.at("fidelity.lost"))
+        #expect(try JSON(sum("losses", "entries")) == json.at("fidelity.lost"))
         let cells = try #require(json.at("convergence.grid")?.elements)
         #expect(cells.count == 36)
     }

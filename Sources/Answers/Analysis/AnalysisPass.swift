@@ -20,7 +20,6 @@ struct AnalysisPass: RecordingVisitor, Sendable {
     private var lastHarvest: Harvest?
     private var epochs = ProtectionEpochs()
 
-    /// Iterations completed.
     var iterations: Int { Int(pages.iteration) - 1 }
 
     /// In what order the host pushes entries.

@@ -1,6 +1,5 @@
 import Model
 
-/// Answers every question about a recording.
 package enum Analyzer {
     /// Reads `recording` once (once more when blocking pages are to be named or another tool measured) and computes every section.
     ///

@@ -2,22 +2,16 @@ import Model
 
 /// How far the figures of an analysis can be trusted (question Q1). Part of every report.
 package struct Fidelity: Sendable, Equatable {
-    /// One kind of loss.
     package struct LossTotal: Sendable, Equatable {
-        /// What happened.
         package var kind: LossKind
-        /// How often.
         package var count: Int64
         /// Entries known to be concerned, added up.
         package var entries: Int64
         /// Of the losses, those whose extent is unknown.
         package var unknownExtent: Int64
     }
-    /// One oracle's verdicts, added up over iterations, in pages.
     package struct OracleTotal: Sendable, Equatable {
-        /// Name of the oracle.
         package var oracle: String
-        /// Iterations judged.
         package var iterations: Int64
         /// Pages that had to be dirty.
         package var expected: Int64
@@ -92,7 +86,6 @@ package struct Fidelity: Sendable, Equatable {
         }
     }
 
-    /// Iterations in the recording.
     package var iterations: Int64 = 0
     /// Lengths of the iterations, in nanoseconds.
     package var iteration = Summary()
@@ -108,11 +101,8 @@ package struct Fidelity: Sendable, Equatable {
     package var provisional: Int64 = 0
     /// Share of cross-ring pairs of entries whose order is known; nil when there is none.
     package var orderConfidence: Double?
-    /// What oracles said.
     package var oracles: [OracleTotal] = []
-    /// What the time of an entry says about its write.
     package var entryTime = EntryTime.written
-    /// How the recording ended.
     package var ending = Ending.clean
     /// Share of the recording's time during which all vCPUs stood still for harvests; 0 without time.
     package var pausedShare = 0.0

@@ -1,12 +1,10 @@
 /// The footprint fp(w) of one window length (question W2): distinct pages, averaged over all windows of w iterations.
 package struct FootprintPoint: Sendable, Equatable {
-    /// Window length w in iterations.
     package var iterations: Int64
     /// Distinct pages, summed over all windows: an exact integer.
     package var sum: Int64
     /// Number of windows: n − w + 1.
     package var windows: Int64
-    /// The average.
     package var pages: Double { Double(sum) / Double(windows) }
 }
 

@@ -2,7 +2,6 @@ import Model
 
 /// One page and how often it was dirtied.
 package struct PageHeat: Sendable, Equatable {
-    /// Guest frame number.
     package var gfn: GFN
     /// Iterations in which it was dirtied.
     package var iterations: Int64
@@ -11,7 +10,6 @@ package struct PageHeat: Sendable, Equatable {
     package var sharedIterations: Int64
     /// First iteration, from 1.
     package var firstIteration: Int64
-    /// Latest iteration.
     package var lastIteration: Int64
 
     init(gfn: GFN, _ state: PageState) {

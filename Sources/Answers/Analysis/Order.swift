@@ -10,7 +10,6 @@ package enum PushOrder: String, Sendable {
     /// The recording does not say whether the host has PML, or which kernel it ran.
     case unknown
 
-    /// What `info` says of the host.
     package init(_ info: RecordingInfo) {
         // Only Intel has page-modification logging.
         if info.pml == false || KVMModule(rawValue: info.kvmModule)?.hasPML == false {
@@ -58,7 +57,6 @@ package struct RingOrder: Sendable, Equatable {
         case unordered
     }
 
-    /// The vCPU; nil for a bitmap or the VMM's log.
     package var vcpu: Int?
     /// Neighbouring entries of one harvest compared.
     package var steps: Int64 = 0
@@ -91,7 +89,6 @@ package struct RingOrder: Sendable, Equatable {
     /// Entries whose place among the writes of their harvest is proven: all where the host pushes in the order of the writes; of a
     /// host that reverses, those of page faults and of batches whose ends are certain.
     package var proven: Int64 = 0
-    /// The verdict of entries and host together.
     package var verdict = Conclusion.unknown
 
     /// Entries by the harvests that hold them.
@@ -156,7 +153,6 @@ package struct RingOrder: Sendable, Equatable {
 
 /// Order within every ring, and how far entries of different rings can be ordered.
 package struct Order: Sendable, Equatable {
-    /// What the recording says of the host.
     package var host = PushOrder.unknown
     /// One per ring, in the order of the rings.
     package var rings: [RingOrder] = []

@@ -56,7 +56,6 @@ struct PageLedger: Sendable {
     private var again: [Int] = []
     private var newlyProvisional: [Int] = []
 
-    /// Sets when the first iteration began.
     mutating func start(at time: Int64) { windows.start(at: time) }
 
     /// Ends the iteration in progress.
@@ -222,6 +221,5 @@ struct PageLedger: Sendable {
         return before != epoch
     }
 
-    /// Ends the recording.
     mutating func finish() { sharers.countPairs() }
 }

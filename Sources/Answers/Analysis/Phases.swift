@@ -7,7 +7,6 @@ package struct Phase: Sendable, Equatable {
     package var startNs: Int64
     /// Nanoseconds on CLOCK_MONOTONIC.
     package var endNs: Int64
-    /// Distinct pages dirtied in it.
     package var pages: Int64
     /// Jaccard similarity of the windows on both sides of its beginning; nil for the first phase.
     package var similarity: Double?

@@ -2,13 +2,10 @@ import Model
 
 /// Everything that one recording answers. Each section is described in `docs/analysis.md`.
 package struct RecordingAnalysis: Sendable, Equatable {
-    /// Provenance, as recorded.
     package var info: RecordingInfo
-    /// How much was recorded.
     package var counts: Counts
     /// All entries by what they add (D1).
     package var duplicates: DuplicateCounts
-    /// Dirty rate, two ways (D3).
     package var rate: DirtyRate
     /// Rates that other tools measured meanwhile, beside ours (D3); at most 512.
     package var foreignRates: [ForeignComparison]
@@ -28,17 +25,13 @@ package struct RecordingAnalysis: Sendable, Equatable {
     package var granularity: [Granularity]
     /// Phases (W5).
     package var phases: Phases
-    /// Each ring's part.
     package var rings: [RingUse]
     /// Page sharing between vCPUs (D2).
     package var sharing: Sharing
     /// Order of entries (O1).
     package var order: Order
-    /// Pages dirtied in the most iterations.
     package var hottestPages: [PageHeat]
-    /// Pages to send last.
     package var hotLists: [HotList]
-    /// Cost of harvesting.
     package var costs: Costs
     /// Convergence (C1–C6).
     package var convergence: ConvergenceReport
@@ -50,7 +43,6 @@ package struct RecordingAnalysis: Sendable, Equatable {
     package var ringWhatIf: [RingWhatIf] { harvestWhatIf.first?.rings ?? [] }
     /// What KVM counted during the recording, by name.
     package var statistics: [StatisticTotal]
-    /// How far to trust all of this (Q1).
     package var fidelity: Fidelity
 }
 
@@ -72,13 +64,11 @@ extension RecordingAnalysis {
     package var ringsByVCPU: [RingUse] {
         rings.sorted { ($0.vcpu ?? .max, $0.source.rawValue) < ($1.vcpu ?? .max, $1.source.rawValue) }
     }
-    /// Part of all entries that a ring reported.
     package func share(of ring: RingUse) -> Double {
         Double(ring.duplicates.entries) / Double(max(1, counts.entries))
     }
     /// Guest physical address of a page.
     package func address(of page: PageHeat) -> UInt64 { page.gfn &* UInt64(bitPattern: info.pageSize) }
-    /// Share of the iterations in which a page was dirtied.
     package func iterationShare(of page: PageHeat) -> Double {
         Double(page.iterations) / Double(max(1, counts.iterations))
     }
@@ -90,7 +80,6 @@ extension RecordingAnalysis {
     }
 }
 
-/// How much was recorded.
 package struct Counts: Sendable, Equatable {
     package var entries: Int64 = 0
     /// Different pages.
@@ -115,7 +104,6 @@ package struct DirtyRate: Sendable, Equatable {
     package var pagesPerIteration = Summary()
 }
 
-/// What the caller wants of an analysis.
 package struct AnalysisOptions: Sendable, Equatable {
     /// Writable-working-set windows asked in time, in nanoseconds, besides those on iterations.
     package var tausNs: [Int64] = []

@@ -6,7 +6,6 @@ package struct Sample: Sendable, Equatable {
     /// The most values kept.
     package static let capacity = 32_768
 
-    /// Number of values seen.
     package private(set) var count: Int64 = 0
     package private(set) var sum: Int64 = 0
     /// The smallest; 0 when there is none.
@@ -17,10 +16,8 @@ package struct Sample: Sendable, Equatable {
     package private(set) var keptOneIn: Int64 = 1
     private var kept: [Int64] = []
 
-    /// Nothing seen.
     package init() {}
 
-    /// Takes one value.
     package mutating func add(_ value: Int64) {
         min = count == 0 ? value : Swift.min(min, value)
         max = count == 0 ? value : Swift.max(max, value)
@@ -51,20 +48,13 @@ package struct Sample: Sendable, Equatable {
 
 /// What is told about a ``Sample``. Percentiles are nearest rank.
 package struct Summary: Sendable, Equatable {
-    /// Number of values.
     package var count: Int64 = 0
     package var sum: Int64 = 0
-    /// Smallest value.
     package var min: Int64 = 0
-    /// Median.
     package var p50: Int64 = 0
-    /// 90th percentile.
     package var p90: Int64 = 0
-    /// 95th percentile.
     package var p95: Int64 = 0
-    /// 99th percentile.
     package var p99: Int64 = 0
-    /// Largest value.
     package var max: Int64 = 0
     /// 1 when percentiles are exact; else they come from one value in this many.
     package var keptOneIn: Int64 = 1

@@ -4,7 +4,6 @@ import Model
 package struct StatisticTotal: Sendable, Equatable {
     /// The kernel's name, such as `pf_fixed`.
     package var name: String
-    /// Increase of the VM's own counter.
     package var vm: Int64 = 0
     /// Increase of all vCPUs' counters together.
     package var vcpus: Int64 = 0

@@ -4,15 +4,12 @@ import Model
 package struct TimelineBucket: Sendable, Equatable {
     /// First iteration (1…) and number of iterations.
     package var firstIteration: Int64 = 0
-    /// Number of iterations.
     package var iterations: Int64 = 0
     /// Nanoseconds on CLOCK_MONOTONIC.
     package var startNs: Int64 = 0
     /// Nanoseconds on CLOCK_MONOTONIC.
     package var endNs: Int64 = 0
-    /// Entries by class, added over the iterations.
     package var duplicates = DuplicateCounts()
-    /// Pages never seen before.
     package var newPages: Int64 = 0
 
     /// Entries a second; nil without time.

@@ -64,7 +64,6 @@ struct WindowTableBuilder: Sendable {
         row = [UInt32](repeating: 0, count: capacity + 1)
     }
 
-    /// Sets the time of boundary 0.
     mutating func start(at time: Int64) { boundaries.append(time) }
 
     mutating func endIteration(at time: Int64) {

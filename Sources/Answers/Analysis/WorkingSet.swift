@@ -4,15 +4,10 @@
 package struct WorkingSetWindow: Sendable, Equatable {
     /// Extremes and nearest-rank percentiles over t, in pages.
     package struct Pages: Sendable, Equatable {
-        /// Fewest pages in a window.
         package var min: Int64
-        /// Median.
         package var p50: Int64
-        /// 90th percentile.
         package var p90: Int64
-        /// 95th percentile.
         package var p95: Int64
-        /// Most pages in a window.
         package var max: Int64
 
         init(_ counts: [Int64]) {
@@ -29,7 +24,6 @@ package struct WorkingSetWindow: Sendable, Equatable {
     package var tauNs: Int64
     /// Window length in iterations when windows lie on iterations; nil for a τ that was asked in time.
     package var iterations: Int?
-    /// Number of windows.
     package var windows: Int
     /// Windows rounded out to iterations: an upper bound; exact when equal to ``low``.
     package var high: Pages

@@ -8,7 +8,6 @@ struct CellResult {
     var name: String
     /// What stands behind the fence in the notebook: language, name and settings.
     var info: String
-    /// The SQL as the notebook has it; empty for a named query.
     var sql: String
     var columns: [String] = []
     /// The first rows: at most ``CellRunner/mostRows``.

@@ -3,7 +3,6 @@ import Model
 import Platform
 import Report
 
-/// Vega-Lite specifications.
 enum Chart {
     /// The specification with the rows of `data` as its data, whatever data it named itself; as JSON that can stand in
     /// HTML.
@@ -56,7 +55,6 @@ enum Chart {
     }
 }
 
-/// Values as people read them.
 enum Shown {
     static func text(_ value: SQLValue) -> String {
         switch value {

@@ -5,9 +5,7 @@ import CCMark
 @safe struct MarkdownDocument: ~Copyable {
     /// A fenced code block.
     struct CodeBlock {
-        /// The words after the fence.
         let info: [String]
-        /// What stands between the fences.
         let text: String
     }
 

@@ -2,7 +2,6 @@ import Model
 import Platform
 import Report
 
-/// The notebook as Markdown again, with tables under its cells.
 struct MarkdownPage: PageStyle {
     func cell(_ result: CellResult) -> String {
         let output = result.error.map(failure) ?? table(result)

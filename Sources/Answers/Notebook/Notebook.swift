@@ -15,19 +15,14 @@ import Store
 package struct Notebook: Sendable {
     /// Something of the notebook itself is wrong, so that no cell was run.
     package struct Failure: Error, CustomStringConvertible {
-        /// One sentence, and what to do.
         package let description: String
     }
 
     /// What is told about each cell while the notebook runs.
     package struct Progress: Sendable {
-        /// Name of the cell.
         package let cell: String
-        /// Rows of its result.
         package let rows: Int64
-        /// How long it took.
         package let duration: Duration
-        /// Why it failed, if it did.
         package let error: String?
     }
 
@@ -38,7 +33,6 @@ package struct Notebook: Sendable {
         case markdown
     }
 
-    /// The outcome.
     package struct Output: Sendable {
         package let text: String
         /// How many cells failed; each says so in its place.
@@ -47,7 +41,6 @@ package struct Notebook: Sendable {
 
     private let text: String
 
-    /// A notebook with this text.
     package init(_ text: String) { self.text = text }
 
     /// Runs every cell in order and renders the page.

@@ -7,7 +7,6 @@ import Platform
 ///
 /// One thread does it all: while it writes, the kernel's own buffers are the queue.
 package final class Attachment {
-    /// The process.
     package let target: Target
     /// From when on every event is seen.
     package let startNs: Int64
@@ -104,10 +103,8 @@ package final class Attachment {
             ? nil : VMMMemory.zeroPages(of: target.pid, in: Array(regions.values))
     }
 
-    /// Adds a named moment.
     package func mark(_ text: String) { assembler.mark(text, at: monotonicNow()) }
 
-    /// Adds a rate that another tool measured.
     package func compare(_ rate: ForeignRate) { assembler.compare(rate) }
 
     /// Reads what has happened and hands over the iterations that ended.

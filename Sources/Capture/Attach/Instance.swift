@@ -72,7 +72,6 @@ package final class Instance {
 
     deinit { end() }
 
-    /// Switches everything off and removes the instance.
     package func end() {
         cleanup.run()
         readers = []

@@ -4,7 +4,6 @@ import Platform
 
 /// The process whose guest is looked at, as /proc shows it.
 package struct Target: Sendable {
-    /// Process id.
     package let pid: Int32
     package let command: String
     /// Number of vCPUs: one more than the highest id.
@@ -58,6 +57,5 @@ package struct Target: Sendable {
         return nil
     }
 
-    /// Whether the process still runs.
     package var isAlive: Bool { kill(pid, 0) == 0 || errno == EPERM }
 }

@@ -4,7 +4,6 @@ import Platform
 
 /// Why a guest could not be attached to; one sentence that says what to do.
 package struct AttachError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// The sentence.
     package let description: String
 
     package init(_ description: String) { self.description = description }

@@ -3,13 +3,11 @@
 /// Whatever a header says has been checked against the image's size and the guest's memory: all loads lie in
 /// `BootImage.lowest ..< memory` and do not overlap.
 package struct BootImage: Sendable, Equatable {
-    /// Bytes to copy before the start; memory behind them is zero.
     package struct Load: Sendable, Equatable {
         /// Guest physical address.
         package let address: UInt64
         /// Which bytes of the image.
         package let bytes: Range<Int>
-        /// Bytes of memory that they take, at least as many.
         package let memorySize: UInt64
 
         /// The first address behind it.
@@ -20,7 +18,6 @@ package struct BootImage: Sendable, Equatable {
     package let label: String
     /// What goes where, in the order of addresses.
     package let loads: [Load]
-    /// The first instruction.
     package let entry: UInt64
     /// bzImage: the bytes of its setup header, which belong into the zero page.
     package let setupHeader: Range<Int>?

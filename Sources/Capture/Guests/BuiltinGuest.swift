@@ -18,15 +18,10 @@ package final class BuiltinGuest: Guest {
     static let codeAddress = 0x1000
     static let parameterAddress = 0x10000
 
-    /// What runs.
     package let workload: Workload
-    /// The words that named the workload.
     package var label: String { workload.specification }
-    /// Number of vCPUs.
     package let vcpus: Int
-    /// Unlogged memory.
     package let low: GuestMemory
-    /// Logged memory.
     package let data: GuestMemory
     private let table: AliasTable?
     let pageTable: Int
@@ -129,7 +124,6 @@ package final class BuiltinGuest: Guest {
     /// Guest frame number of the first data page.
     package var dataGFN: UInt64 { Self.dataAddress / UInt64(pageBytes) }
 
-    /// Unlogged low memory and logged data.
     package var regions: [GuestRegion] {
         [
             GuestRegion(name: "low", slot: Self.lowSlot, address: 0, memory: low, isLogged: false),

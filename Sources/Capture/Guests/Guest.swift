@@ -4,11 +4,8 @@ import Platform
 
 /// What runs in a virtual machine: its memory, its first instruction, and its devices.
 package protocol Guest: AnyObject, Sendable {
-    /// What runs, in a few words.
     var label: String { get }
-    /// Number of vCPUs.
     var vcpus: Int { get }
-    /// Its memory.
     var regions: [GuestRegion] { get }
     /// Whether it runs at CPL 0, which some hosts emulate.
     var needsKernelMode: Bool { get }
@@ -20,7 +17,6 @@ package protocol Guest: AnyObject, Sendable {
     func start(_ vcpu: VCPU) throws
     /// Whether iterations follow the guest's steps (``GuestAction/waitForIteration``) instead of the clock.
     var isStepped: Bool { get }
-    /// Serves an exit, on the vCPU's own thread.
     func handle(_ exit: VCPUExit, of vcpu: VCPU) -> GuestAction
     /// Operations that a vCPU has completed; nil for guests that do not count them.
     func completedOperations(of vcpu: Int) -> UInt64?
@@ -42,11 +38,8 @@ extension Guest {
     package var isStepped: Bool { false }
 }
 
-/// A range of guest memory.
 package struct GuestRegion: Sendable {
-    /// What it holds.
     package let name: String
-    /// KVM slot id.
     package let slot: UInt32
     /// Guest physical address.
     package let address: UInt64
@@ -55,13 +48,11 @@ package struct GuestRegion: Sendable {
     /// Whether its dirty pages are to be recorded.
     package let isLogged: Bool
 
-    /// First GFN.
     package var baseGFN: GFN { address / UInt64(pageBytes) }
 }
 
 /// What an exit asked for, once the guest has served it.
 package enum GuestAction: Sendable, Equatable {
-    /// Go on.
     case resume
     /// This vCPU has nothing more to do.
     case done

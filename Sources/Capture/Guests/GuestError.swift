@@ -1,6 +1,5 @@
 /// A guest that cannot be built as asked; one sentence for the user.
 package struct GuestError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// What is wrong and what to do next.
     package let description: String
     /// Whether an image is broken, rather than not usable in this way.
     package let isBrokenInput: Bool

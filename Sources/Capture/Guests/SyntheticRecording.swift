@@ -37,7 +37,6 @@ package struct SyntheticRecording {
     private var turn: UInt64 = 0
     private var iterations: Int64 = 0
 
-    /// One vCPU's ring.
     private struct Ring {
         var gfns: [GFN] = []
         var sinceNs = SyntheticRecording.startNs

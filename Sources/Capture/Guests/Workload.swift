@@ -59,7 +59,6 @@ package struct Workload: Sendable, Equatable {
 
     /// The words that named it.
     package private(set) var specification: String
-    /// How pages are chosen.
     package private(set) var kind: Kind
     /// Bytes of one vCPU's region, or of the one shared region.
     package private(set) var size: Int64 = 64 << 20
@@ -78,7 +77,6 @@ package struct Workload: Sendable, Equatable {
     package private(set) var isShared = false
     /// `stride`: bytes from one operation to the next.
     package private(set) var stride: Int64 = 64 << 10
-    /// `zipf`: exponent, 0 is uniform.
     package private(set) var theta = 0.99
     /// `hotspot`, `phases`: bytes of the hot set; nil: a sixteenth of the region.
     package private(set) var hot: Int64?

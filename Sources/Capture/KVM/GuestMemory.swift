@@ -5,7 +5,6 @@ import Platform
 @safe
 package final class GuestMemory: @unchecked Sendable {
     private let mapping: Mapping
-    /// Bytes.
     package let size: Int
 
     /// Reserves `size` bytes of zeroes; a multiple of the page size.
@@ -26,19 +25,16 @@ package final class GuestMemory: @unchecked Sendable {
         for page in stride(from: offset, to: offset + bytes, by: pageBytes) { store(0 as UInt8, at: page) }
     }
 
-    /// Stores a fixed-size value.
     package func store<Value: BitwiseCopyable>(_ value: Value, at offset: Int) {
         precondition(offset >= 0 && offset + MemoryLayout<Value>.size <= size)
         unsafe mapping.base.storeBytes(of: value, toByteOffset: offset, as: Value.self)
     }
 
-    /// Loads a fixed-size value.
     package func load<Value: BitwiseCopyable>(_ type: Value.Type = Value.self, at offset: Int) -> Value {
         precondition(offset >= 0 && offset + MemoryLayout<Value>.size <= size)
         return unsafe mapping.base.loadUnaligned(fromByteOffset: offset, as: type)
     }
 
-    /// Copies bytes into the guest.
     package func write(_ bytes: [UInt8], at offset: Int) {
         precondition(offset >= 0 && offset + bytes.count <= size)
         unsafe bytes.withUnsafeBytes { source in
@@ -46,7 +42,6 @@ package final class GuestMemory: @unchecked Sendable {
         }
     }
 
-    /// Copies bytes out of the guest.
     package func read(_ count: Int, at offset: Int) -> [UInt8] {
         precondition(offset >= 0 && count >= 0 && offset + count <= size)
         return unsafe [UInt8](UnsafeRawBufferPointer(start: mapping.base + offset, count: count))

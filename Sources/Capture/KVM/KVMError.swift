@@ -10,21 +10,18 @@ package struct KVMError: Error, Sendable, Equatable, CustomStringConvertible {
     /// Why, when `errno` does not say it.
     package let reason: String?
 
-    /// A failed system call.
     package init(_ request: String, errno: CInt) {
         self.request = request
         self.errno = errno
         reason = nil
     }
 
-    /// A failure that has no error number.
     package init(_ request: String, reason: String) {
         self.request = request
         errno = 0
         self.reason = reason
     }
 
-    /// What to do next.
     package var hint: String? {
         switch (request, errno) {
         case ("open(/dev/kvm)", ENOENT):
@@ -44,7 +41,6 @@ package struct KVMError: Error, Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    /// One sentence.
     package var description: String {
         let why = reason ?? systemError()
         return "\(request) failed: \(why)" + (hint.map { "; \($0)" } ?? "")

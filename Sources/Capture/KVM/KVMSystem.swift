@@ -1,7 +1,6 @@
 import CKVM
 import Foundation
 
-/// `/dev/kvm`.
 package final class KVMSystem: Sendable {
     /// Where the device is.
     package static let path = "/dev/kvm"
@@ -37,7 +36,6 @@ package final class KVMSystem: Sendable {
         max(check(.dirtyRing), check(.dirtyRingAcquireRelease)) / MemoryLayout<kvm_dirty_gfn>.stride
     }
 
-    /// Makes a virtual machine without memory or vCPUs.
     package func makeVM() throws(KVMError) -> VirtualMachine {
         try VirtualMachine(system: self, fd: request("KVM_CREATE_VM") { ioctl(handle.fd, CKVM_CREATE_VM, 0) })
     }

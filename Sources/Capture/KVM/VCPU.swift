@@ -3,7 +3,6 @@ import Foundation
 import Platform
 import Synchronization
 
-/// Why a vCPU left the guest.
 package enum VCPUExit: Sendable, Equatable {
     /// A signal or `immediate_exit`.
     case interrupted
@@ -107,7 +106,6 @@ package final class VCPU: @unchecked Sendable {
     /// Brings its ring back into step after an overrun (``DirtyRing/resynchronise()``).
     package func resynchroniseRing() -> Int { ring?.resynchronise() ?? 0 }
 
-    /// The vCPU's statistics.
     package func statistics() throws(KVMError) -> StatisticsReader {
         try StatisticsReader(fd: request("KVM_GET_STATS_FD") { ioctl(handle.fd, CKVM_GET_STATS_FD, 0) })
     }

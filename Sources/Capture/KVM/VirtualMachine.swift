@@ -7,7 +7,6 @@ import Synchronization
 package struct MemoryRegion: Sendable, Equatable {
     /// Slot id, in address space 0.
     package var slot: UInt32
-    /// Guest physical address of the first byte.
     package var guestAddress: UInt64
     /// Bytes; 0 deletes the slot.
     package var size: UInt64
@@ -124,7 +123,6 @@ package final class VirtualMachine: Sendable {
         if result < 0 { throw KVMError("KVM_CLEAR_DIRTY_LOG", errno: errno) }
     }
 
-    /// The VM's statistics.
     package func statistics() throws(KVMError) -> StatisticsReader {
         try StatisticsReader(fd: request("KVM_GET_STATS_FD") { ioctl(handle.fd, CKVM_GET_STATS_FD, 0) })
     }

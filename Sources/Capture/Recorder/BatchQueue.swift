@@ -60,6 +60,5 @@ final class BatchQueue: Sendable {
     /// Why the writer gave up, if it did.
     var failure: (any Error)? { state.read { $0.failure } }
 
-    /// The writer gave up: every later push fails with `error`.
     func fail(_ error: any Error) { state.change { $0.failure = error } }
 }

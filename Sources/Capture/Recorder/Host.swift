@@ -3,7 +3,6 @@ import Model
 
 /// What this machine is, as far as a reader of the recording must know.
 package struct Host: Sendable {
-    /// Host name.
     package let name: String
     /// `uname -r`.
     package let kernel: String

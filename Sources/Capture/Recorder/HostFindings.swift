@@ -7,7 +7,6 @@ import Platform
 package struct HostFindings: Sendable, Encodable {
     /// One thing looked at.
     package struct Finding: Sendable, Encodable {
-        /// What was looked at.
         package let name: String
         /// What was found.
         package let value: String
@@ -23,10 +22,8 @@ package struct HostFindings: Sendable, Encodable {
     package let maxRingEntries: Int
     /// `KVM_CHECK_EXTENSION` by capability.
     package let capabilities: [String: Int]
-    /// Everything, in order.
     package let findings: [Finding]
 
-    /// Looks at this machine.
     package init() {
         let host = Host()
         var findings = [

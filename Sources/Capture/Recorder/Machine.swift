@@ -147,7 +147,6 @@ protocol Collector: AnyObject {
 
 /// What a re-protection did.
 struct Reprotection {
-    /// Nanoseconds taken.
     var ns: Int64 = 0
     /// The most pages that stayed writable, so that the next write to them will not be reported.
     var unprotected = 0

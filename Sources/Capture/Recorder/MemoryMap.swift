@@ -5,17 +5,14 @@ import Platform
 
 /// A memory slot as KVM has it now.
 struct LiveSlot: Sendable {
-    /// What KVM was told.
     var region: MemoryRegion
     /// The host memory behind it.
     var memory: GuestMemory
     /// Where in `memory` it begins, in bytes.
     var offset: Int
-    /// What it holds.
     var name: String
     /// Counts deletions and moves of this slot id, from 1.
     var generation = 1
-    /// When it came.
     var createdNs: Int64 = 0
     /// The page of the guest's own layout at which it begins: differs from the GFN once the slot has moved.
     var layoutGFN: GFN
@@ -27,7 +24,6 @@ struct LiveSlot: Sendable {
         address >= region.guestAddress && address - region.guestAddress < region.size
     }
 
-    /// As a row of the recording.
     func row(deletedNs: Int64? = nil) -> MemorySlot {
         MemorySlot(
             slot: Int(region.slot), generation: generation, baseGFN: baseGFN, pages: pages, logged: region.logged,
@@ -93,7 +89,6 @@ struct MemoryMap: Sendable {
     /// Slots whose dirty pages are logged.
     var logged: [LiveSlot] { slots.filter(\.region.logged) }
 
-    /// Logs no slot at all.
     mutating func stopLogging() {
         for index in slots.indices { slots[index].region.logged = false }
     }
@@ -112,7 +107,6 @@ struct MemoryMap: Sendable {
         for index in slots.indices { slots[index].createdNs = startNs }
     }
 
-    /// Adds a slot of fresh, logged memory.
     mutating func insert(_ memory: GuestMemory, at address: UInt64, nowNs: Int64) -> LiveSlot {
         let slot = LiveSlot(
             region: MemoryRegion(slot: nextSlot, guestAddress: address, size: UInt64(memory.size), logged: true),
@@ -122,7 +116,6 @@ struct MemoryMap: Sendable {
         return slot
     }
 
-    /// Forgets a slot.
     mutating func remove(_ id: UInt32) { slots.removeAll { $0.region.slot == id } }
 
     /// Replaces a slot by its next generation, perhaps elsewhere.

@@ -3,7 +3,6 @@ import KVM
 import Model
 import Platform
 
-/// Pages reported since the last verdict.
 struct ReportedPages {
     /// By KVM or the VMM.
     var dirty: Set<GFN> = []
@@ -12,7 +11,6 @@ struct ReportedPages {
     /// Never written, but set in a first bitmap that began as all ones.
     var initial: Set<GFN> = []
 
-    /// Adds the entries of a harvest.
     mutating func add(_ harvest: Harvest, _ gfns: [GFN]) {
         if harvest.cause == .initial {
             initial.formUnion(gfns)

@@ -7,7 +7,6 @@ package struct RecordPlan: Sendable {
     package var source = Source.dirtyRing
     /// How harvests relate to the vCPUs.
     package var mode = HarvestMode.live
-    /// Nanoseconds from one iteration to the next.
     package var intervalNs: Int64 = 100_000_000
     /// Ends the recording after so many nanoseconds.
     package var durationNs: Int64?
@@ -36,7 +35,6 @@ package struct RecordPlan: Sendable {
     /// Entries that may wait to be written, 8 bytes each.
     package var queueEntries = 8 << 20
 
-    /// The default plan.
     package init() {}
 
     /// Checks what does not depend on the host.
@@ -65,7 +63,6 @@ package struct RecordPlan: Sendable {
 
 /// A plan that cannot be carried out; one sentence for the user.
 package struct RecordError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// What is wrong and what to do next.
     package let description: String
     /// Whether the host, not the plan, is at fault.
     package let isHostLack: Bool

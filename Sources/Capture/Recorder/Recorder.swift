@@ -5,7 +5,6 @@ import Platform
 
 /// What a recording is doing now, for a live line.
 package struct RecorderStatus: Sendable {
-    /// The iteration in progress.
     package var iteration: Int64 = 0
     /// Entries committed or on their way.
     package var entries: Int64 = 0
@@ -17,9 +16,7 @@ package struct RecorderStatus: Sendable {
 
 /// How a recording ended.
 package struct RecorderOutcome: Sendable {
-    /// Why.
     package var reason: EndReason
-    /// When.
     package var endNs: Int64
     /// Everything that may have been lost, also in earlier iterations.
     package var losses: [Loss]
@@ -49,7 +46,6 @@ package final class Recorder: Sendable {
 
     /// Provenance as far as it is known before the start; `startNs` is set by ``run(into:)``.
     package let info: RecordingInfo
-    /// Memory slots at the start.
     package let slots: [MemorySlot]
 
     /// Makes the virtual machine; nothing runs yet.

@@ -5,7 +5,6 @@ import Platform
 
 /// A change of memory slots at a given time of the recording, as a VMM makes it for hotplug or a device's BAR.
 package struct SlotEvent: Sendable, Equatable {
-    /// What happens to a slot.
     package enum Action: Sendable, Equatable {
         /// A slot of so many bytes of logged memory appears behind the guest's memory.
         case add(bytes: Int64)
@@ -19,7 +18,6 @@ package struct SlotEvent: Sendable, Equatable {
 
     /// Nanoseconds after the start.
     package var atNs: Int64
-    /// What happens.
     package var action: Action
 
     /// Reads `TIME:add=SIZE`, `TIME:remove`, `TIME:readd` or `TIME:move=SIZE`.
@@ -95,7 +93,6 @@ struct SlotChanger {
         }
     }
 
-    /// Changes the map.
     private mutating func steps(for action: SlotEvent.Action, nowNs: Int64) throws -> [Step] {
         switch action {
         case .add(let bytes):

@@ -17,7 +17,6 @@
 
     package init() {}
 
-    /// Adds the counts of two iterations.
     package static func += (left: inout Self, right: Self) {
         left.entries += right.entries
         left.distinct += right.distinct
@@ -71,7 +70,6 @@
     /// Counts of the iteration in progress.
     @inlinable package var counts: DuplicateCounts { tally }
 
-    /// A classifier before the first iteration.
     package init() {}
 
     /// Begins another iteration.

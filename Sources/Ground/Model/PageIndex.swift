@@ -33,7 +33,6 @@
         mask = 63
     }
 
-    /// Number of pages met.
     @inlinable package var count: Int { numbered.count }
 
     /// The number of `gfn`; a new one if it was not met before.

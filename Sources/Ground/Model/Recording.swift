@@ -18,7 +18,6 @@ extension RecordingVisitor {
 
 /// A recording that can be read any number of times, from a file or from memory.
 package protocol Recording {
-    /// Provenance.
     var info: RecordingInfo { get }
     /// Whether somebody is recording it right now.
     var isInProgress: Bool { get }
@@ -49,37 +48,28 @@ extension Recording {
     package var foreignRates: [ForeignRate] { get throws { [] } }
     /// Nothing, where nobody looked.
     package func replayContents(_ body: (PageContent) throws -> Void) throws {}
-    /// None, where KVM's counters were not read.
     package var statistics: [KVMStatistic] { get throws { [] } }
 }
 
 /// A recording held in memory: for tests, imports and generators.
 package struct MemoryRecording: Recording {
-    /// Provenance.
     package var info: RecordingInfo
     package var slots: [MemorySlot]
     /// Batches in order; harvest ids and sequence numbers are assigned while they are replayed.
     package var batches: [IterationBatch]
 
-    /// A recording made of batches.
     package init(info: RecordingInfo = RecordingInfo(), slots: [MemorySlot] = [], batches: [IterationBatch] = []) {
         self.info = info
         self.slots = slots
         self.batches = batches
     }
 
-    /// Every loss, in order.
     package var losses: [Loss] { batches.flatMap(\.losses) }
-    /// Every marker, in order.
     package var markers: [Marker] { batches.flatMap(\.markers) }
-    /// Every answer to a stop request.
     package var stops: [StopLatency] { batches.flatMap(\.stops) }
-    /// Every verdict, in order.
     package var verdicts: [OracleVerdict] { batches.flatMap(\.verdicts) }
-    /// Every rate of another tool, in order.
     package var foreignRates: [ForeignRate] { batches.flatMap(\.foreignRates) }
 
-    /// Every increase that KVM counted, in order.
     package var statistics: [KVMStatistic] { batches.flatMap(\.statistics) }
 
     package func replayContents(_ body: (PageContent) throws -> Void) rethrows {

@@ -28,7 +28,6 @@ package struct RecordingInfo: Sendable, Equatable {
     package var nested: Bool?
     /// Bytes in a page.
     package var pageSize: Int64 = 4096
-    /// Number of vCPUs.
     package var vcpuCount = 1
     /// Guest memory in bytes, logged and unlogged.
     package var memoryBytes: Int64 = 0
@@ -78,9 +77,7 @@ package struct MemorySlot: Sendable, Equatable {
     package var addressSpace: Int
     /// Counts deletions and moves of this slot id, from 1.
     package var generation: Int
-    /// First GFN.
     package var baseGFN: GFN
-    /// Number of pages.
     package var pages: UInt64
     /// Whether dirty logging was on.
     package var logged: Bool
@@ -88,9 +85,7 @@ package struct MemorySlot: Sendable, Equatable {
     package var readonly: Bool
     /// What it holds, such as `data` or `low`.
     package var name: String
-    /// When it was created.
     package var createdNs: Int64
-    /// When it was deleted, if it was.
     package var deletedNs: Int64?
 
     /// GFNs from here on are no guest addresses, but stand for a slot whose address and size nobody told.
@@ -134,7 +129,6 @@ package struct Harvest: Sendable, Equatable {
     package var sinceNs: Int64
     /// When this pass ended.
     package var tsNs: Int64
-    /// Number of entries.
     package var entryCount: Int
     /// Sequence number of its first entry; entries are counted from 1 over the recording.
     package var firstSeq: Int64
@@ -207,9 +201,7 @@ package struct Loss: Sendable, Equatable {
     package var iteration: Int64
     /// When it was noticed.
     package var tsNs: Int64
-    /// What happened.
     package var kind: LossKind
-    /// The vCPU concerned, if one is.
     package var vcpu: Int?
     /// How many entries are known to be concerned; nil when that cannot be known.
     package var entries: Int64?
@@ -231,12 +223,10 @@ package struct Loss: Sendable, Equatable {
 package struct StopLatency: Sendable, Equatable {
     /// The iteration whose pause it was.
     package var iteration: Int64
-    /// The vCPU.
     package var vcpu: Int
     /// From the request to the vCPU's answer.
     package var latencyNs: Int64
 
-    /// Describes one answer to a stop.
     package init(iteration: Int64, vcpu: Int, latencyNs: Int64) {
         self.iteration = iteration
         self.vcpu = vcpu
@@ -247,7 +237,6 @@ package struct StopLatency: Sendable, Equatable {
 /// The increase of one KVM statistic during one iteration.
 package struct KVMStatistic: Sendable, Equatable {
     package var iteration: Int64
-    /// The vCPU, or nil for a statistic of the VM.
     package var vcpu: Int?
     /// The kernel's name, such as `pf_fixed`.
     package var name: String
@@ -264,17 +253,14 @@ package struct KVMStatistic: Sendable, Equatable {
 
 /// One guest write to a watched page.
 package struct WatchEvent: Sendable, Equatable {
-    /// The iteration in progress.
     package var iteration: Int64
     /// When KVM handed the write over.
     package var tsNs: Int64
-    /// Who wrote.
     package var vcpu: Int
     /// Guest physical address of the first byte.
     package var gpa: UInt64
     /// What stood there before; as long as `newValue`, 1 to 8 bytes.
     package var oldValue: [UInt8]
-    /// What was written.
     package var newValue: [UInt8]
     /// Address of the instruction that wrote, where the guest's code is known (built-in workloads); else that of the next one,
     /// which is all that KVM leaves. 0 when it could not be read.
@@ -299,7 +285,6 @@ package struct Marker: Sendable, Equatable {
     package var tsNs: Int64
     /// The iteration in progress.
     package var iteration: Int64
-    /// The vCPU that set it, if a guest did.
     package var vcpu: Int?
     /// Free text, hostile until proven otherwise.
     package var text: String
@@ -334,7 +319,6 @@ package struct OracleVerdict: Sendable, Equatable {
     /// Reported while their content did not change.
     package var silent: Int64 = 0
 
-    /// A verdict with nothing counted yet.
     package init(iteration: Int64, oracle: String) {
         self.iteration = iteration
         self.oracle = oracle
@@ -384,9 +368,7 @@ package struct ForeignRate: Sendable, Equatable {
     package var tool: String
     /// The vCPU; nil for the whole guest.
     package var vcpu: Int?
-    /// When the measurement began.
     package var sinceNs: Int64
-    /// When it ended.
     package var tsNs: Int64
     /// Bytes dirtied a second, as precise as the tool says it.
     package var bytesPerSecond: Int64
@@ -437,7 +419,6 @@ extension ForeignRate {
 
 /// Everything that one iteration adds to a recording; committed as one transaction.
 package struct IterationBatch: Sendable {
-    /// The round itself.
     package var iteration: Iteration
     /// Whether these are only the first harvests of an iteration that a later batch goes on with. An iteration of any
     /// length takes bounded memory this way.
@@ -451,11 +432,8 @@ package struct IterationBatch: Sendable {
     /// Answers to the stop request.
     package var stops: [StopLatency] = []
     package var statistics: [KVMStatistic] = []
-    /// Writes to watched pages.
     package var watchEvents: [WatchEvent] = []
-    /// Named moments.
     package var markers: [Marker] = []
-    /// What the oracle said.
     package var verdicts: [OracleVerdict] = []
     /// Dirty rates that another tool measured.
     package var foreignRates: [ForeignRate] = []
@@ -466,6 +444,5 @@ package struct IterationBatch: Sendable {
 
     package init(iteration: Iteration) { self.iteration = iteration }
 
-    /// Number of entries in all harvests.
     package var entryCount: Int { harvests.reduce(0) { $0 + $1.gfns.count } }
 }

@@ -6,7 +6,6 @@ import Glibc  // Linking libm, which rounded() calls.
 package enum Units {
     /// Why a quantity was refused: one sentence that says what to write instead.
     package struct ParsingError: Error, Equatable, CustomStringConvertible {
-        /// The sentence.
         package let description: String
     }
 

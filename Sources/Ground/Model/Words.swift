@@ -85,11 +85,8 @@ package enum LossKind: String, Sendable, CaseIterable, Codable {
 
 /// Why a recording ended. A file without an end reason was cut off.
 package enum EndReason: String, Sendable, CaseIterable, Codable {
-    /// The asked duration was over.
     case duration
-    /// The asked number of iterations was reached.
     case iterations
-    /// SIGINT, SIGTERM or SIGHUP.
     case signal
     /// The guest finished, powered off or reset by itself.
     case guestExit = "guest_exit"

@@ -19,7 +19,6 @@ package struct FilePlace: Sendable {
         case pipe
     }
 
-    /// As the user wrote it.
     package let name: String
     /// What `name` means when every link is followed, also one that leads nowhere yet.
     package let path: String

@@ -1,4 +1,3 @@
-/// Text in HTML, SVG and XML.
 package enum Markup {
     /// `text` as content or as a quoted attribute: nothing in it has a meaning of its own.
     package static func escape(_ text: String) -> String {

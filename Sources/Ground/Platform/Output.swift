@@ -160,7 +160,6 @@ package final class Output: Sendable {
     /// Adds text, harmless on a terminal.
     package func write(_ text: String) { write(bytes: (isTerminal ? Sanitizer.lines(text) : text).utf8) }
 
-    /// Adds bytes as they are.
     package func write(bytes: some Sequence<UInt8>) {
         state.withLock { state in
             state.waiting.append(contentsOf: bytes)
@@ -168,7 +167,6 @@ package final class Output: Sendable {
         }
     }
 
-    /// Hands over what waits.
     package func flush() { state.withLock { put(&$0) } }
 
     /// Throws what went wrong so far, if something did.

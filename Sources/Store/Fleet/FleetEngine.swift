@@ -4,7 +4,6 @@ import Store
 
 /// What answers fleet queries.
 package enum FleetEngine: Sendable {
-    /// DuckDB, embedded: as far as one machine goes.
     case duckdb
     /// Spark: a master such as `spark://host:7077`, or `local[*]`.
     case spark(master: String)
@@ -12,7 +11,6 @@ package enum FleetEngine: Sendable {
     /// A query with values for its parameters.
     package struct Question: Sendable {
         package let query: NamedQuery
-        /// A value for each of its parameters.
         package let values: [String: SQLValue]
 
         /// Asks `query`, with defaults for what `settings` leaves out.

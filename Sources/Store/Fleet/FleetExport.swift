@@ -5,7 +5,6 @@ import Synchronization
 
 /// Copies recordings into a fleet's folder, as Parquet. Sources are never changed.
 package final class FleetExport: Sendable {
-    /// What became of a recording.
     package enum Outcome: Sendable, Equatable {
         /// Its partition was made, or made anew; so many entries.
         case exported(id: String, entries: Int64)
@@ -22,7 +21,6 @@ package final class FleetExport: Sendable {
     /// Recordings that this export makes, or has found made.
     private let met = Mutex<Set<String>>([])
 
-    /// Exports into `folder`.
     package init(into folder: FleetFolder, force: Bool, page: (@Sendable (RecordingFile) throws -> String)? = nil) {
         self.folder = folder
         self.force = force

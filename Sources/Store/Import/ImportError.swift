@@ -2,7 +2,6 @@ import Model
 
 /// Why a file could not be imported: one sentence that names the place.
 package struct ImportError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// The sentence.
     package let description: String
 
     /// An error about a whole file, or about one line of it.

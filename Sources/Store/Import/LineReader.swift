@@ -1,6 +1,5 @@
 /// Reads text line by line, in bounded memory.
 final class LineReader {
-    /// What errors call the file.
     var path: String { input.path }
     /// Number of the line read last, counted from 1.
     private(set) var number = 0
@@ -20,7 +19,6 @@ final class LineReader {
         position = input.head.starts(with: Self.byteOrderMark) ? Self.byteOrderMark.count : 0
     }
 
-    /// An error about the line read last.
     func error(_ problem: String) -> ImportError { ImportError(path, line: number, problem) }
 
     /// The next line without its end (LF or CR LF); nil after the last.

@@ -5,7 +5,6 @@ import Model
 package struct QEMUDirtyRate: Decodable, Sendable, Equatable {
     /// A vCPU's part.
     package struct VCPU: Decodable, Sendable, Equatable {
-        /// Its number.
         package let id: Int
         /// MiB a second.
         package let dirtyRate: Int64

@@ -2,7 +2,6 @@ import Model
 
 /// Where memory slots lie, sorted. A guest's slots do not overlap.
 struct SlotRanges {
-    /// Slots by their first page.
     private var slots: [MemorySlot] = []
 
     /// Adds a slot.

@@ -11,12 +11,10 @@ package struct SnapshotCheck: Sendable, Equatable {
     package private(set) var held: Int64 = 0
     /// Pages that had to be in the diff and are not: what a restore would lose. The first ranges.
     package private(set) var missing: Ranges = []
-    /// Their number.
     package private(set) var missingCount: Int64 = 0
     /// Pages of the diff whose content is not that of the image after it; or, of a recording, pages that differ from the base and that
     /// the recording does not have. The first ranges.
     package private(set) var wrong: Ranges = []
-    /// Their number.
     package private(set) var wrongCount: Int64 = 0
 
     /// The most ranges kept of a kind.

@@ -42,7 +42,6 @@ struct Line {
 
     private static func isBlank(_ character: Character) -> Bool { character == " " || character == "\t" }
 
-    /// Free text behind the colon.
     var text: String { String(decoding: pages.bytes.prefix(Self.longestHead), as: UTF8.self).trimmed }
 
     func error(_ problem: String) -> ImportError { ImportError(place.path, line: place.number, problem) }

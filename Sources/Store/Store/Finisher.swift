@@ -6,11 +6,8 @@ import Model
 package struct FinishProgress: Sendable, Equatable {
     /// What is being made.
     package enum Phase: String, Sendable { case rows, summaries, check }
-    /// What is being made.
     package let phase: Phase
-    /// Entries done.
     package let completed: Int64
-    /// Entries to do.
     package let total: Int64
 }
 

@@ -3,7 +3,6 @@ import Schemas
 
 /// A question that comes with the program: a statement with documented parameters and columns.
 package struct NamedQuery: Sendable, Equatable {
-    /// A value that the caller may set.
     package struct Parameter: Sendable, Equatable {
         /// How its text is understood; all but `real` and `text` become integers.
         package enum Kind: String, Sendable, CaseIterable {
@@ -25,21 +24,16 @@ package struct NamedQuery: Sendable, Equatable {
         package let kind: Kind
         /// Its value when none is given; `none` is NULL.
         package let defaultText: String
-        /// What it means.
         package let description: String
     }
 
-    /// What is wrong with a query's name or settings.
     package struct Failure: Error, Equatable, CustomStringConvertible {
-        /// One sentence, and what to do.
         package let description: String
     }
 
-    /// `area/name`.
     package let name: String
     /// What it answers, in sentences.
     package let description: String
-    /// What may be set.
     package let parameters: [Parameter]
     /// Columns of the result in order.
     package let columns: [SchemaCatalog.Column]

@@ -6,11 +6,9 @@ import Schemas
 package struct RecordingContent: Sendable {
     /// A table without its entries.
     package struct Table: Sendable {
-        /// Name in SQL.
         package let name: String
         /// Columns in order with their types: INTEGER, TEXT or BLOB.
         package let columns: [(name: String, type: String)]
-        /// Number of rows.
         package let rows: Int64
         /// Whether the recording does not have it, because it did not ask for what it holds.
         package let isAbsent: Bool

@@ -2,12 +2,9 @@ import GRDB
 
 /// Why a recording could not be written or read: one sentence, and what to do next.
 package struct RecordingError: Error, Equatable, CustomStringConvertible {
-    /// The file.
     package let path: String
-    /// What is the matter with it.
     package let problem: Problem
 
-    /// What can be the matter with a recording.
     package enum Problem: Equatable, Sendable {
         /// A file is in the way, and replacing it was not asked for.
         case exists
@@ -37,13 +34,10 @@ package struct RecordingError: Error, Equatable, CustomStringConvertible {
         case corrupt(table: String, row: Int64?, String)
         /// It has a table or an index that this program would not make, and which could run SQL of the file.
         case foreignDefinition(String)
-        /// Writing failed.
         case writeFailed(WriteFailure, Kept)
         /// SQL that the user wrote is wrong or not allowed.
         case query(String)
-        /// A query took longer than it may.
         case timeout
-        /// A query was interrupted.
         case interrupted
         /// It was cut off, or its completion was interrupted.
         case incomplete
@@ -51,9 +45,7 @@ package struct RecordingError: Error, Equatable, CustomStringConvertible {
         case notCutOff
     }
 
-    /// Why writing can fail.
     package enum WriteFailure: Equatable, Sendable {
-        /// There is no room.
         case diskFull
         /// The disk reports an error.
         case inputOutput
@@ -71,13 +63,11 @@ package struct RecordingError: Error, Equatable, CustomStringConvertible {
         package var committed: Int64 = 0
     }
 
-    /// Describes a problem with the file at `path`.
     package init(_ path: String, _ problem: Problem) {
         self.path = path
         self.problem = problem
     }
 
-    /// What happened, in one sentence.
     package var description: String {
         switch problem {
         case .exists: "\(path) exists already."

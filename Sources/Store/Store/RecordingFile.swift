@@ -27,9 +27,7 @@ package final class RecordingFile: Recording, Sendable {
         package var rows: Int64 = 0
     }
 
-    /// The path as the user gave it.
     package let path: String
-    /// Provenance.
     package let info: RecordingInfo
     /// How far the recording had got when the file was opened.
     package let state: State
@@ -60,7 +58,6 @@ package final class RecordingFile: Recording, Sendable {
     /// Whether somebody was recording it when the file was opened.
     package var isInProgress: Bool { state == .recording }
 
-    /// How much the file holds now.
     package var counts: Counts {
         get throws {
             try read { db in
@@ -69,8 +66,10 @@ package final class RecordingFile: Recording, Sendable {
                 while try iterations.step() { counts.iterations += 1 }
                 var harvests = try CheckedRows(db, path, "harvest", ["entry_count"])
                 while try harvests.step() {
+                    var entries: Int64 = 0
+                    try harvests.amount("entry_count", &entries)
                     counts.harvests += 1
-                    counts.entries += try harvests.amount("entry_count")
+                    counts.entries += entries
                 }
                 counts.rows = min(derived.rowsThrough, counts.entries)
                 return counts
@@ -78,21 +77,13 @@ package final class RecordingFile: Recording, Sendable {
         }
     }
 
-    /// Every memory slot in every generation.
     package var slots: [MemorySlot] { get throws { try all() } }
-    /// Every loss, in order.
     package var losses: [Loss] { get throws { try all() } }
-    /// Every marker, in order.
     package var markers: [Marker] { get throws { try all() } }
-    /// Every answer to a stop request.
     package var stops: [StopLatency] { get throws { try all() } }
-    /// Every verdict of an oracle, in order.
     package var verdicts: [OracleVerdict] { get throws { try all() } }
-    /// Every KVM statistic, in order.
     package var statistics: [KVMStatistic] { get throws { try all() } }
-    /// Every dirty rate that another tool measured, in order.
     package var foreignRates: [ForeignRate] { get throws { try all() } }
-    /// Every write to a watched page, in order.
     package var watchEvents: [WatchEvent] { get throws { try all() } }
 
     /// Streams all harvests and iterations in order, in bounded memory. Of a recording in progress, it gives what was
@@ -122,7 +113,6 @@ package final class RecordingFile: Recording, Sendable {
         }
     }
 
-    /// Every row of a record's table, in order.
     private func all<Record: StoredRecord>() throws -> [Record] {
         try read { db in
             var rows = try CheckedRows(db, path, Record.table)

@@ -19,7 +19,6 @@ struct RunningSummary: RecordingVisitor {
         var page: UInt32
         var vcpu: UInt16
     }
-    /// A row of `vcpu`.
     struct VCPURow: EncodableRow {
         static let table = "vcpu"
         var vcpu: Int
@@ -38,7 +37,6 @@ struct RunningSummary: RecordingVisitor {
             row.set("stall_ns", stallNs)
         }
     }
-    /// A row of `iteration_summary`.
     struct IterationRow: EncodableRow {
         static let table = "iteration_summary"
         var iteration: Int64
@@ -57,7 +55,6 @@ struct RunningSummary: RecordingVisitor {
             row.set("vmm", counts.vmm)
         }
     }
-    /// A row of `page_summary`.
     struct PageRow: EncodableRow {
         static let table = "page_summary"
         var gfn: GFN

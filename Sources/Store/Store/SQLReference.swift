@@ -1,6 +1,5 @@
 /// `docs/sql.md`: everything that SQL may rely on, in one page made from the comments in `schemas/`.
 package enum SQLReference {
-    /// The page as Markdown.
     package static var markdown: String {
         var page = Page()
         page.add("# SQL reference")

@@ -2,6 +2,5 @@ import CSQLiteShim
 
 /// The SQLite that this program runs with.
 package enum SQLiteLibrary {
-    /// Its version, such as `3.40.1`.
     package static var version: String { unsafe String(cString: sqlite3_libversion()) }
 }

@@ -2,21 +2,15 @@ import Schemas
 
 /// What the file holds, for people: tables and views with their documentation, read from the comments in `schemas/`.
 package enum SchemaCatalog {
-    /// A table or a view.
     package struct Object: Sendable, Equatable {
-        /// Whether rows are stored or computed.
         package enum Kind: String, Sendable { case table, view }
-        /// Name in SQL.
         package let name: String
-        /// Table or view.
         package let kind: Kind
         /// What its rows are, in sentences.
         package let description: String
-        /// Columns in order.
         package let columns: [Column]
     }
 
-    /// A column of a table or view.
     package struct Column: Sendable, Equatable {
         /// Name in SQL.
         package let name: String

@@ -8,9 +8,7 @@ package struct Finding: Sendable, Equatable, CustomStringConvertible {
     package let table: String
     /// The row's number, if one row is concerned.
     package let row: Int64?
-    /// What is wrong.
     package let problem: String
-    /// What to do.
     package let advice: String
 
     /// The finding in one line.

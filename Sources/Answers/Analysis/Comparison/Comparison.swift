@@ -2,9 +2,7 @@
 package struct Comparison: Sendable, Equatable {
     /// One figure on both sides.
     package struct Row: Sendable, Equatable {
-        /// The figure's name.
         package var name: String
-        /// What it counts.
         package var unit: Figure.Unit
         /// Median over the recordings before; nil where one of them cannot say.
         package var before: Double?

@@ -2,17 +2,13 @@ import Model
 
 /// One number of an analysis under a stable name, so that two recordings can be compared.
 package struct Figure: Sendable, Equatable {
-    /// What a figure counts.
     package enum Unit: String, Sendable {
-        /// A plain number.
         case count
         case pages
         case bytes
         case nanoseconds = "ns"
-        /// Events per second.
         case perSecond = "per_s"
         case bytesPerSecond = "bytes_per_s"
-        /// A multiple of something.
         case times
         /// A share, 0...1.
         case share
@@ -22,7 +18,6 @@ package struct Figure: Sendable, Equatable {
     package var name: String
     /// Nil where the recording cannot say.
     package var value: Double?
-    /// What it counts.
     package var unit: Unit
 }
 

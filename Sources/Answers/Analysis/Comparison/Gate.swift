@@ -8,7 +8,6 @@ import Model
 package struct Gate: Sendable, Equatable {
     /// Why a gate was refused: one sentence.
     package struct ParsingError: Error, Equatable, CustomStringConvertible {
-        /// The sentence.
         package let description: String
     }
     /// What became of a gate.
@@ -25,14 +24,12 @@ package struct Gate: Sendable, Equatable {
 
     /// The text it was made of.
     package let text: String
-    /// The figure's name.
     package let name: String
     private let comparison: String
     private let limit: Double
     private let isChange: Bool
     private let isPercent: Bool
 
-    /// Reads a gate.
     package init(_ text: String) throws(ParsingError) {
         let example = "write for example 'wws.p95>+10%', 'rate.pages>50000' or 'fidelity.lost>0'."
         guard let operation = text.firstIndex(where: { $0 == "<" || $0 == ">" }) else {

@@ -3,7 +3,6 @@
 package struct LambdaModel: Sendable, Equatable {
     /// Unique dirty bytes per second over bandwidth.
     package var lambda: Double
-    /// Whether the model converges.
     package var converges: Bool
     /// Rounds before the pause; nil when it diverges.
     package var rounds: Int?

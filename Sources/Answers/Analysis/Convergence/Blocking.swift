@@ -5,7 +5,6 @@ package struct Blocking: Sendable, Equatable {
     /// Neighbouring blocking pages.
     package struct PageRange: Sendable, Equatable {
         package var firstGFN: GFN
-        /// Number of pages.
         package var pages: Int64
     }
     /// A vCPU's part.
@@ -18,9 +17,7 @@ package struct Blocking: Sendable, Equatable {
 
     /// The cell that they block: bytes per second.
     package var bandwidth: Int64
-    /// The cell's downtime limit.
     package var downtimeNs: Int64
-    /// The cell's policy.
     package var policy: MigrationPolicy
     /// Windows that were looked at, at most 16: the last complete rounds of the replay, or as many stretches that are too
     /// long to be sent in their own time.

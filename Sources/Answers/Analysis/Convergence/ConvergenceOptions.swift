@@ -49,7 +49,6 @@ struct Rational {
 package struct ConvergenceOptions: Sendable, Equatable {
     /// When the simulated migration begins.
     package enum Start: Sendable, Equatable {
-        /// With the recording.
         case first
         /// Once on every boundary.
         case all
@@ -70,9 +69,7 @@ package struct ConvergenceOptions: Sendable, Equatable {
     package var bandwidths: [Int64] = [125_000_000, 1_250_000_000, 3_125_000_000]
     /// Downtime limits in nanoseconds.
     package var downtimesNs: [Int64] = [50_000_000, 300_000_000, 1_000_000_000]
-    /// Policies to replay.
     package var policies: [MigrationPolicy] = [.qemu]
-    /// Start times.
     package var start = Start.first
     /// Beyond the recording.
     package var extend = Extension.none
@@ -91,11 +88,9 @@ package struct ConvergenceOptions: Sendable, Equatable {
 
 /// A figure that the recording pins down to `low...high`; a high of nil is unknown.
 package struct Bracket: Sendable, Equatable {
-    /// At least this.
     package var low: Int64
     /// At most this; nil when the recording cannot say.
     package var high: Int64?
 
-    /// Whether it is one number.
     package var isExact: Bool { low == high }
 }

@@ -40,7 +40,6 @@ package struct ConvergenceCell: Sendable, Equatable {
     package var bandwidth: Int64
     /// Downtime limit in nanoseconds.
     package var downtimeNs: Int64
-    /// The policy replayed.
     package var policy: MigrationPolicy
     /// The replay from the first (or the asked) start time.
     package var outcome: ReplayOutcome
@@ -63,9 +62,7 @@ package struct ConvergenceCell: Sendable, Equatable {
 
 /// The least bandwidth for one downtime limit.
 package struct LeastBandwidth: Sendable, Equatable {
-    /// Downtime limit in nanoseconds.
     package var downtimeNs: Int64
-    /// The policy replayed.
     package var policy: MigrationPolicy
     /// Bytes per second, found by replay to 0.1 %; nil when none up to 1 TB/s converges within the recording.
     package var bandwidth: Int64?
@@ -87,7 +84,6 @@ package struct LeastDowntime: Sendable, Equatable {
 package struct ConvergenceReport: Sendable, Equatable {
     /// Where the size of the guest comes from.
     package enum MemoryBasis: String, Sendable {
-        /// The logged slots.
         case slots
         /// The recording's memory size: it names no slots.
         case memorySize = "memory_size"
@@ -96,7 +92,6 @@ package struct ConvergenceReport: Sendable, Equatable {
     }
     /// Pages that the first round sends.
     package var memoryPages: Int64
-    /// Where that figure comes from.
     package var memoryBasis: MemoryBasis
     /// What happens beyond the recording.
     package var extend: ConvergenceOptions.Extension

@@ -10,7 +10,6 @@ package struct QEMUStreamOptions: Sendable, Equatable {
     /// is the bandwidth.
     package var link: Int64?
 
-    /// Nothing known.
     package init() {}
 }
 
@@ -266,7 +265,6 @@ struct QEMUStream: Sendable {
         if !isWaiting || outcome.syncs > 1 { _ = zeros.remove(page) }
     }
 
-    /// Does what happens before `time`.
     mutating func advance(to time: Int64) {
         while !isDone, let offset, now + offset < time { step() }
     }

@@ -17,11 +17,8 @@ package enum ConvergenceVerdict: String, Sendable, CaseIterable {
 
 /// One round of a simulated migration. Times count from the migration's start.
 package struct ReplayRound: Sendable, Equatable {
-    /// When it begins, in nanoseconds.
     package var startNs: Bracket
-    /// Pages that it sends.
     package var pages: Bracket
-    /// Bytes that it sends.
     package var bytes: Bracket
     /// How long it takes, in nanoseconds, the synchronisation included.
     package var durationNs: Bracket
@@ -31,7 +28,6 @@ package struct ReplayRound: Sendable, Equatable {
 
 /// One simulated migration.
 package struct ReplayOutcome: Sendable, Equatable {
-    /// How it ends.
     package var verdict: ConvergenceVerdict
     /// Why, when the verdict needs a reason.
     package var reason: String?
@@ -39,7 +35,6 @@ package struct ReplayOutcome: Sendable, Equatable {
     package var startNs: Int64
     /// From the start until everything is sent; nil when it does not end.
     package var totalNs: Bracket?
-    /// All bytes sent.
     package var bytes: Bracket?
     /// How long the guest is paused.
     package var downtimeNs: Bracket?

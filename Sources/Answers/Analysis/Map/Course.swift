@@ -4,7 +4,6 @@ import Model
 package struct CourseColumn: Sendable, Equatable {
     /// First iteration (1…).
     package var firstIteration: Int64
-    /// Number of iterations.
     package var iterations: Int64 = 0
     /// When it begins, nanoseconds on CLOCK_MONOTONIC.
     package var startNs: Int64
@@ -52,9 +51,7 @@ package struct StepCost: Sendable, Equatable {
     package var step: String
     /// In all its iterations, nanoseconds.
     package var ns: Int64
-    /// When.
     package var column: CourseColumn
-    /// Milliseconds an iteration.
     package var msPerIteration: Double { Double(ns) / 1e6 / Double(max(1, column.iterations)) }
 }
 
@@ -65,7 +62,6 @@ package struct LayerStretch: Sendable, Equatable {
     package var startNs: Int64
     /// Nanoseconds on CLOCK_MONOTONIC.
     package var endNs: Int64
-    /// The layer's name.
     package var who: String
     package var entries: Int64
     /// The same a second; nil without time.

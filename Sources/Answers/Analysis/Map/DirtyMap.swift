@@ -20,7 +20,6 @@ package struct DirtyMap: Sendable, Equatable {
 
     /// Entries of one vCPU, of a source without vCPUs, or of all that have no layer of their own.
     package struct Layer: Sendable, Equatable {
-        /// Who: `vCPU 3`, `dirty-log`, `5 others`.
         package var name: String
         /// The vCPU, if it is one.
         package var vcpu: Int?
@@ -28,7 +27,6 @@ package struct DirtyMap: Sendable, Equatable {
         package var counts: [UInt32]
     }
 
-    /// Rows.
     package private(set) var axis: MapAxis
     /// One a vCPU, the busiest ``Limits/layers``, in the order of their numbers.
     package private(set) var layers: [Layer]
@@ -36,7 +34,6 @@ package struct DirtyMap: Sendable, Equatable {
     package let course: [CourseColumn]
     /// Iterations in a column; the last column may hold fewer.
     package let iterationsPerColumn: Int64
-    /// Number of columns.
     package var columns: Int { course.count }
 
     /// Reads `recording` twice: where pages were dirtied, then how often.
@@ -111,7 +108,6 @@ private struct MapSurvey: RecordingVisitor {
         isOpen = false
     }
 
-    /// An iteration that was cut off counts as one.
     mutating func finish() { if isOpen { iterations += 1 } }
 
     /// The busiest rings by number, a layer each; all others share one more.

@@ -5,7 +5,6 @@ package struct MapAxis: Sendable, Equatable {
     /// A range of neighbouring GFNs, shown as neighbouring rows.
     package struct Segment: Sendable, Equatable {
         package var firstGFN: GFN
-        /// Number of pages.
         package var pages: UInt64
         /// Row of the first GFN.
         package var firstRow: Int

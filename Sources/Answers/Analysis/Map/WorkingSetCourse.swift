@@ -3,24 +3,19 @@
 package struct WorkingSetCourse: Sendable, Equatable {
     /// The last iteration of a window, and what it holds.
     package struct Point: Sendable, Equatable {
-        /// The last iteration of the window.
         package var lastIteration: Int64
         /// When it ends, nanoseconds on CLOCK_MONOTONIC.
         package var endNs: Int64
-        /// Distinct pages.
         package var pages: Int64
     }
 
-    /// Window length in iterations.
     package var iterations: Int64
     /// Every window, or evenly spaced ones when there are more than 512.
     package var points: [Point]
 
     /// One window of this length.
     package struct Window: Sendable, Equatable {
-        /// Its length in iterations.
         package var iterations: Int64
-        /// Its end, and what it holds.
         package var point: Point
     }
     /// Every point with the length of its window.

@@ -1,6 +1,5 @@
 /// What a fork of the guest dirties within a time, whenever it is forked (question K4): pages that it no longer shares with its base.
 package struct ForkPlan: Sendable, Equatable {
-    /// The time after the fork.
     package var withinNs: Int64
     /// Moments at which the guest could be forked: ends of iterations that are followed by so much recording, and its start.
     package var starts: Int

@@ -4,9 +4,7 @@ import Model
 package struct PrefetchList: Sendable, Equatable {
     /// Neighbouring pages.
     package struct Range: Sendable, Equatable {
-        /// The first page.
         package var first: GFN
-        /// Their number.
         package var pages: Int64
     }
 
@@ -17,7 +15,6 @@ package struct PrefetchList: Sendable, Equatable {
     package var isByTime: Bool
     /// The pages, each once.
     package var ranges: [Range]
-    /// Their number.
     package var pages: Int64 { ranges.reduce(0) { $0 + $1.pages } }
 
     /// What `policy` foretells after the last of its diffs.

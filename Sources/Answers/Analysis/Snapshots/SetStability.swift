@@ -26,9 +26,7 @@ package struct SetStability: Sendable, Equatable {
 
     /// Time between two snapshots, as asked.
     package var cadenceNs: Int64
-    /// The policy.
     package var policy: Policy
-    /// Diffs foretold.
     package var diffs: Int64
     /// Pages foretold, all diffs together.
     package var foretold: Int64

@@ -8,14 +8,12 @@ package struct SnapshotOptions: Sendable, Equatable {
     package var blocks: [Int64] = [4096, 16_384, 65_536, 2 << 20]
     /// Clean gaps of at most so many bytes are written too, so that two extents become one; 0 joins neighbours only.
     package var coalesce: Int64 = 0
-    /// What a snapshot costs.
     package var cost = SnapshotCost()
     /// Times after a fork at which its private pages are counted; nil for the cadences.
     package var withinNs: [Int64]?
     /// Forks that memory is planned for.
     package var forks: Int64 = 100
 
-    /// The usual questions.
     package init() {}
 }
 
@@ -28,7 +26,6 @@ package struct SnapshotCost: Sendable, Equatable {
     /// For each snapshot whatever its size: stopping the vCPUs, their state, the devices.
     package var baseNs: Int64 = 3_000_000
 
-    /// The documented default.
     package init() {}
 
     /// Nanoseconds of one snapshot, rounded down.

@@ -11,7 +11,6 @@ package struct SnapshotReport: Sendable, Equatable {
     package var memoryPages: Int64
     /// How the recording tells them.
     package var memoryBasis: ConvergenceReport.MemoryBasis
-    /// What was asked, with the cadences that were chosen.
     package var options: SnapshotOptions
     /// Losses of the recording: a diff may be larger than this.
     package var losses: Int64
@@ -21,7 +20,6 @@ package struct SnapshotReport: Sendable, Equatable {
     package var chains: [SnapshotChain]
     /// How well each policy foretells the next diff, cadence by cadence.
     package var stability: [SetStability]
-    /// What forks of the guest dirty.
     package var forks: [ForkPlan]
     /// Cadences that were asked and did not end once within the recording.
     package var unfinishedNs: [Int64]
@@ -57,7 +55,6 @@ package struct SnapshotSize: Sendable, Equatable {
     package var mostNs: Int64
     /// Bytes in a block.
     package var block: Int64
-    /// Diffs taken.
     package var count: Int64
     /// Dirty blocks of all diffs.
     package var blocks: Int64
@@ -91,7 +88,6 @@ package struct SnapshotSize: Sendable, Equatable {
 package struct SnapshotChain: Sendable, Equatable {
     /// Time between two snapshots, as asked.
     package var cadenceNs: Int64
-    /// Bytes in a block.
     package var block: Int64
     /// Diffs on top of the full snapshot.
     package var diffs: Int64

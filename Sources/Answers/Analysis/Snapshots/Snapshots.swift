@@ -287,7 +287,6 @@ struct SnapshotPass: RecordingVisitor, Sendable {
     /// Dirty pages of all complete diffs, by cadence.
     var dirtyPages: [Int64] { levels[0].tallies.map(\.totalBlocks) }
 
-    /// The figures of every cadence and block size.
     var sizes: [SnapshotSize] {
         each { cadence, level, tally, pages in
             let dirty = pages.totalBlocks * pageSize
@@ -308,7 +307,6 @@ struct SnapshotPass: RecordingVisitor, Sendable {
         }
     }
 
-    /// How well the next diff is foretold.
     var scores: [SetStability] { cadences.indices.flatMap { stability[$0].scores(cadences[$0].cadenceNs) } }
 
     /// What forks dirty within each of the times that were asked, or else within each cadence.
@@ -317,7 +315,6 @@ struct SnapshotPass: RecordingVisitor, Sendable {
         return (options.withinNs ?? cadences.map(\.cadenceNs)).compactMap { ForkPlan($0, table) }
     }
 
-    /// What chains cost to restore.
     var chains: [SnapshotChain] {
         each { cadence, level, tally, _ in
             tally.chain.map { chain in

@@ -31,26 +31,19 @@ enum ConvergenceView {
 
     /// One cell for the page's script.
     static func cell(_ cell: ConvergenceCell) -> JSON {
-        func bracket(_ value: Bracket?) -> JSON {
-            value.map { .array([.integer($0.low), .integer($0.high)]) } ?? .null
-        }
+        func bracket(_ value: Bracket?) -> JSON { value.map { [JSON($0.low), JSON($0.high)] } ?? .null }
         let outcome = cell.outcome
-        return .object([
-            ("bandwidth", .integer(cell.bandwidth)), ("downtime_ns", .integer(cell.downtimeNs)),
-            ("verdict", .string(outcome.verdict.rawValue)), ("start_ns", .integer(outcome.startNs)),
-            ("count", .integer(Int64(outcome.rounds.count))), ("title", .string(title(cell))),
-            ("sentence", .string(sentence(cell))),
-            (
-                "rounds",
-                .array(
-                    shown(outcome).map { _, round in
-                        .array([
-                            bracket(round.startNs), bracket(round.pages), bracket(round.bytes),
-                            bracket(round.durationNs), bracket(round.dirtyPages),
-                        ])
-                    })
-            ),
-        ])
+        return [
+            "bandwidth": JSON(cell.bandwidth), "downtime_ns": JSON(cell.downtimeNs), "verdict": JSON(outcome.verdict),
+            "start_ns": JSON(outcome.startNs), "count": JSON(outcome.rounds.count), "title": JSON(title(cell)),
+            "sentence": JSON(sentence(cell)),
+            "rounds": JSON(shown(outcome)) { _, round in
+                [
+                    bracket(round.startNs), bracket(round.pages), bracket(round.bytes), bracket(round.durationNs),
+                    bracket(round.dirtyPages),
+                ]
+            },
+        ]
     }
 
     static func title(_ cell: ConvergenceCell) -> String {

@@ -54,7 +54,7 @@ package struct DiffPage {
                     ? "Medians; the noise band spans the recordings before."
                     : "One recording of either side: no noise band."),
             "data": HTML.embed(
-                .object([("sets", .object((charts.map(\.set) + tables).map { ($0.name, $0.json) }))])),
+                ["sets": .object((charts.map(\.set) + tables).map { ($0.name, $0.json) })]),
         ]
         return try PageTemplate.render(
             PackageResources.diff_mustache, context,

@@ -3,10 +3,8 @@ import Platform
 
 /// One self-contained HTML page about many recordings: tables only, no script.
 package struct FleetPage {
-    /// The answer to one fleet query.
     package struct Table {
         package var name: String
-        /// What it answers.
         package var description: String
         package var sql: String
         package var columns: [String] = []

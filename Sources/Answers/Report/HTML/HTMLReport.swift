@@ -68,24 +68,15 @@ package struct HTMLReport {
     private func data(_ sets: [PageData], _ picture: MapPicture) -> JSON {
         let origin = analysis.info.startNs
         func seconds(_ ns: Int64) -> JSON { .number(Double(ns - origin) / 1e9) }
-        return .object([
-            ("pageSize", .integer(analysis.info.pageSize)),
-            ("map", picture.json(slots: slots, origin: origin)),
-            (
-                "markers",
-                .array(
-                    markers.prefix(1000).map { .array([seconds($0.tsNs), .string(Sanitizer.line($0.text))]) })
-            ),
-            (
-                "phases",
-                .array(
-                    analysis.phases.phases.prefix(200).map {
-                        .array([seconds($0.startNs), seconds($0.endNs), .integer($0.pages)])
-                    })
-            ),
-            ("sets", .object(sets.map { ($0.name, $0.json) })),
-            ("cells", .array(analysis.convergence.grid.map(ConvergenceView.cell))),
-            ("convergenceSQL", .string(ConvergenceView.template)),
-        ])
+        return [
+            "pageSize": JSON(analysis.info.pageSize), "map": picture.json(slots: slots, origin: origin),
+            "markers": JSON(markers.prefix(1000)) { [seconds($0.tsNs), JSON(Sanitizer.line($0.text))] },
+            "phases": JSON(analysis.phases.phases.prefix(200)) {
+                [seconds($0.startNs), seconds($0.endNs), JSON($0.pages)]
+            },
+            "sets": .object(sets.map { ($0.name, $0.json) }),
+            "cells": JSON(analysis.convergence.grid, ConvergenceView.cell),
+            "convergenceSQL": JSON(ConvergenceView.template),
+        ]
     }
 }

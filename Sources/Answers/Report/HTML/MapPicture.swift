@@ -56,49 +56,23 @@ struct MapPicture {
         return bytes
     }
 
-    /// What the canvas needs, as JSON.
     func json(slots: [MemorySlot], origin: Int64) -> JSON {
         let logged = slots.filter { $0.logged && $0.pages > 0 }
-        return .object([
-            ("columns", .integer(Int64(map.columns))), ("rows", .integer(Int64(map.axis.rows))),
-            ("pagesPerRow", .integer(Int64(map.axis.pagesPerRow))),
-            ("ticksPerColumn", .integer(map.iterationsPerColumn)),
-            (
-                "segments",
-                .array(
-                    map.axis.segments.map {
-                        .array([
-                            .integer(Int64($0.firstGFN)), .integer(Int64($0.pages)), .integer(Int64($0.firstRow)),
-                            .integer(Int64($0.rows)),
-                        ])
-                    })
-            ),
-            (
-                "times",
-                .array(
-                    map.course.map {
-                        .array([
-                            .integer($0.firstIteration), .integer($0.iterations),
-                            .number(Double($0.startNs - origin) / 1e9),
-                            .number(Double($0.endNs - origin) / 1e9),
-                        ])
-                    })
-            ),
-            (
-                "layers",
-                .array(
-                    zip(map.layers, layers).map { .object([("name", .string($0.name)), ("data", .string($1))]) })
-            ),
-            (
-                "slots",
-                .array(
-                    logged.prefix(256).map {
-                        .array([
-                            .string(Self.name(of: $0)), .integer(Int64($0.baseGFN)), .integer(Int64($0.pages)),
-                        ])
-                    })
-            ),
-        ])
+        return [
+            "columns": JSON(map.columns), "rows": JSON(map.axis.rows), "pagesPerRow": JSON(map.axis.pagesPerRow),
+            "ticksPerColumn": JSON(map.iterationsPerColumn),
+            "segments": JSON(map.axis.segments) {
+                [JSON($0.firstGFN), JSON($0.pages), JSON($0.firstRow), JSON($0.rows)]
+            },
+            "times": JSON(map.course) {
+                [
+                    JSON($0.firstIteration), JSON($0.iterations), JSON(Double($0.startNs - origin) / 1e9),
+                    JSON(Double($0.endNs - origin) / 1e9),
+                ]
+            },
+            "layers": JSON(zip(map.layers, layers)) { ["name": JSON($0.name), "data": JSON($1)] },
+            "slots": JSON(logged.prefix(256)) { [JSON(Self.name(of: $0)), JSON($0.baseGFN), JSON($0.pages)] },
+        ]
     }
 
     static func name(of slot: MemorySlot) -> String {

@@ -8,7 +8,6 @@ package struct PageData: Sendable {
         /// Name in SQL.
         package var key: String
         package var title: String
-        /// How its figures are written.
         package var kind: Kind
 
         init(_ key: String, _ title: String, _ kind: Kind) {
@@ -21,13 +20,11 @@ package struct PageData: Sendable {
     /// Name of the question in `schemas/charts`.
     package var name: String
     var title: String
-    /// One sentence about it.
     var note: String
     /// Columns in the order of the statement's.
     package var columns: [Column]
     /// Rows in the order of the statement's.
     package var rows: [[SQLValue]]
-    /// The statement, as printed on the page.
     package var sql: String
     /// Vega-Lite specification, if a picture says more.
     package var spec: String?
@@ -44,14 +41,10 @@ package struct PageData: Sendable {
 
     /// What the page's script reads.
     var json: JSON {
-        .object([
-            (
-                "columns",
-                .array(
-                    columns.map { .array([.string($0.key), .string($0.title), .string($0.kind.rawValue)]) })
-            ),
-            ("rows", .array(rows.map { .array($0.map { JSON($0) }) })),
-        ])
+        [
+            "columns": JSON(columns) { [JSON($0.key), JSON($0.title), JSON($0.kind)] },
+            "rows": JSON(rows) { JSON($0) { JSON($0) } },
+        ]
     }
 }
 

@@ -35,7 +35,6 @@ enum PageTemplate {
         }
     }
 
-    /// A file of the program.
     static func text(_ resource: [UInt8]) -> String { String(decoding: resource, as: UTF8.self) }
 
     /// Only what is in the file: no request, no other script, no other style.

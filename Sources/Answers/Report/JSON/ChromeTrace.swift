@@ -44,7 +44,6 @@ package struct ChromeTrace: RecordingVisitor {
         for vcpu in 0..<Int64(info.vcpuCount) { name("thread_name", Process.guest, vcpu + 1, "vCPU \(vcpu)") }
     }
 
-    /// One pass, and the stall that it ended.
     package mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws {
         if harvest.iteration != iteration {
             iteration = harvest.iteration
@@ -61,33 +60,30 @@ package struct ChromeTrace: RecordingVisitor {
             "harvest \(harvest.cause.rawValue)", Process.recorder, thread, from: harvest.tsNs - harvest.scanNs,
             lasting: harvest.scanNs,
             [
-                ("iteration", .integer(harvest.iteration)), ("entries", .integer(Int64(gfns.count))),
-                ("first_seq", .integer(harvest.firstSeq)),
+                "iteration": JSON(harvest.iteration), "entries": JSON(gfns.count), "first_seq": JSON(harvest.firstSeq),
             ])
         if harvest.cause == .ringFull, let vcpu = harvest.vcpu {
             // The vCPU goes on after its ring was emptied and its pages were protected again.
             slice(
                 "ring full", Process.guest, Int64(vcpu) + 1,
                 from: harvest.tsNs + harvest.resetNs - harvest.stallNs, lasting: harvest.stallNs,
-                [("entries", .integer(Int64(gfns.count)))])
+                ["entries": JSON(gfns.count)])
         }
     }
 
-    /// The iteration is complete: its slice and its rates.
     package mutating func visit(_ iteration: Iteration) throws {
         if iteration.id != self.iteration { classifier.begin(iteration: iteration.id) }
         self.iteration = iteration.id
         let length = iteration.endNs - iteration.startNs
         slice(
             "iteration \(iteration.id)", Process.recorder, 1, from: iteration.startNs, lasting: length,
-            [("pause_ns", .integer(iteration.pauseNs)), ("reset_ns", .integer(iteration.resetNs))])
+            ["pause_ns": JSON(iteration.pauseNs), "reset_ns": JSON(iteration.resetNs)])
         let seconds = Double(max(length, 1)) / 1e9
         let counts = classifier.counts
         for (counter, count) in [("entries/s", counts.entries), ("unique pages/s", counts.distinct)] {
             event([
-                ("name", .string(counter)), ("ph", .string("C")), ("pid", .integer(Process.recorder)),
-                ("ts", time(iteration.startNs)),
-                ("args", .object([("value", .number((Double(count) / seconds).rounded()))])),
+                "name": JSON(counter), "ph": "C", "pid": JSON(Process.recorder), "ts": time(iteration.startNs),
+                "args": ["value": JSON((Double(count) / seconds).rounded())],
             ])
         }
     }
@@ -102,33 +98,32 @@ package struct ChromeTrace: RecordingVisitor {
 
     private mutating func instant(_ text: String, at ns: Int64, thread: Int64?) {
         event([
-            ("name", .string(text)), ("ph", .string("i")), ("s", .string(thread == nil ? "g" : "t")),
-            ("pid", .integer(Process.guest)), ("tid", .integer(thread ?? 1)), ("ts", time(ns)),
+            "name": JSON(text), "ph": "i", "s": thread == nil ? "g" : "t", "pid": JSON(Process.guest),
+            "tid": JSON(thread ?? 1), "ts": time(ns),
         ])
     }
 
     private mutating func slice(
         _ name: String, _ process: Int64, _ thread: Int64, from ns: Int64, lasting length: Int64,
-        _ arguments: [(String, JSON)]
+        _ arguments: JSON
     ) {
         event([
-            ("name", .string(name)), ("ph", .string("X")), ("pid", .integer(process)), ("tid", .integer(thread)),
-            ("ts", time(ns)), ("dur", .number(Double(length) / 1000)), ("args", .object(arguments)),
+            "name": JSON(name), "ph": "X", "pid": JSON(process), "tid": JSON(thread), "ts": time(ns),
+            "dur": JSON(Double(length) / 1000), "args": arguments,
         ])
     }
 
     private mutating func name(_ kind: String, _ process: Int64, _ thread: Int64?, _ text: String) {
         event([
-            ("name", .string(kind)), ("ph", .string("M")), ("pid", .integer(process)), ("tid", .integer(thread ?? 0)),
-            ("args", .object([("name", .string(text))])),
+            "name": JSON(kind), "ph": "M", "pid": JSON(process), "tid": JSON(thread ?? 0), "args": ["name": JSON(text)],
         ])
     }
 
     /// Microseconds since the recording began.
     private func time(_ ns: Int64) -> JSON { .number(Double(ns - startNs) / 1000) }
 
-    private mutating func event(_ members: [(String, JSON)]) {
-        write((isFirst ? "\n" : ",\n") + JSON.object(members).text())
+    private mutating func event(_ event: JSON) {
+        write((isFirst ? "\n" : ",\n") + event.text())
         isFirst = false
     }
 }

@@ -5,7 +5,6 @@ import Platform
 package indirect enum JSON: Sendable, Equatable {
     case null
     case bool(Bool)
-    /// A whole number.
     case integer(Int64)
     /// Any other number; what is not finite is written as `null`.
     case number(Double)
@@ -28,14 +27,16 @@ package indirect enum JSON: Sendable, Equatable {
         }
     }
 
-    /// A number, or null.
-    package static func integer(_ value: Int64?) -> JSON { value.map { JSON.integer($0) } ?? .null }
-    /// A number, or null.
-    package static func number(_ value: Double?) -> JSON { value.map { JSON.number($0) } ?? .null }
-    /// A string, or null.
-    package static func string(_ value: String?) -> JSON { value.map { JSON.string($0) } ?? .null }
+    package init(_ flag: Bool?) { self = flag.map { .bool($0) } ?? .null }
+    package init(_ number: (some FixedWidthInteger)?) { self = number.map { .integer(Int64($0)) } ?? .null }
+    package init(_ number: Double?) { self = number.map { .number($0) } ?? .null }
+    package init(_ text: String?) { self = text.map { .string($0) } ?? .null }
+    package init(_ word: (some RawRepresentable<String>)?) { self.init(word?.rawValue) }
+    /// An array of what `value` makes of each element.
+    package init<Elements: Sequence>(_ elements: Elements, _ value: (Elements.Element) -> JSON) {
+        self = .array(elements.map(value))
+    }
 
-    /// A value of a row; bytes as hexadecimal digits.
     package init(_ value: SQLValue) {
         self =
             switch value {
@@ -105,4 +106,10 @@ package indirect enum JSON: Sendable, Equatable {
         }
         output += "\""
     }
+}
+
+extension JSON: ExpressibleByDictionaryLiteral, ExpressibleByArrayLiteral, ExpressibleByStringLiteral {
+    package init(stringLiteral text: String) { self = .string(text) }
+    package init(dictionaryLiteral members: (String, JSON)...) { self = .object(members) }
+    package init(arrayLiteral elements: JSON...) { self = .array(elements) }
 }

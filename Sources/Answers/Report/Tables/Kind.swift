@@ -6,7 +6,6 @@ package enum Kind: String, Sendable {
     case text
     /// 1 or 0; in JSON true or false.
     case flag
-    /// A whole number.
     case count
     /// A number with two decimals.
     case decimal
@@ -27,10 +26,8 @@ package enum Kind: String, Sendable {
     /// Bytes a second, shown in a fitting unit.
     case dataRate
 
-    /// Whether its figures are aligned to the right.
     var isNumber: Bool { self != .text }
 
-    /// Its unit in the documentation.
     var unit: String {
         switch self {
         case .text, .flag, .count, .decimal, .times: ""

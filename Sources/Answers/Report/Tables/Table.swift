@@ -15,9 +15,7 @@ struct Table<Context, Row> {
     }
 
     struct Column {
-        /// Its name in JSON, SQL and CSV.
         var key: String
-        /// Its heading for people.
         var heading: String
         var kind: Kind
         /// One sentence for the documentation.
@@ -59,7 +57,6 @@ struct Table<Context, Row> {
     var name: String
     var set: String?
     var title: String
-    /// One sentence about it.
     var note: String
     /// The most rows that the page gets.
     var pageLimit = Int.max
@@ -81,7 +78,6 @@ struct Table<Context, Row> {
 
     // MARK: What is made of it
 
-    /// An array of objects.
     func json(_ context: Context) -> JSON { json(rows(context), context) }
 
     /// Other rows of the same kind.
@@ -89,7 +85,6 @@ struct Table<Context, Row> {
         .array(rows.map { object($0, context) })
     }
 
-    /// One row by its keys.
     func object(_ row: Row, _ context: Context) -> JSON {
         .object(
             columns.filter { $0.media.contains(.json) }.map { column in
@@ -98,7 +93,6 @@ struct Table<Context, Row> {
             })
     }
 
-    /// Aligned columns.
     func text(_ context: Context) -> Columns { text(rows(context), context) }
 
     func text(_ rows: some Sequence<Row>, _ context: Context) -> Columns {
@@ -112,7 +106,6 @@ struct Table<Context, Row> {
         return table
     }
 
-    /// Rows of the page.
     func page(_ context: Context) -> PageData {
         let shown = columns.filter { $0.media.contains(.page) }
         return PageData(
@@ -129,7 +122,6 @@ struct Table<Context, Row> {
     }
 }
 
-/// What can stand in a table.
 protocol TableFigure {
     var tableValue: SQLValue { get }
 }

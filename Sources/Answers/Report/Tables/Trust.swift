@@ -55,7 +55,6 @@ extension Tables {
             ])
     }
 
-    /// Every kind of loss.
     static var losses: Table<RecordingAnalysis, Fidelity.LossTotal> {
         Table(
             "fidelity.losses", title: "Losses", rows: { $0.fidelity.losses },
@@ -67,7 +66,6 @@ extension Tables {
             ])
     }
 
-    /// What oracles said.
     static var oracles: Table<RecordingAnalysis, Fidelity.OracleTotal> {
         Table(
             "fidelity.oracles", title: "Oracles", rows: { $0.fidelity.oracles },

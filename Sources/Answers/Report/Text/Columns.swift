@@ -17,7 +17,6 @@ struct Columns {
         for (row, cell) in ([heading] + cells).enumerated() { rows[row].append(cell) }
     }
 
-    /// One text a row, without trailing spaces.
     var lines: [String] {
         let count = rows.map(\.count).max() ?? 0
         let widths = (0..<count).map { column in

@@ -22,7 +22,6 @@ package enum DiffReport {
 
         /// Whether the comparison passes as far as this gate goes.
         package var passes: Bool { outcome == .passed || outcome == .withinNoise }
-        /// The outcome in JSON and on the page.
         var name: String {
             switch outcome {
             case .passed: "passed"
@@ -61,40 +60,23 @@ package enum DiffReport {
 
     /// `{format_version, recordings, conditions, figures, gates}`: docs/json-output.md names every key.
     package static func json(_ comparison: Comparison, gates: [Judged] = []) -> JSON {
-        .object([
-            ("format_version", .integer(JSONReport.formatVersion)),
-            (
-                "conditions",
-                .array(
-                    comparison.conditions.map { condition in
-                        .object([
-                            ("name", .string(condition.name)), ("unit", .string(condition.unit?.rawValue)),
-                            ("before", .array(condition.before.map { JSON($0) })),
-                            ("after", .array(condition.after.map { JSON($0) })),
-                        ])
-                    })
-            ),
-            (
-                "figures",
-                .array(
-                    comparison.rows.map { row in
-                        .object([
-                            ("name", .string(row.name)), ("unit", .string(row.unit.rawValue)),
-                            ("before", .number(row.before)), ("after", .number(row.after)),
-                            ("change", .number(row.change)), ("relative_change", .number(row.relativeChange)),
-                            (
-                                "noise",
-                                row.noise.map { .array([.number($0.lowerBound), .number($0.upperBound)]) } ?? .null
-                            ),
-                        ])
-                    })
-            ),
-            (
-                "gates",
-                .array(
-                    gates.map { .object([("gate", .string($0.gate.text)), ("outcome", .string($0.name))]) })
-            ),
-        ])
+        [
+            "format_version": JSON(JSONReport.formatVersion),
+            "conditions": JSON(comparison.conditions) { condition in
+                [
+                    "name": JSON(condition.name), "unit": JSON(condition.unit),
+                    "before": JSON(condition.before) { JSON($0) }, "after": JSON(condition.after) { JSON($0) },
+                ]
+            },
+            "figures": JSON(comparison.rows) { row in
+                [
+                    "name": JSON(row.name), "unit": JSON(row.unit), "before": JSON(row.before),
+                    "after": JSON(row.after), "change": JSON(row.change), "relative_change": JSON(row.relativeChange),
+                    "noise": row.noise.map { [JSON($0.lowerBound), JSON($0.upperBound)] } ?? .null,
+                ]
+            },
+            "gates": JSON(gates) { ["gate": JSON($0.gate.text), "outcome": JSON($0.name)] },
+        ]
     }
 
     /// One test case a gate, for CI systems that read JUnit's XML; differing conditions are properties of the suite.
@@ -123,14 +105,12 @@ package enum DiffReport {
         return output + "</testsuite>\n"
     }
 
-    /// A condition in words: `ring entries`.
     static func title(_ condition: Condition) -> String {
         let words = condition.name.hasSuffix("_ns") ? String(condition.name.dropLast(3)) : condition.name
         return words.replacing("vcpu_count", with: "vCPUs").replacing("memory_bytes", with: "memory")
             .replacing("_", with: " ")
     }
 
-    /// Both sides of a condition: `65,536 → 512`.
     static func sides(_ condition: Condition) -> String {
         func text(_ values: [SQLValue]) -> String {
             values.map { value in
@@ -161,7 +141,6 @@ package enum DiffReport {
         row.noise.map { print($0.lowerBound, row.unit) + ".." + print($0.upperBound, row.unit) } ?? ""
     }
 
-    /// A figure as people read it.
     static func print(_ value: Double?, _ unit: Figure.Unit) -> String {
         guard let value else { return "unknown" }
         switch unit {

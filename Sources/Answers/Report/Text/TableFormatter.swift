@@ -2,7 +2,6 @@ import Foundation
 import Model
 import Platform
 
-/// How rows are written.
 package enum TableFormat: String, Sendable, CaseIterable {
     /// Aligned columns for people; the only format in which control characters are escaped, NULL is `-`, and numbers
     /// that are not whole have six significant digits.

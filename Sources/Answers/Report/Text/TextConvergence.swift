@@ -3,7 +3,6 @@ import Model
 
 /// The text of a convergence report: a section of `dirtyrec report`, and all that `dirtyrec converge` prints.
 package enum TextConvergence {
-    /// What `dirtyrec converge` prints, ending with a newline.
     package static func render(_ report: ConvergenceReport) -> String {
         var sections = [section(report), streams(report), leasts(report), postCopy(report), blocking(report)]
         sections.insert(starts(report), at: 2)

@@ -60,7 +60,6 @@ enum TextFidelity {
         return section
     }
 
-    /// Why the recording ended, in one word or a few.
     static func ending(_ analysis: RecordingAnalysis) -> String {
         switch analysis.fidelity.ending {
         case .cutOff: "cut off"

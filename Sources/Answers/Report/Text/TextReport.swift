@@ -4,7 +4,6 @@ import Platform
 
 /// What `dirtyrec report FILE` prints: one section a question, at most about 120 columns.
 package enum TextReport {
-    /// The whole report, ending with a newline.
     package static func render(_ analysis: RecordingAnalysis) -> String {
         var sections = [
             answers(analysis), provenance(analysis), rate(analysis), foreignRates(analysis), workingSet(analysis),

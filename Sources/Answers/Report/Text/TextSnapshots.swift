@@ -1,9 +1,7 @@
 import Analysis
 import Model
 
-/// What `dirtyrec snapshots FILE` prints.
 package enum TextSnapshots {
-    /// The whole text, ending with a newline.
     package static func render(_ report: SnapshotReport) -> String {
         ([summary(report)] + cadences(report) + [contents(report), chains(report), stability(report), forks(report)])
             .filter {

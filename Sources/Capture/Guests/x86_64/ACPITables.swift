@@ -95,7 +95,6 @@ struct ACPITables {
     }
 }
 
-/// A table under construction.
 private struct Table {
     var bytes: [UInt8]
 

@@ -76,7 +76,6 @@ extension BuiltinGuest {
         return next - UInt64(store.count)
     }
 
-    /// Serves a port write of the workload.
     package func handle(_ exit: VCPUExit, of vcpu: VCPU) -> GuestAction {
         guard case .portOut(let port, let data) = exit else { return .unexpected }
         let value = data.prefix(4).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }

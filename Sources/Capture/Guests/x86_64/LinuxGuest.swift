@@ -13,20 +13,15 @@ package struct BootPlan: Sendable {
         case image
     }
 
-    /// Which formats are accepted.
     package var kind: Kind
-    /// File of the kernel or image.
     package var path: String
-    /// File of the initial RAM disk.
     package var initrd: String?
     /// Words behind ``LinuxGuest/ownCommandLine``; the kernel lets later words win.
     package var append = ""
-    /// Number of vCPUs.
     package var vcpus = 1
     /// Bytes of guest memory.
     package var memory: Int64 = 256 << 20
 
-    /// Boots this file.
     package init(_ kind: Kind, path: String) {
         self.kind = kind
         self.path = path
@@ -48,7 +43,6 @@ package final class LinuxGuest: Guest {
 
     /// Format and name of what boots.
     package let label: String
-    /// Number of vCPUs.
     package let vcpus: Int
     /// Memory from address 0, and from 4 GiB on.
     package let regions: [GuestRegion]
@@ -145,7 +139,6 @@ package final class LinuxGuest: Guest {
     /// Kernels run at CPL 0.
     package var needsKernelMode: Bool { true }
 
-    /// Adds the interrupt controllers.
     package func prepare(_ vm: VirtualMachine) throws {
         try vm.makeInterruptControllers()
         state.withLock { $0.vm = vm }

@@ -1,10 +1,7 @@
 /// Everything that a kernel guest finds at I/O ports, other than what KVM serves: console, power, markers.
 struct PortDevices {
-    /// What an access did, seen from outside.
     struct Effect {
-        /// Bytes for the console.
         var console: [UInt8] = []
-        /// Markers set.
         var markers: [String] = []
         /// How the guest ended, as words that follow "The guest".
         var end: String?

@@ -44,7 +44,6 @@ struct SerialPort {
         return nil
     }
 
-    /// Reads register 0...7.
     mutating func read(_ register: UInt16) -> UInt8 {
         switch register {
         case 0: return showsDivisor ? divisor.low : 0

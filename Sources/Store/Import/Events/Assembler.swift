@@ -25,7 +25,6 @@ package struct Assembler: EventAssembler {
         var pushed: UInt32?
         /// Number of the last entry known to be re-protected.
         var reset: UInt32?
-        /// When the vCPU left the guest because of it.
         var fullNs: Int64?
         var passNs: Int64
 
@@ -80,28 +79,23 @@ package struct Assembler: EventAssembler {
         batch = IterationBatch(iteration: Iteration(id: 1, startNs: startNs, endNs: startNs))
     }
 
-    /// Rings known so far.
     package var vcpuCount: Int { rings.count }
 
-    /// The iteration in progress.
     package var iteration: Int64 { batch.iteration.id }
 
     /// Whether pages lie in windows of their own because a slot's guest address is not known.
     package var hasUnknownSlots: Bool { slots.hasWindows }
 
-    /// Adds a row about a loss.
     package mutating func note(_ kind: LossKind, vcpu: Int?, entries: Int64?, at ns: Int64, _ detail: String) {
         guard batch.losses.count < ImportLimits.items * 16 else { return }
         batch.losses.append(
             Loss(iteration: iteration, tsNs: ns, kind: kind, vcpu: vcpu, entries: entries, detail: detail))
     }
 
-    /// Adds a named moment.
     package mutating func mark(_ text: String, at ns: Int64) {
         batch.markers.append(Marker(tsNs: ns, iteration: iteration, text: text))
     }
 
-    /// Adds a rate that another tool measured.
     package mutating func compare(_ rate: ForeignRate) { batch.foreignRates.append(rate) }
 
     /// Takes the next event in the order of time.

@@ -2,7 +2,6 @@
 package struct EventFormat: Sendable, Equatable {
     /// Where a number lies in a record.
     package struct Field: Sendable, Equatable {
-        /// Offset in bytes.
         package var offset: Int
         /// Size in bytes: 1, 2, 4 or 8 for numbers.
         package var size: Int

@@ -31,7 +31,6 @@ package struct PageLayout: Sendable, Equatable {
 
     /// What is the matter with a page.
     package struct Damage: Error, Equatable {
-        /// One clause.
         package let problem: String
     }
 

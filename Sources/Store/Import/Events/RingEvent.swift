@@ -2,7 +2,6 @@ import Model
 
 /// One event of a VM's dirty log: of its rings, or of its bitmaps.
 package struct RingEvent: Sendable, Equatable {
-    /// What happened.
     package enum Kind: Sendable, Equatable {
         /// KVM put an entry into the ring; `dirty` counts the ring's entries including this one, modulo 2³², and
         /// `reset` those that were re-protected.
@@ -31,7 +30,6 @@ package struct RingEvent: Sendable, Equatable {
     package var pid: Int
     /// Which vCPU's ring; 0 where it does not matter.
     package var ring: Int
-    /// What happened.
     package var kind: Kind
     /// The address of the VM in the kernel; 0 for events that do not say it.
     package var vm: UInt64 = 0
@@ -98,7 +96,6 @@ package struct EventDecoder: Sendable {
     /// `KVM_CLEAR_DIRTY_LOG` of x86-64 and arm64.
     private static let clearLog: UInt32 = 0xc018_aec0
 
-    /// A decoder that knows no event.
     package init() {}
 
     /// Whether it knows what a ring push looks like.

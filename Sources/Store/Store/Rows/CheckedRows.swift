@@ -4,7 +4,7 @@ import Model
 
 /// Reads a base table of a file that cannot be trusted: every value is checked for type and range before it is used.
 /// Columns are read by name.
-struct CheckedRows {
+struct CheckedRows: RowCoder {
     /// No time lies later (36 years after boot), and no column of amounts adds up to more: sums cannot overflow.
     private static let largest: Int64 = 1 << 60
 
@@ -15,7 +15,6 @@ struct CheckedRows {
     private let path: String
     private let table: String
     private var columns: ColumnFinder
-    /// How many vCPUs there are.
     private let vcpuCount: Int
     private var sum: Int64 = 0
     private var rowNumber: Int64 = 0
@@ -56,39 +55,63 @@ struct CheckedRows {
         return true
     }
 
-    mutating func integer(_ column: String) throws -> Int64 {
-        statement.int64(try place(of: column, SQLITE_INTEGER, "an integer"))
+    mutating func integer<V: FixedWidthInteger>(
+        _ column: String, _ value: inout V, in range: ClosedRange<Int64>
+    ) throws {
+        let number = statement.int64(try place(of: column, SQLITE_INTEGER, "an integer"))
+        guard range.contains(number) else {
+            throw corrupt("\(column) is \(number), outside \(range.lowerBound)...\(range.upperBound)")
+        }
+        value = V(truncatingIfNeeded: number)
     }
 
-    mutating func integer(_ column: String, in range: ClosedRange<Int64>) throws -> Int64 {
-        let value = try integer(column)
-        guard range.contains(value) else {
-            throw corrupt("\(column) is \(value), outside \(range.lowerBound)...\(range.upperBound)")
-        }
-        return value
+    mutating func integer<V: FixedWidthInteger>(
+        _ column: String, _ value: inout V?, in range: ClosedRange<Int64>
+    ) throws {
+        try optional(column, &value, 0) { try $0.integer(column, &$1, in: range) }
     }
 
     /// The number of a vCPU.
-    mutating func vcpu(_ column: String) throws -> Int {
-        let value = try integer(column)
+    mutating func vcpu(_ column: String, _ value: inout Int) throws {
+        try integer(column, &value)
         guard value >= 0, value < vcpuCount else {
             throw corrupt("\(column) is \(value), and there are \(vcpuCount) vCPUs")
         }
-        return Int(value)
     }
 
-    /// A moment.
-    mutating func time(_ column: String) throws -> Int64 { try integer(column, in: 0...Self.largest) }
+    mutating func vcpu(_ column: String, _ value: inout Int?) throws {
+        try optional(column, &value, 0) { try $0.vcpu(column, &$1) }
+    }
 
-    /// A duration or a number of things; they are summed up over the table, so that sums of readers cannot overflow.
-    mutating func amount(_ column: String) throws -> Int64 {
-        let value = try integer(column, in: 0...Self.largest)
+    mutating func time(_ column: String, _ value: inout Int64) throws {
+        try integer(column, &value, in: 0...Self.largest)
+    }
+
+    mutating func time(_ column: String, _ value: inout Int64?) throws {
+        try optional(column, &value, 0) { try $0.time(column, &$1) }
+    }
+
+    mutating func amount(_ column: String, _ value: inout Int64) throws {
+        try time(column, &value)
         sum += value
         guard sum <= Self.largest else { throw corrupt("\(column) adds up to more than 2^60") }
-        return value
     }
 
-    mutating func flag(_ column: String) throws -> Bool { try integer(column, in: 0...1) == 1 }
+    mutating func amount(_ column: String, _ value: inout Int64?) throws {
+        try optional(column, &value, 0) { try $0.amount(column, &$1) }
+    }
+
+    mutating func flag(_ column: String, _ value: inout Bool) throws {
+        var number: Int64 = 0
+        try integer(column, &number, in: 0...1)
+        value = number == 1
+    }
+
+    mutating func flag(_ column: String, _ value: inout Bool?) throws {
+        try optional(column, &value, false) { try $0.flag(column, &$1) }
+    }
+
+    mutating func text(_ column: String, _ value: inout String) throws { value = try text(column) }
 
     mutating func text(_ column: String) throws -> String {
         let place = try place(of: column, SQLITE_TEXT, "a text")
@@ -97,8 +120,15 @@ struct CheckedRows {
         return statement.text(place)
     }
 
-    /// One of the words that an enumeration knows.
-    mutating func word<Word: RawRepresentable<String>>(_ column: String) throws -> Word {
+    mutating func word<Word: RawRepresentable<String>>(_ column: String, _ value: inout Word) throws {
+        value = try word(column)
+    }
+
+    mutating func word<Word: RawRepresentable<String>>(_ column: String, _ value: inout Word?) throws {
+        value = try isNull(column) ? nil : word(column)
+    }
+
+    private mutating func word<Word: RawRepresentable<String>>(_ column: String) throws -> Word {
         let text = try text(column)
         guard let word = Word(rawValue: text) else {
             throw corrupt("\(column) is the unknown word '\(text.prefix(40))'")
@@ -106,14 +136,21 @@ struct CheckedRows {
         return word
     }
 
-    /// The value that `read` reads, or nil for NULL.
-    mutating func optional<Value>(_ column: String, _ read: (inout Self, String) throws -> Value) throws -> Value? {
-        guard statement.type(try place(of: column)) != SQLITE_NULL else { return nil }
-        return try read(&self, column)
+    private mutating func isNull(_ column: String) throws -> Bool {
+        statement.type(try place(of: column)) == SQLITE_NULL
     }
 
-    mutating func blob(_ column: String) throws -> [UInt8] {
-        try withBlob(column) { unsafe $0.withUnsafeBufferPointer { unsafe Array($0) } }
+    private mutating func optional<Value>(
+        _ column: String, _ value: inout Value?, _ start: Value, _ read: (inout Self, inout Value) throws -> Void
+    ) throws {
+        guard try !isNull(column) else { return value = nil }
+        var known = start
+        try read(&self, &known)
+        value = known
+    }
+
+    mutating func blob(_ column: String, _ value: inout [UInt8]) throws {
+        value = try withBlob(column) { unsafe $0.withUnsafeBufferPointer { unsafe Array($0) } }
     }
 
     /// Calls `body` with the bytes of a blob in place.

@@ -23,7 +23,6 @@ struct Insertion: RowEncoder {
     mutating func set(_ column: String, _ value: String?) { statement.bind(index(of: column), value) }
     mutating func set(_ column: String, _ value: [UInt8]) { statement.bind(index(of: column), .blob(value)) }
 
-    /// Adds a row.
     mutating func insert(_ row: some EncodableRow) throws {
         row.encode(to: &self)
         end()

@@ -8,7 +8,6 @@ import Recorder
 import Store
 import Synchronization
 
-/// `dirtyrec attach`.
 struct Attach: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Record the pages that another VMM's running guest dirties, from the kernel's trace events.",

@@ -3,7 +3,6 @@ import ArgumentParser
 import Report
 import Store
 
-/// `dirtyrec diff`.
 struct Diff: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Put two recordings side by side, figure by figure; as a gate, fail when one grew too much.",
@@ -52,7 +51,6 @@ struct Diff: ParsableCommand {
     @Flag(help: "Show the page in the browser; with --html.")
     var open = false
 
-    /// How the comparison is written.
     enum Format: String, ExpressibleByArgument, CaseIterable { case text, json, junit }
 
     func validate() throws {

@@ -4,7 +4,6 @@ import Foundation
 import Platform
 import Recorder
 
-/// `dirtyrec doctor`.
 struct Doctor: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show what this host offers for recording, and what to do where something is missing.",

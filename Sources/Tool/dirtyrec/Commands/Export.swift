@@ -5,9 +5,7 @@ import Platform
 import Report
 import Store
 
-/// `dirtyrec export`.
 struct Export: ParsableCommand {
-    /// What can be written.
     enum Format: String, ExpressibleByArgument, CaseIterable { case csv, jsonl, perfetto }
     enum EntryOrder: String, ExpressibleByArgument, CaseIterable { case ring, written }
 

@@ -32,7 +32,6 @@ final class FileSink: BatchSink {
         self.logsCommits = logsCommits
     }
 
-    /// Sums so far.
     var totals: Totals { state.withLock { $0.totals } }
 
     func commit(_ batch: IterationBatch) throws {

@@ -5,7 +5,6 @@ import Platform
 import Report
 import Store
 
-/// `dirtyrec fleet`.
 struct FleetCommand: ParsableCommand {
     /// Who answers.
     enum Engine: String, ExpressibleByArgument, CaseIterable { case duckdb, spark }

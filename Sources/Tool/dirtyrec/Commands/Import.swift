@@ -5,7 +5,6 @@ import Import
 import Model
 import Store
 
-/// `dirtyrec import`.
 struct Import: ParsableCommand {
     enum Switch: String, ExpressibleByArgument, CaseIterable { case on, off }
 

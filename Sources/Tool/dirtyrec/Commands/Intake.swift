@@ -16,7 +16,6 @@ final class Intake {
     private let options: RecordingOptions
     private let signals: StopFlag
 
-    /// Begins the file.
     init(
         _ options: RecordingOptions, _ info: RecordingInfo, _ slots: [MemorySlot] = [], groupNs: Int64 = 0,
         until signals: StopFlag = .ofSignals()

@@ -3,7 +3,6 @@ import Import
 import Model
 import Store
 
-/// `dirtyrec verify`.
 struct Verify: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Check everything in a recording that can be checked; segments, rows and summaries must agree.",
@@ -133,7 +132,6 @@ private struct RecordedPages: RecordingVisitor {
     mutating func visit(_ iteration: Iteration) throws {}
 }
 
-/// `dirtyrec recover`.
 struct Recover: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Finish a recording that was cut off: rows, summaries, end reason. Nothing committed is lost.",
@@ -164,7 +162,6 @@ struct Recover: ParsableCommand {
     }
 }
 
-/// `dirtyrec rows`.
 struct Rows: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Make the plain rows of a recording that was made with --no-rows.",
@@ -182,7 +179,6 @@ struct Rows: ParsableCommand {
     @Flag(help: "Make rows and summaries anew even if they are there.")
     var rebuild = false
 
-    /// What can be indexed.
     enum Index: String, ExpressibleByArgument, CaseIterable { case gfn }
 
     func run() throws {

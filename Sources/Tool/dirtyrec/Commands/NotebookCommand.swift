@@ -5,7 +5,6 @@ import Notebook
 import Platform
 import Store
 
-/// `dirtyrec notebook`.
 struct NotebookCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "notebook",
@@ -44,7 +43,6 @@ struct NotebookCommand: ParsableCommand {
     @Option(help: "html or markdown (default: what the output's name says; markdown for -).")
     var format: Format?
 
-    /// How the page is written.
     enum Format: String, ExpressibleByArgument, CaseIterable { case html, markdown }
 
     private var written: Format? {

@@ -8,7 +8,6 @@ import Recorder
 import Store
 import Synchronization
 
-/// `dirtyrec record`.
 struct Record: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run a guest under KVM and store every page that it dirties.",

@@ -7,7 +7,6 @@ import Report
 import Store
 import Synchronization
 
-/// `dirtyrec report`.
 struct ReportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "report",
@@ -104,7 +103,6 @@ struct ReportCommand: ParsableCommand {
     }
 }
 
-/// `dirtyrec converge`.
 struct Converge: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Replay pre-copy migration over a recording: would it converge, how long, how many bytes?",

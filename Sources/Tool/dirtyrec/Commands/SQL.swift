@@ -5,7 +5,6 @@ import Platform
 import Report
 import Store
 
-/// `dirtyrec sql`.
 struct SQL: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sql",

@@ -5,7 +5,6 @@ import Platform
 import Report
 import Store
 
-/// `dirtyrec snapshots`.
 struct SnapshotsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "snapshots",

@@ -4,7 +4,6 @@ import Guests
 import Model
 import Store
 
-/// `dirtyrec synth`.
 struct Synth: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Make a synthetic recording from a workload's model, without KVM: for tests of scale.",

@@ -12,7 +12,6 @@ struct LabelOptions: ParsableArguments {
         guard values.count == label.count else { throw ValidationError("A label is given twice: leave one out.") }
     }
 
-    /// Values by key.
     var values: [String: String] {
         Dictionary(
             label.map { pair in

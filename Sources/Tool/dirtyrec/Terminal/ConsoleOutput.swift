@@ -23,10 +23,8 @@ final class ConsoleOutput: Sendable {
         isHarmless = path == nil || output.isTerminal
     }
 
-    /// Writes what is left of an unfinished line.
     func finish() { state.withLock { flush(&$0) } }
 
-    /// Adds bytes.
     func write(_ bytes: [UInt8]) {
         state.withLock { state in
             for byte in bytes {

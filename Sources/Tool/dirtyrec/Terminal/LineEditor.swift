@@ -9,7 +9,6 @@ import Synchronization
     /// What the user did.
     enum Input {
         case line(String)
-        /// Ctrl-C.
         case interrupted
         /// Ctrl-D, or the end of the pipe.
         case end

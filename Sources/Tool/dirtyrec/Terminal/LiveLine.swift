@@ -41,7 +41,6 @@ final class LiveLine: Sendable {
         self.worker.withLock { $0 = worker }
     }
 
-    /// Removes the line.
     func stop() {
         isOver.change { $0 = true }
         // A line that is being written must not come after what is said next.

@@ -2,7 +2,6 @@ import Platform
 
 /// Standard error: messages always, a live line only where somebody sees it.
 enum Terminal {
-    /// Whether standard error is a terminal.
     static var isInteractive: Bool { Output.messages.isTerminal }
 
     /// Prints a line, or several, behind all results so far.
