@@ -54,6 +54,24 @@ import Testing
         #expect(own > 3 && others.isEmpty, "\(others)")
     }
 
+    @Test func `CONTRIBUTING's ten changes touch at most five files each, which there are`() throws {
+        let text = try String(
+            contentsOfFile: Self.root.appendingPathComponent("CONTRIBUTING.md").path, encoding: .utf8)
+        let start = try #require(text.firstRange(of: "| change | files |\n|---|---|\n")).upperBound
+        let rows = text[start...].split(separator: "\n", omittingEmptySubsequences: false).prefix { $0.hasPrefix("| ") }
+        #expect(rows.count == 10)
+        let known = Set(
+            try (Self.sources("Sources") + Self.sources("schemas")).map { ($0.path as NSString).lastPathComponent })
+        for row in rows {
+            let files = row.matches(of: /`(?:[\w\/]*\/)?(\w+\.(?:swift|sql|vl\.json))`/).map { String($0.1) }
+            let choices = row.matches(of: /` or `/).count
+            if !row.hasPrefix("| an architecture") { #expect(files.count - choices <= 5, "\(row)") }
+            for file in files where file.hasSuffix(".swift") && file != "NAME.swift" {
+                #expect(known.contains(file), "there is no \(file)")
+            }
+        }
+    }
+
     /// Standard output and standard error have one door, `Output`: what goes around it traps, or is lost in silence, where it cannot be written.
     @Test(arguments: [
         #"(^|[^.\w"])print\("#, #"\btry!"#, #"standardOutput\.write"#, #"standardError\.write"#, #"\bfputs\("#,

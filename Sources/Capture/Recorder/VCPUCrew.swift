@@ -279,10 +279,11 @@ package final class VCPUCrew: Sendable {
             guard !waitForAll(until: asked + timeout / 10) else { break }
             let before = cpuTimes(of: running)
             var deadline = asked + timeout
-            while !waitForAll(until: deadline), deadline < asked + Self.patience,
-                isStarving(running, since: before, less: timeout / 4)
-            {
-                deadline = monotonicNow() + timeout
+            // A look may meet a thread that sleeps for a moment, on a lock whose owner lacks a CPU.
+            var looks = 3
+            while !waitForAll(until: deadline), deadline < asked + Self.patience, looks > 0 {
+                looks = isStarving(running, since: before, less: max(timeout / 4, 10_000_000)) ? 3 : looks - 1
+                deadline = monotonicNow() + (looks == 3 ? timeout : timeout / 10)
             }
         case .signal:
             repeat {
