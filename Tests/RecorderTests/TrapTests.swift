@@ -203,7 +203,7 @@ struct `Traps` {
         }
         let recorded = try record(guest) {
             $0.mode = .paused
-            $0.stopTimeoutNs = 1_000_000
+            $0.stopTimeoutNs = 10_000_000
             $0.intervalNs = 1_000_000
             $0.iterations = 5
         }

@@ -25,7 +25,7 @@ package final class QuerySession: Sendable {
         do {
             try file.connection.queue.unsafeReentrantRead { db in
                 if counts.rows < counts.entries || file.state == .recording { try Self.shadowRows(db) }
-                let timeline = try Self.slotTimeline(file)
+                let timeline = Self.slotTimeline(file)
                 if let timeline { db.add(function: timeline) }
                 for view in Schema.views(exactTimes: file.derived.exactTimes, slotFunction: timeline?.name) {
                     try db.execute(sql: view.replacingOccurrences(of: "CREATE VIEW", with: "CREATE TEMP VIEW"))
@@ -44,10 +44,11 @@ package final class QuerySession: Sendable {
     }
 
     /// Finds slots where there are many, in a file that does not change; nil elsewhere.
-    private static func slotTimeline(_ file: RecordingFile) throws -> DatabaseFunction? {
-        guard file.state != .recording else { return nil }
-        let slots = try file.slots
-        guard slots.count >= SlotTimeline.worthwhile else { return nil }
+    private static func slotTimeline(_ file: RecordingFile) -> DatabaseFunction? {
+        // A damaged row of slots must not keep the rest of the file from being asked.
+        guard file.state != .recording, let slots = try? file.slots, slots.count >= SlotTimeline.worthwhile else {
+            return nil
+        }
         let timeline = Mutex(SlotTimeline(slots))
         return DatabaseFunction("_slot_at", argumentCount: 2, pure: true) { values in
             guard let gfn = Int64.fromDatabaseValue(values[0]), let ns = Int64.fromDatabaseValue(values[1]) else {
