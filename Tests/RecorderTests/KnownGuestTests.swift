@@ -152,9 +152,9 @@ struct `Known guests` {
     }
 
     @Test func `shared fills the sharing matrix with what the rings hold, and apart nothing is shared`() throws {
-        // Which pages race is up to the hardware, and to who else wants its two CPUs: a few attempts.
+        // Which pages race is up to the hardware, and to who else wants its two CPUs: attempts until some have.
         var both: Int64 = 0
-        for _ in 0..<20 where both == 0 {
+        for _ in 0..<300 where both == 0 {
             let recording = try record("shared:size=16MiB", vcpus: 2) {
                 $0.iterations = 10
                 $0.verify = false

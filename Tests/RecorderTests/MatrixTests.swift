@@ -136,9 +136,9 @@ struct `The matrix` {
     }
 
     @Test func `two vCPUs that write one region put pages into both rings`() throws {
-        // Which pages race is up to the hardware, and to who else wants its two CPUs: a few attempts.
+        // Which pages race is up to the hardware, and to who else wants its two CPUs: attempts until some have.
         var crossRing = 0
-        for _ in 0..<20 where crossRing == 0 {
+        for _ in 0..<300 where crossRing == 0 {
             let recorded = try record("shared:size=16MiB", vcpus: 2) {
                 $0.iterations = 10
                 $0.verify = false
