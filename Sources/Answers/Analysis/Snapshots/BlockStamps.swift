@@ -9,10 +9,6 @@ struct BlockStamps: Sendable {
     private var stamps: [UInt32] = []
     private var lastKey = UInt64.max
     private var lastLeaf = 0
-    // Of one harvest.
-    private var blocks: [UInt64] = []
-    private var places: [Int] = []
-    private var lasts: [UInt32] = []
 
     /// Enters blocks of a harvest that are dirtied in `iteration`, and forgets which were fresh before.
     ///
@@ -29,33 +25,18 @@ struct BlockStamps: Sendable {
         fresh.removeAll(keepingCapacity: true)
         before.removeAll(keepingCapacity: true)
         sides.removeAll(keepingCapacity: true)
-        // All places first, then all stamps: the CPU can wait for many cache lines at once.
         let isPower = factor.nonzeroBitCount == 1
         let shift = UInt64(factor.trailingZeroBitCount)
-        blocks.removeAll(keepingCapacity: true)
-        places.removeAll(keepingCapacity: true)
         for unit in units {
             let block = isPower ? unit >> shift : unit / factor
-            blocks.append(block)
-            places.append(place(of: block))
-        }
-        Self.follow(places, into: stamps, &lasts)
-        for number in places.indices where lasts[number] != iteration {
-            let place = places[number]
-            // A block that comes twice is fresh once.
+            let place = place(of: block)
             let last = stamps[place]
             if last == iteration { continue }
             stamps[place] = iteration
-            fresh.append(blocks[number])
+            fresh.append(block)
             before.append(last)
-            sides.append(last > newest ? .zero : neighbours(of: blocks[number], at: place))
+            sides.append(last > newest ? .zero : neighbours(of: block, at: place))
         }
-    }
-
-    private static func follow(_ places: [Int], into stamps: [UInt32], _ lasts: inout [UInt32]) {
-        let (places, stamps) = (places.span, stamps.span)
-        lasts.removeAll(keepingCapacity: true)
-        for number in places.indices { lasts.append(stamps[places[number]]) }
     }
 
     private mutating func place(of block: UInt64) -> Int {

@@ -61,6 +61,8 @@ struct StabilityTally: Sendable {
     /// The same of complete diffs, the latest first.
     private var history: [[Int64]] = []
     private var complete: Int64 = 0
+    /// For every page, diffs that held it.
+    private var counts: [UInt32] = []
     /// Pages by that count.
     private var pagesByCount: [Int64] = [0]
     /// Pages held by at least half of the complete diffs, and by half of those with the one in progress.
@@ -72,41 +74,21 @@ struct StabilityTally: Sendable {
 
     private static func half(_ diffs: Int64) -> UInt32 { UInt32((diffs + 1) / 2) }
 
-    /// Takes pages, by their numbers, of which those that were dirtied before no later than `start` are new in the diff in progress.
-    ///
-    /// - Parameters:
-    ///   - before: The iteration in which each was dirtied before; 0 for never.
-    ///   - counts: For every page and tally, diffs that held it: those of a page stand side by side, so that all tallies take one cache line.
-    ///   - place: This tally's among the `width` of a page.
-    mutating func add(
-        _ pages: [Int], before: [UInt32], in range: Range<Int>, start: UInt32, counts: inout [UInt32], width: Int,
-        place: Int
-    ) {
-        let starts = starts
-        let (half, next) = (complete > 0 ? Self.half(complete) : .max, Self.half(complete + 1))
-        // Moved out and back, so that they are not copied.
-        var (ages, pagesByCount): ([Int64], [Int64]) = ([], [])
-        swap(&ages, &self.ages)
-        swap(&pagesByCount, &self.pagesByCount)
-        var (hits, becoming) = (Int64(0), Int64(0))
-        for number in range where before[number] <= start {
-            let last = before[number]
-            var age = 1
-            while age < starts.count, last <= starts[age] { age += 1 }
-            ages[last == 0 ? Self.depth + 1 : min(age, Self.depth + 1)] += 1
-            let cell = pages[number] &* width &+ place
-            let count = counts[cell]
-            if count >= half { hits += 1 }
-            counts[cell] = count + 1
-            if count > 0 { pagesByCount[Int(count)] -= 1 }
-            if Int(count) + 1 == pagesByCount.count { pagesByCount.append(0) }
-            pagesByCount[Int(count) + 1] += 1
-            if count + 1 == next { becoming += 1 }
+    /// A page is new in the diff in progress; `before` is the iteration in which it was dirtied before, 0 for never.
+    mutating func add(page: Int, before: UInt32) {
+        var age = 1
+        while age < starts.count, before <= starts[age] { age += 1 }
+        ages[before == 0 ? Self.depth + 1 : min(age, Self.depth + 1)] += 1
+        if page >= counts.count {
+            counts.append(contentsOf: repeatElement(0, count: max(page + 1, counts.count * 3 / 2) - counts.count))
         }
-        swap(&ages, &self.ages)
-        swap(&pagesByCount, &self.pagesByCount)
-        hotHits += hits
-        becomingHot += becoming
+        let count = counts[page]
+        if complete > 0, count >= Self.half(complete) { hotHits += 1 }
+        counts[page] = count + 1
+        if count > 0 { pagesByCount[Int(count)] -= 1 }
+        if Int(count) + 1 == pagesByCount.count { pagesByCount.append(0) }
+        pagesByCount[Int(count) + 1] += 1
+        if count + 1 == Self.half(complete + 1) { becomingHot += 1 }
     }
 
     /// A snapshot is taken at the end of `iteration`.

@@ -120,8 +120,6 @@ struct SnapshotPass: RecordingVisitor, Sendable {
     // What the next diff is foretold by.
     private var index = PageIndex()
     private var stability: [StabilityTally]
-    /// For every page, diffs of each cadence that held it.
-    private var counts: [UInt32] = []
     private var newGFNs: [GFN] = []
     private var newBefore: [UInt32] = []
     private var numbers: [Int] = []
@@ -182,18 +180,10 @@ struct SnapshotPass: RecordingVisitor, Sendable {
         }
         let gfns = newGFNs
         index.insert(gfns.span, into: &numbers)
-        let (numbers, newBefore, width) = (numbers, newBefore, starts.count)
-        if index.count * width > counts.count {
-            let room = max(index.count * width, counts.count * 3 / 2)
-            counts.append(contentsOf: repeatElement(0, count: room - counts.count))
-        }
-        // As many at once as stay in the cache until the last cadence has seen them.
-        for first in stride(from: 0, to: numbers.count, by: 1024) {
-            let some = first..<min(first + 1024, numbers.count)
-            for cadence in starts.indices {
-                stability[cadence].add(
-                    numbers, before: newBefore, in: some, start: starts[cadence], counts: &counts, width: width,
-                    place: cadence)
+        for cadence in starts.indices {
+            let start = starts[cadence]
+            for place in newBefore.indices where newBefore[place] <= start {
+                stability[cadence].add(page: numbers[place], before: newBefore[place])
             }
         }
     }
@@ -205,38 +195,18 @@ struct SnapshotPass: RecordingVisitor, Sendable {
             units, factor: level.factor, iteration: iteration, newest: newest, fresh: &level.fresh,
             before: &level.before,
             sides: &level.sides)
-        for first in stride(from: 0, to: starts.count, by: 8) {
-            // Eight cadences at once; what is missing to eight is not read.
-            var eight = SIMD8<UInt32>()
-            let last = min(first + 8, starts.count)
-            for cadence in first..<last { eight[cadence - first] = starts[cadence] }
-            let (blocks, joins) = Self.count(level.before.span, level.sides.span, newest: newest, starts: eight)
-            for cadence in first..<last {
-                level.tallies[cadence].blocks += Int64(blocks[cadence - first])
-                level.tallies[cadence].joins += Int64(joins[cadence - first])
-            }
-        }
-        guard keepsBlocks else { return }
+        let (before, sides) = (level.before, level.sides)
         for cadence in starts.indices {
-            for place in level.before.indices where level.before[place] <= starts[cadence] {
-                level.tallies[cadence].list.append(level.fresh[place])
+            let start = starts[cadence]
+            var (blocks, joins) = (Int64(0), Int64(0))
+            for place in before.indices where before[place] <= start {
+                blocks += 1
+                joins += (sides[place].x > start ? 1 : 0) + (sides[place].y > start ? 1 : 0)
+                if keepsBlocks { level.tallies[cadence].list.append(level.fresh[place]) }
             }
+            level.tallies[cadence].blocks += blocks
+            level.tallies[cadence].joins += joins
         }
-    }
-
-    /// Blocks that are new in each of eight diffs, and pairs of them and a neighbour that is in it already.
-    private static func count(
-        _ before: Span<UInt32>, _ sides: Span<SIMD2<UInt32>>, newest: UInt32, starts: SIMD8<UInt32>
-    ) -> (blocks: SIMD8<UInt32>, joins: SIMD8<UInt32>) {
-        let (zero, one) = (SIMD8<UInt32>(), SIMD8<UInt32>(repeating: 1))
-        var (blocks, joins) = (zero, zero)
-        for place in before.indices where before[place] <= newest {
-            let isNew = SIMD8(repeating: before[place]) .<= starts
-            blocks &+= zero.replacing(with: one, where: isNew)
-            joins &+= zero.replacing(with: one, where: isNew .& (SIMD8(repeating: sides[place].x) .> starts))
-            joins &+= zero.replacing(with: one, where: isNew .& (SIMD8(repeating: sides[place].y) .> starts))
-        }
-        return (blocks, joins)
     }
 
     mutating func visit(_ iteration: Iteration) throws {
