@@ -320,9 +320,7 @@ struct Harvester {
         batch.statistics = try statistics.rises(iteration: id)
         outcome.losses += batch.losses
         outcome.verdicts += batch.verdicts
-        let finished = batch
-        let endNs = finished.iteration.endNs
-        batch = IterationBatch(iteration: Iteration(id: id + 1, startNs: endNs, endNs: endNs))
+        let finished = batch.handOver()
         ringFullEntries = 0
         oracles.batchHandedOver()
         contents.batchHandedOver()

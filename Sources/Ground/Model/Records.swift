@@ -444,5 +444,13 @@ package struct IterationBatch: Sendable {
 
     package init(iteration: Iteration) { self.iteration = iteration }
 
+    /// Hands the iteration over, and begins the one that follows.
+    package mutating func handOver() -> IterationBatch {
+        let ended = self
+        let endNs = ended.iteration.endNs
+        self = IterationBatch(iteration: Iteration(id: ended.iteration.id + 1, startNs: endNs, endNs: endNs))
+        return ended
+    }
+
     package var entryCount: Int { harvests.reduce(0) { $0 + $1.gfns.count } }
 }

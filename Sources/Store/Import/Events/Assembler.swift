@@ -249,11 +249,7 @@ package struct Assembler: EventAssembler {
 
     private mutating func close() -> IterationBatch {
         batch.slots = slots.takeNews()
-        let done = batch
         harvested = 0
-        batch = IterationBatch(
-            iteration: Iteration(
-                id: done.iteration.id + 1, startNs: done.iteration.endNs, endNs: done.iteration.endNs))
-        return done
+        return batch.handOver()
     }
 }

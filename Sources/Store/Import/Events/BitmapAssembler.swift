@@ -335,12 +335,8 @@ package final class BitmapAssembler: EventAssembler {
 
     private func close() -> IterationBatch {
         batch.slots = map.takeNews()
-        let done = batch
         harvested = 0
-        batch = IterationBatch(
-            iteration: Iteration(
-                id: done.iteration.id + 1, startNs: done.iteration.endNs, endNs: done.iteration.endNs))
-        return done
+        return batch.handOver()
     }
 }
 

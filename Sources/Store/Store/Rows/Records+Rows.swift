@@ -45,6 +45,7 @@ extension RecordingInfo: StoredRecord {
         try row.integer("wall_offset_ns", &wallOffsetNs, in: -(1 << 61)...1 << 61)
         try row.time("end_ns", &endNs)
         try row.word("end_reason", &endReason)
+        // Of a recording that begins; whoever reads one asks ``read(_:_:)`` for it.
         var derived = Derived()
         try derived.code(&row)
     }
