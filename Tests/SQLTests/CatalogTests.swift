@@ -1,4 +1,6 @@
 import Foundation
+import GRDB
+import GRDBSQLite
 import Model
 import Schemas
 import TestSupport
@@ -109,6 +111,30 @@ import Testing
         #expect(answers[0] == answers[1])
     }
 
+    /// What a self-join without an index costs: order/restored took minutes for 25,000 entries.
+    @Test(arguments: NamedQuery.all.map(\.name)) func `a query's work grows with the recording, not with its square`(
+        name: String
+    ) throws {
+        let query = try NamedQuery.named(name)
+        var settings = name == "pages/history" ? ["gfn": "70"] : [:]
+        for (parameter, value) in [("ticks", "1000"), ("cadence", "100ms")]
+        where query.parameters.contains(where: { $0.name == parameter }) { settings[parameter] = value }
+        let work = try [60, 240].map { iterations in
+            let path = folder.path + "/\(iterations).db"
+            try Recordings.write(path, Recordings.random(seed: 5, iterations: iterations))
+            let session = try QuerySession(path: path)
+            return try session.file.connection.queue.unsafeReentrantRead { db in
+                let statement = try db.makeStatement(sql: query.sql)
+                let values = try query.values(settings).mapValues(\.bound)
+                let rows = try Row.fetchCursor(statement, arguments: StatementArguments(values))
+                while try rows.next() != nil {}
+                return unsafe Double(
+                    sqlite3_stmt_status(statement.sqliteStatement, Int32(SQLITE_STMTSTATUS_VM_STEP), 0))
+            }
+        }
+        #expect(work[1] < 8 * work[0], "\(work)")
+    }
+
     @Test func `docs/sql.md is what the catalog says`() throws {
         let page = try String(contentsOf: Self.root.appendingPathComponent("docs/sql.md"), encoding: .utf8)
         #expect(page == SQLReference.markdown, "docs/sql.md is stale: run scripts/gen-docs")
@@ -146,5 +172,18 @@ import Testing
         #expect(complete(".query pages/h") == ["pages/history", "pages/hottest"])
         #expect(complete("SELECT ").isEmpty)
         #expect(SQLCompletion.commonPrefix(["iteration_rate", "iteration_summary"]) == "iteration_")
+    }
+}
+
+extension SQLValue {
+    /// As GRDB binds it.
+    fileprivate var bound: (any DatabaseValueConvertible)? {
+        switch self {
+        case .null: nil
+        case .integer(let value): value
+        case .real(let value): value
+        case .text(let text): text
+        case .blob(let bytes): Data(bytes)
+        }
     }
 }

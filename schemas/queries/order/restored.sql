@@ -19,45 +19,48 @@ WITH window(first, last) AS (
     SELECT w.last - :ticks + 1, w.last
     FROM (SELECT coalesce(:through, (SELECT max(id) FROM iteration)) AS last) AS w
 ),
-entry(iteration, vcpu, harvest, seq, gfn, step) AS MATERIALIZED (
-    SELECT h.iteration, h.vcpu, h.id, e.seq, e.gfn, e.gfn - lag(e.gfn) OVER (PARTITION BY h.id ORDER BY e.seq)
+entry AS (
+    SELECT
+        h.iteration, h.vcpu, h.id AS harvest, h.first_seq, e.seq, e.gfn,
+        e.gfn - lag(e.gfn) OVER (PARTITION BY h.id ORDER BY e.seq) AS step
     FROM window AS w
     CROSS JOIN harvest AS h ON h.iteration BETWEEN w.first AND w.last AND h.vcpu IS NOT NULL
     CROSS JOIN dirty_entry AS e ON e.seq BETWEEN h.first_seq AND h.first_seq + h.entry_count - 1
 ),
 -- Every entry that does not descend begins a run.
-numbered(harvest, seq, run) AS MATERIALIZED (
-    SELECT harvest, seq, sum(step IS NULL OR step >= 0) OVER (PARTITION BY harvest ORDER BY seq)
+numbered AS (
+    SELECT *, sum(step IS NULL OR step >= 0) OVER (PARTITION BY harvest ORDER BY seq) AS run
     FROM entry
 ),
-run(harvest, run, first_seq, last_seq, entries, lowest, highest) AS MATERIALIZED (
-    SELECT n.harvest, n.run, min(n.seq), max(n.seq), count(*), min(e.gfn), max(e.gfn)
-    FROM numbered AS n
-    JOIN entry AS e ON e.seq = n.seq
-    GROUP BY n.harvest, n.run
-),
-batch(harvest, run, first_seq, last_seq, turned) AS MATERIALIZED (
+-- Windows, not joins: every entry carries its run, and finds the runs before and after by where they begin and end.
+measured AS (
     SELECT
-        harvest, run, first_seq, last_seq,
+        *, count(*) OVER same AS entries, min(seq) OVER same AS run_first, min(gfn) OVER same AS lowest,
+        max(gfn) OVER same AS highest
+    FROM numbered
+    WINDOW same AS (PARTITION BY harvest, run)
+),
+judged AS (
+    SELECT
+        *,
         entries > 1 AND entries <= 512 AND (
             entries = 512
             OR coalesce(
-                lowest > lag(highest) OVER neighbour AND max(entries, lag(entries) OVER neighbour) >= 8, 0)
+                lowest > lag(highest, seq - run_first + 1) OVER harvested
+                AND max(entries, lag(entries, seq - run_first + 1) OVER harvested) >= 8, 0)
             OR coalesce(
-                highest < lead(lowest) OVER neighbour AND max(entries, lead(entries) OVER neighbour) >= 8, 0))
-    FROM run
-    WINDOW neighbour AS (PARTITION BY harvest ORDER BY run)
+                highest < lead(lowest, run_first + entries - seq) OVER harvested
+                AND max(entries, lead(entries, run_first + entries - seq) OVER harvested) >= 8, 0)) AS turned
+    FROM measured
+    WINDOW harvested AS (PARTITION BY harvest ORDER BY seq)
 )
 SELECT
-    e.iteration,
-    e.vcpu,
-    e.harvest,
-    CASE WHEN b.turned THEN b.first_seq + b.last_seq - e.seq ELSE e.seq END - h.first_seq + 1 AS place,
-    e.seq,
-    e.gfn,
-    b.turned
-FROM entry AS e
-JOIN harvest AS h ON h.id = e.harvest
-JOIN numbered AS n ON n.seq = e.seq
-JOIN batch AS b ON b.harvest = n.harvest AND b.run = n.run
-ORDER BY h.id, place;
+    iteration,
+    vcpu,
+    harvest,
+    CASE WHEN turned THEN 2 * run_first + entries - 1 - seq ELSE seq END - first_seq + 1 AS place,
+    seq,
+    gfn,
+    turned
+FROM judged
+ORDER BY harvest, place;

@@ -13,7 +13,7 @@
 --   precision  Part of the pages foretold that it holds; NULL of none.
 --   recall     Part of its pages that had been foretold; NULL of none.
 --   jaccard    Pages in both divided by pages in either; NULL of none.
-WITH
+WITH RECURSIVE
 step AS (
     SELECT
         id,
@@ -37,10 +37,15 @@ page AS MATERIALIZED (
     CROSS JOIN dirty_entry AS e ON e.seq BETWEEN h.first_seq AND h.first_seq + h.entry_count - 1
 ),
 held AS MATERIALIZED (SELECT number, count(*) AS pages FROM page GROUP BY number),
+ahead(steps) AS (
+    SELECT 1 WHERE :last >= 1
+    UNION ALL
+    SELECT steps + 1 FROM ahead WHERE steps < min(:last, (SELECT max(number) FROM diff))
+),
 guess AS MATERIALIZED (
-    SELECT DISTINCT d.number AS number, p.gfn AS gfn
-    FROM diff AS d
-    JOIN page AS p ON p.number BETWEEN d.number - :last AND d.number - 1
+    SELECT DISTINCT p.number + a.steps AS number, p.gfn AS gfn
+    FROM page AS p
+    CROSS JOIN ahead AS a ON p.number + a.steps <= (SELECT max(number) FROM diff)
 ),
 guessed AS MATERIALIZED (SELECT number, count(*) AS pages FROM guess GROUP BY number),
 hit AS MATERIALIZED (
