@@ -108,6 +108,8 @@ import Testing
         ),
         (["record", "-o", "F/a.db", "--clear-chunk", "128"], 2, "--clear-chunk is for --source clear-log"),
         (["record", "-o", "F/a.db", "--compare-sources", "--source", "dirty-log"], 2, "leave --source out"),
+        (["record", "-o", "F/a.db", "--metrics", "-"], 2, "--metrics makes its file anew every second"),
+        (["record", "-o", "F/a.db", "--metrics", "F/a.prom", "--compare-sources"], 2, "--metrics is of one recording"),
         (["record", "-o", "F/a.db", "--slow"], 2, "--slow is for --kernel or --image"),
         (
             ["record", "-o", "F/a.db", "--source", "tracefs"], 2,
@@ -360,6 +362,41 @@ struct `Recording from the command line` {
             _ = output.fileHandleForReading.readDataToEndOfFile()
             nohup.waitUntilExit()
             #expect(nohup.terminationStatus == 0)
+        }
+    }
+
+    @Test func `metrics are the report's figures`() throws {
+        try withFolder { folder in
+            let file = folder + "/a.prom"
+            try Tool.succeed(
+                ["record", "-o", folder + "/a.db", "--metrics", file, "--duration", "300ms", "--vcpus", "2"]
+                    + Self.quick)
+            let lines = try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n")
+            func sum(_ name: String, _ label: String = "") -> Double? {
+                let samples = lines.filter {
+                    $0.hasPrefix("dirtyrec_\(name){") && (label.isEmpty || $0.contains(label))
+                }
+                let values = samples.compactMap { $0.split(separator: " ").last.flatMap { Double($0) } }
+                return values.isEmpty || values.count < samples.count ? nil : values.reduce(0, +)
+            }
+            let rows = try Tool.sqlite(
+                folder + "/a.db",
+                """
+                SELECT sum(entries), sum(unique_pages), sum(cross_ring), count(*), (SELECT count(*) FROM page_summary),
+                    (SELECT sum(entries) FROM vcpu WHERE vcpu = 1), (SELECT count(*) FROM loss)
+                FROM iteration_summary
+                """)
+            let figures = [
+                sum("entries_total"), sum("entries_total", "class=\"unique\""),
+                sum("entries_total", "class=\"cross_ring\""), sum("iterations_total"), sum("pages"),
+                sum("vcpu_entries_total", "vcpu=\"1\""), sum("losses_total"),
+            ]
+            #expect(figures == rows.split(separator: "|").map { Double($0) })
+            #expect(sum("recording_active") == 0)
+            // What stands in the way is said before the guest runs, and leaves nothing.
+            let refused = try Tool.run(["record", "-o", folder + "/b.db", "--metrics", folder + "/a.db"] + Self.quick)
+            #expect(refused.status == 2 && refused.stderr.contains("a.db is a recording or another SQLite file"))
+            #expect(!FileManager.default.fileExists(atPath: folder + "/b.db"))
         }
     }
 

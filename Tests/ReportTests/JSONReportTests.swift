@@ -65,11 +65,13 @@ import Testing
         #expect(Set(documented).count == documented.count)
     }
 
-    @Test func `the documentation's tables are those that are declared`() throws {
+    @Test(arguments: ["json-output", "metrics"]) func `the documentation's tables are those that are declared`(
+        page: String
+    ) throws {
         let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appendingPathComponent("docs/json-output.md")
+            .deletingLastPathComponent().appendingPathComponent("docs/\(page).md")
         let text = try String(contentsOf: file, encoding: .utf8)
-        #expect(Reference.updated(text) == text, "docs/json-output.md is stale: run scripts/gen-docs")
+        #expect(Reference.updated(text) == text, "docs/\(page).md is stale: run scripts/gen-docs")
     }
 
     @Test func `the documentation lists exactly the keys and the figures of a comparison`() throws {

@@ -47,7 +47,7 @@ import Testing
             part.isPart = true
             try writer.commit(part)
         }
-        #expect(writer.counts.entries == Int64(batches.dropLast().reduce(0) { $0 + $1.entryCount }))
+        #expect(writer.totals.counts.entries == Int64(batches.dropLast().reduce(0) { $0 + $1.entryCount }))
         try writer.finish(reason: .iterations, endNs: 1_000_000)
         #expect(try Verifier.verify(path: path) == [])
     }

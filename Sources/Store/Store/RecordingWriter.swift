@@ -43,10 +43,8 @@ package final class RecordingWriter {
     /// Entries that are in the file, whatever happens to the process.
     package var committedEntries: Int64 { committedPosition.seq - 1 }
 
-    /// What the entries of all iterations add, as far as they were committed without an error.
-    package private(set) var counts = DuplicateCounts()
-    /// Distinct pages among them.
-    package private(set) var pages: Int64 = 0
+    /// What the iterations hold; of entries only as far as they were committed without an error.
+    package private(set) var totals = RunningTotals()
 
     private let options: Options
     /// What the summary tables will say; nil once something was rolled back that it knows: then the file is asked at the end.
@@ -130,7 +128,8 @@ package final class RecordingWriter {
             }
             guard !batch.isPart else { return }
             grouped += 1
-            if let summary { (counts, pages) = (summary.total, Int64(summary.pageCount)) }
+            totals.add(batch)
+            summary?.show(in: &totals)
             let mayWait = options.groupNs > 0 && options.sync != .always && replaced == nil
             if !mayWait || monotonicNow() - groupStart >= options.groupNs { try commitGroup() }
         } catch {

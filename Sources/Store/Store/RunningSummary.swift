@@ -90,8 +90,8 @@ struct RunningSummary: RecordingVisitor {
     /// Rows that nobody has taken yet.
     private var kept = PackedIterations()
     private var numbers: [Int] = []
-    /// All iterations together.
-    private(set) var total = DuplicateCounts()
+    /// All iterations together, and the last one.
+    private var (total, last) = (DuplicateCounts(), DuplicateCounts())
     private var knownPages = 0
     private(set) var entries: Int64 = 0
     private(set) var vcpus: [VCPURow] = []
@@ -114,8 +114,11 @@ struct RunningSummary: RecordingVisitor {
         while vcpus.count < count { vcpus.append(VCPURow(vcpu: vcpus.count)) }
     }
 
-    /// Distinct pages so far.
-    var pageCount: Int { index.count }
+    /// Says what the entries add up to so far.
+    func show(in totals: inout RunningTotals) {
+        (totals.counts, totals.lastCounts, totals.pages) = (total, last, Int64(index.count))
+        totals.vcpus = vcpus.map { .init(entries: $0.entries, ringFull: $0.ringFull, stallNs: $0.stallNs) }
+    }
 
     mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws {
         if harvest.iteration != iteration { begin(harvest.iteration) }
@@ -156,7 +159,8 @@ struct RunningSummary: RecordingVisitor {
         let row = IterationRow(
             iteration: iteration.id, counts: classifier.counts, newPages: Int64(index.count - knownPages))
         if let emit { try emit(row) } else { kept.append(row) }
-        total += classifier.counts
+        last = classifier.counts
+        total += last
         knownPages = index.count
     }
 

@@ -59,6 +59,8 @@ struct Attach: ParsableCommand {
     /// Whether entries have times.
     enum Times: String, ExpressibleByArgument, CaseIterable { case on, off }
 
+    @OptionGroup var metrics: MetricsOptions
+
     @Flag(
         help: """
             Count the pages that hold only zeros at the end, for `dirtyrec converge`: QEMU does not send them. Reads the \
@@ -96,6 +98,8 @@ struct Attach: ParsableCommand {
             """)
         var info = describe(target, attachment)
         info.memoryBytes = meter?.memoryBytes ?? 0
+        let figures = try metrics.file(of: info)
+        defer { figures?.end() }
         let intake = try Intake(recording, info, until: signals)
         let session = AttachSession(attachment: attachment, meter: meter, durationNs: duration?.ns)
         try intake.run(endNs: { attachment.endNs }) {
@@ -106,6 +110,7 @@ struct Attach: ParsableCommand {
                     try intake.writer.add(vcpus: vcpus)
                 }
                 try intake.commit(batch)
+                figures?.show(intake.writer.totals)
             }
             Terminal.endLive()
             let zeros = zeroPages ? attachment.countZeroPages() : nil

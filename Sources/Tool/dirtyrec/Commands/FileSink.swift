@@ -5,43 +5,26 @@ import Synchronization
 
 /// Puts the recorder's iterations into a file, and counts for the live line and the summary.
 final class FileSink: BatchSink {
-    /// Sums over everything committed.
-    struct Totals: Sendable {
-        var iterations: Int64 = 0
-        var counts = DuplicateCounts()
-        var pages: Int64 = 0
-        /// Costs summed over the iterations, by name, in nanoseconds.
-        var costs: [String: Int64] = [:]
-        /// Rises of KVM's statistics, VM and vCPUs together, by the kernel's name.
-        var statistics: [String: Int64] = [:]
-        /// Operations that the guest has completed.
-        var guestProgress: Int64 = 0
-    }
-
-    private struct State {
-        var writer: RecordingWriter
-        var totals = Totals()
-    }
-
-    private let state: Mutex<State>
+    private let writer: Mutex<RecordingWriter>
     private let logsCommits: Bool
+    private let metrics: MetricsFile?
 
-    /// - Parameter logsCommits: whether to say on stderr which iteration is committed, as soon as it is.
-    init(_ writer: sending RecordingWriter, logsCommits: Bool = false) {
-        state = Mutex(State(writer: writer))
-        self.logsCommits = logsCommits
+    /// - Parameters:
+    ///   - logsCommits: whether to say on stderr which iteration is committed, as soon as it is.
+    ///   - metrics: gets the totals after each iteration.
+    init(_ writer: sending RecordingWriter, logsCommits: Bool = false, metrics: MetricsFile? = nil) {
+        self.writer = Mutex(writer)
+        (self.logsCommits, self.metrics) = (logsCommits, metrics)
     }
 
-    var totals: Totals { state.withLock { $0.totals } }
+    var totals: RunningTotals { writer.withLock { $0.totals } }
 
     func commit(_ batch: IterationBatch) throws {
-        try state.withLock { state in
-            try state.writer.commit(batch)
+        try writer.withLock { writer in
+            try writer.commit(batch)
             guard !batch.isPart else { return }
             if logsCommits { Terminal.say("committed \(batch.iteration.id)") }
-            state.totals.iterations += 1
-            (state.totals.counts, state.totals.pages) = (state.writer.counts, state.writer.pages)
-            state.totals.add(batch)
+            metrics?.show(writer.totals)
         }
     }
 
@@ -50,15 +33,15 @@ final class FileSink: BatchSink {
     /// - Returns: Whether rows and summaries are in it (``RecordingWriter/finish(reason:endNs:rows:labels:progress:)``).
     func finish(_ outcome: RecorderOutcome, rows: Bool) throws -> Bool {
         defer { Terminal.endLive() }
-        return try state.withLock { state in
-            try state.writer.finish(reason: outcome.reason, endNs: outcome.endNs, rows: rows) { progress in
+        return try writer.withLock { writer in
+            try writer.finish(reason: outcome.reason, endNs: outcome.endNs, rows: rows) { progress in
                 Terminal.live("\(progress.phase.rawValue): \(progress.completed) of \(progress.total)")
             }
         }
     }
 
     /// Removes a file into which nothing was committed.
-    func discard() { state.withLock { $0.writer.discard() } }
+    func discard() { writer.withLock { $0.discard() } }
 }
 
 /// Throws everything away: the yardstick for what storing costs the guest.

@@ -91,6 +91,8 @@ struct Record: ParsableCommand {
 
     @OptionGroup var labels: LabelOptions
 
+    @OptionGroup var metrics: MetricsOptions
+
     @Option(
         help: ArgumentHelp(
             "Store nothing and say how far the guest got: discard (harvest all the same) or unlogged (no dirty logging).",
@@ -107,6 +109,9 @@ struct Record: ParsableCommand {
         }
         guard !compareSources || (guest.console == nil && !initiallySet) else {
             throw ValidationError("--console and --initially-set are for one source, and --compare-sources runs three.")
+        }
+        guard !compareSources || metrics.metrics == nil else {
+            throw ValidationError("--metrics is of one recording, and --compare-sources makes three: leave it out.")
         }
         guard ringSize == nil || sources.contains(.dirtyRing) else {
             throw ValidationError("--ring-size is for --source dirty-ring: a bitmap has no ring.")
@@ -165,7 +170,7 @@ struct Record: ParsableCommand {
     /// Runs the guest once and finishes its file.
     func record(
         _ plan: RecordPlan, into path: String, _ interruption: Interruption
-    ) throws -> (RecorderOutcome, FileSink.Totals) {
+    ) throws -> (RecorderOutcome, RunningTotals) {
         let (guest, console) = try self.guest.makeGuest()
         guard interval == nil || (guest as? BuiltinGuest)?.workload.step == nil else {
             throw ValidationError("With step= an iteration ends when its operations are done: leave --interval out.")
@@ -173,14 +178,19 @@ struct Record: ParsableCommand {
         let recorder = try Recorder(plan: plan, guest: guest)
         let live = LiveLine(recorder: recorder)
         let sink = Mutex<FileSink?>(nil)
+        let figures = Mutex<MetricsFile?>(nil)
+        defer { figures.withLock { $0 }?.end() }
         let outcome: RecorderOutcome
         do {
             interruption.begin(path) { recorder.stop() }
             defer { interruption.end() }
             outcome = try recorder.run { info, slots in
+                let info = described(info, guest)
+                let metrics = try metrics.file(of: info)
+                figures.withLock { $0 = metrics }
                 let file = try FileSink(
-                    recording.writer(described(info, guest), slots, at: path),
-                    logsCommits: recording.durability.logCommits)
+                    recording.writer(info, slots, at: path), logsCommits: recording.durability.logCommits,
+                    metrics: metrics)
                 sink.withLock { $0 = file }
                 if !self.guest.usesTerminal { live.start(counting: file) }
                 return file
@@ -208,7 +218,7 @@ struct Record: ParsableCommand {
     }
 
     /// Says what was recorded and what to type next.
-    private func conclude(_ outcome: RecorderOutcome, _ totals: FileSink.Totals) throws {
+    private func conclude(_ outcome: RecorderOutcome, _ totals: RunningTotals) throws {
         let size = (try? FileManager.default.attributesOfItem(atPath: recording.output)[.size] as? Int64) ?? 0
         Terminal.say(
             """

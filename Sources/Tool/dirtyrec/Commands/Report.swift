@@ -66,10 +66,11 @@ struct ReportCommand: ParsableCommand {
         if !details.isEmpty { printResult(details) }
     }
 
-    /// For scripts/gen-docs: `file` is docs/json-output.md.
+    /// For scripts/gen-docs: `file` is the document.
     private func printReference() throws {
         guard let document = Reference.updated(try String(contentsOfFile: file, encoding: .utf8)) else {
-            throw ValidationError("\(file) has no place for the tables of a report: give docs/json-output.md.")
+            throw ValidationError(
+                "\(file) has no place for what is made of declarations: give docs/json-output.md or docs/metrics.md.")
         }
         // The line's end is printResult's.
         printResult(String(document.dropLast()))

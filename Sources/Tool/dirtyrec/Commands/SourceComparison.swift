@@ -10,7 +10,7 @@ struct SourceComparison {
     let interruption: Interruption
 
     /// What is shown of each source: a name, a unit and a figure for one iteration or the whole run.
-    private static let figures: [(name: String, value: @Sendable (FileSink.Totals) -> String)] = [
+    private static let figures: [(name: String, value: @Sendable (RunningTotals) -> String)] = [
         ("iterations", { Units.count($0.iterations) }),
         ("entries", { Units.count($0.counts.entries) }),
         ("unique pages", { Units.count($0.counts.distinct) }),
@@ -27,11 +27,11 @@ struct SourceComparison {
         ("exits", { statistic($0, "exits") }),
     ]
 
-    private static func perIteration(_ totals: FileSink.Totals, _ cost: String) -> String {
+    private static func perIteration(_ totals: RunningTotals, _ cost: String) -> String {
         Units.duration((totals.costs[cost] ?? 0) / max(1, totals.iterations))
     }
 
-    private static func statistic(_ totals: FileSink.Totals, _ name: String) -> String {
+    private static func statistic(_ totals: RunningTotals, _ name: String) -> String {
         Units.count(totals.statistics[name] ?? 0)
     }
 
@@ -42,7 +42,7 @@ struct SourceComparison {
         let sources: [Source] = [.dirtyRing, .dirtyLog, .clearLog]
         let paths = sources.map { "\(stem).\($0.rawValue).db" }
         for path in paths { try RecordingWriter.checkPlace(path, options: record.writerOptions) }
-        var columns: [FileSink.Totals] = []
+        var columns: [RunningTotals] = []
         var isComplete = true
         for (source, path) in zip(sources, paths) {
             var plan = try record.plan()
@@ -66,18 +66,5 @@ struct SourceComparison {
         for figure in Self.figures { table.add([.text(figure.name)] + columns.map { .text(figure.value($0)) }) }
         table.finish()
         if !isComplete { throw Failure.answerIsNo }
-    }
-}
-
-extension FileSink.Totals {
-    /// Adds an iteration's costs and statistics.
-    mutating func add(_ batch: IterationBatch) {
-        let iteration = batch.iteration
-        for (name, ns) in [
-            ("kick", iteration.kickNs), ("pause", iteration.pauseNs), ("scan", iteration.scanNs),
-            ("reset", iteration.resetNs), ("get", iteration.getNs), ("clear", iteration.clearNs),
-        ] { costs[name, default: 0] += ns }
-        for statistic in batch.statistics { statistics[statistic.name, default: 0] += statistic.value }
-        guestProgress = iteration.guestProgress ?? guestProgress
     }
 }

@@ -1,0 +1,56 @@
+/// What a recording holds so far, after each of its iterations; at its end, what the report says of the whole file.
+package struct RunningTotals: Sendable {
+    /// One vCPU's part.
+    package struct VCPU: Sendable {
+        package var entries: Int64 = 0
+        /// Times that it stood still because its ring was full.
+        package var ringFull: Int64 = 0
+        /// Nanoseconds that it stood still for that.
+        package var stallNs: Int64 = 0
+
+        package init(entries: Int64 = 0, ringFull: Int64 = 0, stallNs: Int64 = 0) {
+            (self.entries, self.ringFull, self.stallNs) = (entries, ringFull, stallNs)
+        }
+    }
+
+    package var iterations: Int64 = 0
+    /// What the entries of all iterations add.
+    package var counts = DuplicateCounts()
+    /// Distinct pages.
+    package var pages: Int64 = 0
+    /// By the vCPU's number.
+    package var vcpus: [VCPU] = []
+    /// The last iteration that is complete.
+    package var last: Iteration?
+    /// What the entries of ``last`` add.
+    package var lastCounts = DuplicateCounts()
+    /// Rows of the loss table.
+    package var losses: [LossKind: Int64] = [:]
+    /// Entries that are known to be lost.
+    package var lostEntries: Int64 = 0
+    /// Costs summed over the iterations, by name, in nanoseconds.
+    package var costs: [String: Int64] = [:]
+    /// Rises of KVM's statistics, VM and vCPUs together, by the kernel's name.
+    package var statistics: [String: Int64] = [:]
+    /// Operations that the guest has completed.
+    package var guestProgress: Int64 = 0
+
+    package init() {}
+
+    /// Adds an iteration, but for its entries.
+    package mutating func add(_ batch: IterationBatch) {
+        let iteration = batch.iteration
+        iterations += 1
+        last = iteration
+        for loss in batch.losses {
+            losses[loss.kind, default: 0] += 1
+            lostEntries += loss.entries ?? 0
+        }
+        for (name, ns) in [
+            ("kick", iteration.kickNs), ("pause", iteration.pauseNs), ("scan", iteration.scanNs),
+            ("reset", iteration.resetNs), ("get", iteration.getNs), ("clear", iteration.clearNs),
+        ] { costs[name, default: 0] += ns }
+        for statistic in batch.statistics { statistics[statistic.name, default: 0] += statistic.value }
+        guestProgress = iteration.guestProgress ?? guestProgress
+    }
+}
