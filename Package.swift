@@ -37,7 +37,7 @@ let package = Package(
 
         // Ground: what every floor stands on.
         .room("Platform", on: .ground),
-        .room("Model", on: .ground, needs: ["CBuild"]),
+        .room("Model", on: .ground, needs: ["Platform", "CBuild"]),
 
         // Store: the file.
         .target(
@@ -71,7 +71,7 @@ let package = Package(
         .room("Attach", on: .capture, needs: ["Import", "Content", "Platform", "Model"]),
 
         // Answers: what the entries say.
-        .room("Analysis", on: .answers, needs: ["Model", "CPrefetch"]),
+        .room("Analysis", on: .answers, needs: ["Platform", "Model", "CPrefetch"]),
         .room(
             "Report", on: .answers,
             needs: ["Platform", "Model", "Analysis", "Schemas", .product(name: "Mustache", package: "swift-mustache")],

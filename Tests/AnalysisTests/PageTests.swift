@@ -20,7 +20,7 @@ import Testing
                 // What the definition says, by lists of earlier reports.
                 var seen: [GFN: [(ring: Int32, provisional: Bool, epoch: UInt16)]] = [:]
                 var counts = DuplicateCounts()
-                classifier.begin(iteration: batch.iteration.id)
+                classifier.beginIteration()
                 for (harvest, gfns) in batch.harvests {
                     let ring = harvest.ring
                     let epoch = epochs.epoch(of: harvest)

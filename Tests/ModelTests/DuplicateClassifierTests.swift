@@ -32,14 +32,14 @@ import Testing
         var random = Seeded(seed)
         var classifier = DuplicateClassifier()
         var total = DuplicateCounts()
-        for iteration in 1...4 {
+        for _ in 1...4 {
             let entries = (0..<60).map { place in
                 (
                     page: Int.random(in: 0..<12, using: &random), ring: Int32.random(in: -2...3, using: &random),
                     provisional: Int.random(in: 0..<4, using: &random) == 0, epoch: UInt16(place / 20)
                 )
             }
-            classifier.begin(iteration: Int64(iteration))
+            classifier.beginIteration()
             for entry in entries {
                 _ = classifier.classify(
                     page: entry.page, ring: entry.ring, provisional: entry.provisional, epoch: entry.epoch)

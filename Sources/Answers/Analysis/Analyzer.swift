@@ -9,7 +9,7 @@ package enum Analyzer {
     package static func analyze(_ recording: some Recording, options: AnalysisOptions = AnalysisOptions()) throws
         -> RecordingAnalysis
     {
-        let gathered = try Gathered(recording)
+        let gathered = try Gathered(recording, options.counting)
         let pass = gathered.pass
         let windows = gathered.windows
         let convergence = try Convergence.report(recording, gathered, options.convergence)
@@ -18,7 +18,7 @@ package enum Analyzer {
         return RecordingAnalysis(
             info: recording.info,
             counts: Counts(
-                entries: pass.total.entries, distinctGFNs: Int64(pass.pages.states.count),
+                entries: pass.total.entries, distinctGFNs: Int64(pass.pages.count),
                 vcpus: Int64(Set(gathered.rings.compactMap(\.vcpu)).count), iterations: Int64(pass.iterations),
                 harvests: pass.harvests, durationNs: gathered.durationNs),
             duplicates: pass.total,
@@ -30,7 +30,7 @@ package enum Analyzer {
             workingSetCourse: WorkingSetCourse.all(windows),
             footprint: gathered.footprint.ladder,
             redirty: Redirty(pass.pages, iterations: pass.iterations),
-            granularity: Granularity.all(pass.pages.index.gfns, pageSize: pageSize),
+            granularity: Granularity.all(pass.pages, pageSize: pageSize),
             phases: Phases(windows),
             rings: gathered.rings,
             sharing: Sharing(pass.pages, rings: gathered.rings, limit: options.topPages),
@@ -58,10 +58,10 @@ struct Gathered: Sendable {
     let rings: [RingUse]
     let orders: [RingOrder]
 
-    init(_ recording: some Recording) throws {
-        let pass = try AnalysisPass.collect(recording)
+    init(_ recording: some Recording, _ counting: Counting = Counting()) throws {
+        let pass = try AnalysisPass.collect(recording, counting)
         self.pass = pass
-        windows = pass.pages.windows.finish()
+        windows = pass.windows.finish()
         footprint = Footprint(pass.pages, iterations: pass.iterations)
         let finished = pass.rings.map { $0.finish() }
         rings = finished.map(\.0)

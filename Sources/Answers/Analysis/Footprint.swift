@@ -22,10 +22,10 @@ package struct Footprint: Sendable {
 
     init(_ pages: PageLedger, iterations: Int) {
         self.iterations = iterations
-        pageCount = Int64(pages.states.count)
+        pageCount = Int64(pages.count)
         var intervals = [Int64](repeating: 0, count: iterations + 2)
         for gap in pages.gaps.indices.dropFirst() where gap <= iterations { intervals[gap] = pages.gaps[gap] }
-        for page in pages.states {
+        pages.forEach { page in
             intervals[Int(page.firstIteration)] += 1
             intervals[iterations + 1 - Int(page.lastIteration)] += 1
         }

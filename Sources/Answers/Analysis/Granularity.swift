@@ -11,24 +11,30 @@ package struct Granularity: Sendable, Equatable {
     /// Amplification A_g = units · g / distinct pages, g in pages; 0 when there is no page.
     package var amplification: Double
 
-    static func all(_ gfns: [GFN], pageSize: Int64) -> [Granularity] {
+    static func all(_ dirty: PageLedger, pageSize: Int64) -> [Granularity] {
         let sizes = [pageSize, 64 << 10, 2 << 20, 1 << 30]
         var result: [Granularity] = []
         // Units of units: the groups met at one size are all that the next one must look at.
-        var met = gfns
+        var met: [UInt64]?
         var metBytes = pageSize
         for bytes in sizes where bytes >= metBytes && bytes % metBytes == 0 {
             let factor = UInt64(bytes / metBytes)
             if factor > 1 {
                 var index = PageIndex()
-                for unit in met { _ = index.insert(unit / factor) }
+                if let met {
+                    for unit in met { _ = index.insert(unit / factor) }
+                } else {
+                    dirty.forEachPage { gfn, _ in _ = index.insert(gfn / factor) }
+                }
                 met = index.gfns
             }
             metBytes = bytes
-            let pages = Double(met.count) * Double(bytes / pageSize)
+            let units = met?.count ?? dirty.count
+            let pages = Double(units) * Double(bytes / pageSize)
             result.append(
                 Granularity(
-                    bytes: bytes, units: Int64(met.count), amplification: gfns.isEmpty ? 0 : pages / Double(gfns.count))
+                    bytes: bytes, units: Int64(units), amplification: dirty.count == 0 ? 0 : pages / Double(dirty.count)
+                )
             )
         }
         return result

@@ -39,29 +39,30 @@ extension PageLedger {
     /// Pages with key 0 are left out.
     func top(_ limit: Int, by key: (PageState) -> UInt32) -> [PageHeat] {
         // A sorted short list: nearly all pages fail the first comparison.
-        var best: [(key: UInt32, entries: UInt64, page: Int)] = []
-        for page in states.indices {
-            let value = key(states[page])
-            if value == 0 || limit == 0 { continue }
-            let entries = UInt64(states[page].iterations) + UInt64(states[page].repeats)
-            func precedes(_ other: (key: UInt32, entries: UInt64, page: Int)) -> Bool {
+        var best: [(key: UInt32, entries: UInt64, gfn: GFN, state: PageState)] = []
+        forEachPage { gfn, state in
+            let value = key(state)
+            if value == 0 || limit == 0 { return }
+            let entries = UInt64(state.iterations) + UInt64(state.repeats)
+            func precedes(_ other: (key: UInt32, entries: UInt64, gfn: GFN, state: PageState)) -> Bool {
                 if value != other.key { return value > other.key }
                 if entries != other.entries { return entries > other.entries }
-                return index.gfns[page] < index.gfns[other.page]
+                return gfn < other.gfn
             }
-            if let last = best.last, best.count == limit, !precedes(last) { continue }
+            if let last = best.last, best.count == limit, !precedes(last) { return }
             let place = best.firstIndex(where: precedes) ?? best.count
-            best.insert((value, entries, page), at: place)
+            best.insert((value, entries, gfn, state), at: place)
             if best.count > limit { best.removeLast() }
         }
-        return best.map { PageHeat(gfn: index.gfns[$0.page], states[$0.page]) }
+        return best.map { PageHeat(gfn: $0.gfn, $0.state) }
     }
 
     /// The hot lists of pages dirtied in at least 90 %, 50 % and 10 % of `iterations` iterations.
     func hotLists(iterations: Int, pageSize: Int64) -> [HotList] {
         [90, 50, 10].map { percent in
             var list = HotList(iterationShare: Double(percent) / 100)
-            for state in states where Int(state.iterations) * 100 >= iterations * percent {
+            forEach { state in
+                guard Int(state.iterations) * 100 >= iterations * percent else { return }
                 list.pages += 1
                 list.records += Int64(state.iterations)
             }

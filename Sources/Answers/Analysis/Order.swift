@@ -188,20 +188,28 @@ struct OrderTally: Sendable {
 
     init(host: PushOrder) { self.host = host }
 
-    /// Takes one harvest. `faults` are those of its entries that are the first touch of a page, and logged by its page fault.
-    mutating func add(_ harvest: Harvest, gfns: [GFN], faults: FaultPlaces) {
-        guard let first = gfns.first else { return }
-        result.harvests += 1
-        entries += Int64(gfns.count)
+    /// How often the entries of a harvest go up and down.
+    struct Climb: Sendable {
         var ascents: Int64 = 0
         var descents: Int64 = 0
-        var previous = first
-        // No branches: this loop reads every entry of the recording.
-        for gfn in gfns {
-            ascents &+= gfn > previous ? 1 : 0
-            descents &+= gfn < previous ? 1 : 0
-            previous = gfn
+
+        init(_ gfns: [GFN]) {
+            guard var previous = gfns.first else { return }
+            // No branches: this loop reads every entry of the recording.
+            for gfn in gfns {
+                ascents &+= gfn > previous ? 1 : 0
+                descents &+= gfn < previous ? 1 : 0
+                previous = gfn
+            }
         }
+    }
+
+    /// Takes one harvest. `faults` are those of its entries that are the first touch of a page, and logged by its page fault.
+    mutating func add(_ harvest: Harvest, gfns: [GFN], _ climb: Climb, faults: FaultPlaces) {
+        guard !gfns.isEmpty else { return }
+        result.harvests += 1
+        entries += Int64(gfns.count)
+        let (ascents, descents) = (climb.ascents, climb.descents)
         let steps = Int64(gfns.count) - 1
         result.steps += steps
         result.ascents += ascents

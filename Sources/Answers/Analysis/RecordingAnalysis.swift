@@ -1,4 +1,5 @@
 import Model
+import Platform
 
 /// Everything that one recording answers. Each section is described in `docs/analysis.md`.
 package struct RecordingAnalysis: Sendable, Equatable {
@@ -111,10 +112,22 @@ package struct AnalysisOptions: Sendable, Equatable {
     package var topPages = 16
     /// The convergence grid.
     package var convergence: ConvergenceOptions
+    /// How entries are counted: it changes no answer.
+    package var counting = Counting()
 
     /// Windows on iterations, 16 pages a list, a small grid whose blocking pages are not named.
     package init() {
         convergence = ConvergenceOptions()
         convergence.namesBlockingPages = false
     }
+}
+
+/// How entries are counted: it changes no answer.
+package struct Counting: Sendable, Equatable {
+    /// Threads that share the work.
+    package var workers = Parallel.workers
+    /// Entries that are counted at a time: 8 bytes each, and as many while they are sorted.
+    package var batchEntries = 1 << 20
+
+    package init() {}
 }

@@ -28,8 +28,8 @@ package struct Redirty: Sendable, Equatable {
     }
 
     init(_ table: PageLedger, iterations: Int) {
-        pages = Int64(table.states.count)
-        neverRedirtied = table.states.reduce(0) { $0 + ($1.iterations == 1 ? 1 : 0) }
+        pages = Int64(table.count)
+        neverRedirtied = table.count { $0.iterations == 1 }
         let starts = Ladder.upTo(iterations)
         for (place, start) in starts.enumerated() {
             let last = place + 1 < starts.count ? starts[place + 1] - 1 : start

@@ -65,6 +65,8 @@ package struct HarvestWhatIf: Sendable, Equatable {
 
     /// Intervals that are looked at.
     static let steps = 5
+    /// A number for each freshness, from 0 to ``steps``.
+    typealias ByFreshness = InlineArray<6, Int64>
 
     /// Of how many intervals, shortest first, `iteration` is the first with a page that was last dirty in iteration `last`, 0 for
     /// never: two iterations from 1 belong to one harvest of 2^j when (t − 1) >> j is the same.
@@ -105,21 +107,20 @@ struct RingTally: Sendable {
         order = OrderTally(host: host)
     }
 
-    /// Takes one harvest: its entries by class, and by freshness, first ones and repeats.
+    /// Takes one harvest, and what its entries add.
     mutating func add(
-        _ harvest: Harvest, gfns: [GFN], counts: DuplicateCounts, firsts: [Int64], repeats: [Int64],
-        faults: FaultPlaces,
+        _ harvest: Harvest, gfns: [GFN], climb: OrderTally.Climb, added: borrowing HarvestTally, faults: FaultPlaces,
         sizes: [RingWhatIf]
     ) {
-        use.duplicates += counts
+        use.duplicates += added.counts
         let entries = Int64(gfns.count)
         var (first, left) = (Int64(0), Int64(0))
         for step in intervals.indices.reversed() {
-            first += firsts[step + 1]
-            left += firsts[step + 1] + repeats[step + 1]
+            first += added.firsts[step + 1]
+            left += added.firsts[step + 1] + added.repeats[step + 1]
             intervals[step].firsts += first
             intervals[step].left += left
-            intervals[step].logged += entries - counts.provisional
+            intervals[step].logged += entries - added.counts.provisional
             intervals[step].harvests += 1
             intervals[step].longest = max(intervals[step].longest, entries)
             let isFirst = intervals[step].harvests == 1
@@ -138,7 +139,7 @@ struct RingTally: Sendable {
             intervals[0].recorded += 1
             stall.add(harvest.stallNs)
         }
-        order.add(harvest, gfns: gfns, faults: faults)
+        order.add(harvest, gfns: gfns, climb, faults: faults)
     }
 
     /// Ends an iteration, counted from 1; adds this ring's exits to each what-if whose harvest ends with it.

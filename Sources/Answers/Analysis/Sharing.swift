@@ -27,13 +27,13 @@ package struct Sharing: Sendable, Equatable {
             guard let high = rings[second].vcpu else { continue }
             for first in 0..<second {
                 guard let low = rings[first].vcpu else { continue }
-                let shared = table.sharers.pages(first, second)
+                let shared = table.pairs.pages(first, second)
                 if shared > 0 { pairs.append(Pair(first: min(low, high), second: max(low, high), pages: shared)) }
             }
         }
         pairs.sort { ($1.pages, $0.first, $0.second) < ($0.pages, $1.first, $1.second) }
         topPages = table.top(limit) { $0.sharedIterations }
-        pages = table.states.reduce(0) { $0 + ($1.sharedIterations > 0 ? 1 : 0) }
-        isTruncated = rings.count > SharerSets.matrixRings
+        pages = table.count { $0.sharedIterations > 0 }
+        isTruncated = rings.count > RingPairs.mostRings
     }
 }

@@ -66,6 +66,17 @@ struct WindowTableBuilder: Sendable {
 
     mutating func start(at time: Int64) { boundaries.append(time) }
 
+    /// The group in progress, from 1.
+    var group: Int { max(1, boundaries.count) }
+    /// Iterations until the group in progress is complete, and until groups are merged.
+    var iterationsLeftInGroup: Int { 1 << Int(shift) - iterationsInGroup }
+    var iterationsLeftInTable: Int { (capacity - group) << Int(shift) + iterationsLeftInGroup }
+
+    /// Adds pages of the group in progress by the group of their previous dirtying.
+    mutating func add(_ pages: ArraySlice<UInt32>) {
+        for (group, count) in pages.enumerated() { row[group] += count }
+    }
+
     mutating func endIteration(at time: Int64) {
         iterationsInGroup += 1
         if iterationsInGroup == 1 << shift { closeGroup(at: time) } else { lastTime = time }

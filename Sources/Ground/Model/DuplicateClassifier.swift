@@ -26,6 +26,18 @@
         left.provisional += right.provisional
         left.vmm += right.vmm
     }
+
+    package static func - (left: Self, right: Self) -> Self {
+        var difference = left
+        difference.entries -= right.entries
+        difference.distinct -= right.distinct
+        difference.crossRing -= right.crossRing
+        difference.redirtied -= right.redirtied
+        difference.sameRing -= right.sameRing
+        difference.provisional -= right.provisional
+        difference.vmm -= right.vmm
+        return difference
+    }
 }
 
 /// Sorts every entry beyond the first of its page in an iteration into exactly one class.
@@ -37,33 +49,38 @@
     /// What one entry turned out to be.
     @frozen package enum Class: Sendable { case distinct, crossRing, redirtied, sameRing, provisional, vmm }
 
+    /// 12 bytes.
     @usableFromInline @frozen struct PageState: Sendable {
-        @usableFromInline var iteration: Int64 = 0
-        @usableFromInline var ring: Int32 = 0
-        @usableFromInline var report = Report()
-
-        @inlinable init(iteration: Int64 = 0, ring: Int32 = 0, report: Report = Report()) {
-            (self.iteration, self.ring, self.report) = (iteration, ring, report)
-        }
-    }
-    /// What a ring's latest entry of a page was.
-    @usableFromInline @frozen struct Report: Sendable {
-        @usableFromInline var provisional = false
+        /// The iteration of the latest entry, counted from 1.
+        @usableFromInline var iteration: UInt32 = 0
+        /// The rings that reported the page in it: a set of ``SharerSets``.
+        @usableFromInline var rings: UInt32 = 0
+        /// The epoch of the latest entry of the first of them.
         @usableFromInline var epoch: UInt16 = 0
 
-        @inlinable init(provisional: Bool = false, epoch: UInt16 = 0) {
-            (self.provisional, self.epoch) = (provisional, epoch)
+        @inlinable init(iteration: UInt32 = 0, rings: UInt32 = 0, epoch: UInt16 = 0) {
+            (self.iteration, self.rings, self.epoch) = (iteration, rings, epoch)
         }
     }
     @usableFromInline struct PageRing: Hashable, Sendable {
-        var page: UInt32
-        var ring: Int32
+        var page: Int
+        var ring: UInt16
     }
 
     @usableFromInline var pages: [PageState] = []
-    /// Rings beyond the first that reported a page in this iteration, with their latest entry.
-    @usableFromInline var furtherRings: [PageRing: Report] = [:]
-    @usableFromInline var iteration: Int64 = 0
+    /// Pages of the iteration in progress whose latest entry from that ring was provisional; a few.
+    @usableFromInline var provisional: Set<PageRing> = []
+    /// Rings beyond the first that reported a page in this iteration: the epoch of their latest entry, where not 0.
+    @usableFromInline var furtherEpochs: [PageRing: UInt16] = [:]
+    @usableFromInline var sharers = SharerSets()
+    /// Numbers of rings, in 16 bits; what no host has is taken for the last one.
+    @usableFromInline var numbers: [Int32: UInt16] = [:]
+    /// The ring of the latest entry, its number and the set of it alone.
+    @usableFromInline var ring: Int32?
+    @usableFromInline var number: UInt16 = 0
+    @usableFromInline var alone: UInt32 = 0
+    /// The iteration in progress, counted from 1.
+    @usableFromInline var iteration: UInt32 = 1
 
     @usableFromInline var tally = DuplicateCounts()
 
@@ -73,54 +90,92 @@
     package init() {}
 
     /// Begins another iteration.
-    package mutating func begin(iteration: Int64) {
-        self.iteration = iteration
+    package mutating func beginIteration() {
+        iteration += 1
         tally = DuplicateCounts()
-        furtherRings.removeAll(keepingCapacity: true)
+        provisional.removeAll(keepingCapacity: true)
+        furtherEpochs.removeAll(keepingCapacity: true)
+        if sharers.areMany {
+            sharers.removeAll()
+            ring = nil
+        }
     }
 
     /// Classifies an entry of page number `page` (from a ``PageIndex``) reported by `ring`, in the ring's ``ProtectionEpochs``.
     @inlinable @inline(__always)
     package mutating func classify(page: Int, ring: Int32, provisional: Bool, epoch: UInt16) -> Class {
         tally.entries += 1
-        while pages.count <= page { pages.append(PageState()) }
-        let report = Report(provisional: provisional, epoch: epoch)
+        if page >= pages.count { makeRoom(for: page) }
+        if ring != self.ring { begin(ring) }
         if pages[page].iteration != iteration {
-            pages[page] = PageState(iteration: iteration, ring: ring, report: report)
+            pages[page] = PageState(iteration: iteration, rings: alone, epoch: epoch)
+            if provisional { keepProvisional(page) }
             tally.distinct += 1
             return .distinct
         }
-        return classifyAgain(page: page, ring: ring, report: report)
+        return classifyAgain(page: page, isVMM: ring == Harvest.vmmLog, isProvisional: provisional, epoch: epoch)
     }
 
     @usableFromInline @inline(never)
-    mutating func classifyAgain(page: Int, ring: Int32, report: Report) -> Class {
-        let before: Report?
-        if pages[page].ring == ring {
-            before = pages[page].report
-            pages[page].report = report
-        } else {
-            before = furtherRings.updateValue(
-                report, forKey: PageRing(page: UInt32(truncatingIfNeeded: page), ring: ring))
-        }
-        if ring == Harvest.vmmLog {
+    mutating func makeRoom(for page: Int) {
+        pages.append(contentsOf: repeatElement(PageState(), count: page + 1 - pages.count))
+    }
+
+    @usableFromInline @inline(never)
+    mutating func begin(_ ring: Int32) {
+        let number = numbers[ring] ?? UInt16(clamping: numbers.count)
+        numbers[ring] = number
+        (self.ring, self.number, alone) = (ring, number, sharers.only(number))
+    }
+
+    @usableFromInline @inline(never)
+    mutating func keepProvisional(_ page: Int) { provisional.insert(PageRing(page: page, ring: number)) }
+
+    @usableFromInline @inline(never)
+    mutating func classifyAgain(page: Int, isVMM: Bool, isProvisional: Bool, epoch: UInt16) -> Class {
+        let before = pages[page].rings
+        let after = sharers.adding(number, to: before)
+        let isSameRing = after == before
+        pages[page].rings = after
+        let isRedirtied = changeEpoch(of: page, to: epoch, rings: before)
+        // Looked up only where there is any: a harvest has one provisional entry at most, unless a file lies.
+        let wasProvisional =
+            isSameRing && !provisional.isEmpty && provisional.remove(PageRing(page: page, ring: number)) != nil
+        if isProvisional { keepProvisional(page) }
+        if isVMM {
             tally.vmm += 1
             return .vmm
         }
-        guard let before else {
+        if !isSameRing {
             tally.crossRing += 1
             return .crossRing
         }
-        if before.provisional {
+        if wasProvisional {
             tally.provisional += 1
             return .provisional
         }
-        if before.epoch != report.epoch {
+        if isRedirtied {
             tally.redirtied += 1
             return .redirtied
         }
         tally.sameRing += 1
         return .sameRing
+    }
+
+    /// Remembers the epoch of the ring's entry of a page that `rings` have reported in this iteration, this one perhaps too.
+    ///
+    /// - Returns: whether the ring's entry before was of another epoch; without one, whether this one's is not 0.
+    private mutating func changeEpoch(of page: Int, to epoch: UInt16, rings: UInt32) -> Bool {
+        // Most recordings know no other epoch than 0.
+        if epoch == 0, pages[page].epoch == 0, furtherEpochs.isEmpty { return false }
+        if sharers.first(of: rings) == number {
+            defer { pages[page].epoch = epoch }
+            return pages[page].epoch != epoch
+        }
+        let key = PageRing(page: page, ring: number)
+        let before = furtherEpochs[key] ?? 0
+        if epoch != before { furtherEpochs[key] = epoch }
+        return before != epoch
     }
 }
 

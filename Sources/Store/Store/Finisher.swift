@@ -104,11 +104,10 @@ struct Finisher {
                 var pages = try Insertion(db, RunningSummary.PageRow.table)
                 var vcpus = try Insertion(db, RunningSummary.VCPURow.table)
                 var summary = try running ?? replayed(db) { try iterations.insert($0) }
-                let entries = summary.entries
-                try summary.finish(
+                let (rows, entries) = try summary.finish(
                     iteration: { try iterations.insert($0) }, page: { try pages.insert($0) })
                 progress?(FinishProgress(phase: .summaries, completed: entries, total: entries))
-                for row in summary.vcpus { try vcpus.insert(row) }
+                for row in rows { try vcpus.insert(row) }
                 try db.execute(sql: "UPDATE recording SET summarized = 1")
                 return .commit
             }
@@ -122,8 +121,9 @@ struct Finisher {
         let total = try Int64.fetchOne(db, sql: "SELECT coalesce(sum(entry_count), 0) FROM harvest") ?? 0
         let report = progress
         var summary = RunningSummary(
-            vcpuCount: info.vcpuCount, emit: take,
-            progress: { report?(FinishProgress(phase: .summaries, completed: $0, total: total)) })
+            vcpuCount: info.vcpuCount,
+            follower: RunningSummary.Follower(
+                row: take, progress: { report?(FinishProgress(phase: .summaries, completed: $0, total: total)) }))
         try RecordingReader(db: db, path: path, info: info).replay(into: &summary)
         return summary
     }

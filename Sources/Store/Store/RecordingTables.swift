@@ -86,7 +86,7 @@ final class RecordingTables {
         into summary: inout RunningSummary?
     ) throws {
         // The reader of the file will say what is wrong with it.
-        if let vcpu = whole.vcpu, let known = summary?.vcpus.count, vcpu >= known { summary = nil }
+        if let vcpu = whole.vcpu, let known = summary?.vcpuCount, vcpu >= known { summary = nil }
         var part = whole
         var start = 0
         repeat {

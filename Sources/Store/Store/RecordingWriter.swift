@@ -79,7 +79,8 @@ package final class RecordingWriter {
     /// - Throws: ``RecordingError``.
     package init(path: String, info: RecordingInfo, slots: [MemorySlot] = [], options: Options = Options()) throws {
         (self.path, self.options) = (path, options)
-        summary = RunningSummary(vcpuCount: info.vcpuCount)
+        // The guest needs the other CPUs.
+        summary = RunningSummary(vcpuCount: info.vcpuCount, workers: 1)
         replaced = options.replace ? try Self.lockReplaced(path) : nil
         target = replaced == nil ? path : Connection.resolved(path)
         let file = replaced == nil ? target : target + ".new"
@@ -129,7 +130,7 @@ package final class RecordingWriter {
             guard !batch.isPart else { return }
             grouped += 1
             totals.add(batch)
-            summary?.show(in: &totals)
+            try summary?.show(in: &totals)
             let mayWait = options.groupNs > 0 && options.sync != .always && replaced == nil
             if !mayWait || monotonicNow() - groupStart >= options.groupNs { try commitGroup() }
         } catch {

@@ -73,7 +73,12 @@ package enum Verifier {
     ) throws {
         let walk = try VerifyingWalk(db, file, findings)
         var visitor = SummarizingWalk(walk: walk, vcpuCount: file.info.vcpuCount, progress: progress)
-        try RecordingReader(db: db, path: file.path, info: file.info).replay(into: &visitor)
+        do {
+            try RecordingReader(db: db, path: file.path, info: file.info).replay(into: &visitor)
+        } catch {
+            try visitor.catchUp()
+            throw error
+        }
         try visitor.finish()
         if file.derived.exactTimes { try checkTimes(db, file, findings) }
     }

@@ -42,12 +42,15 @@ struct BlockingCollector: RecordingVisitor {
     private let windows: [Range<Int>]
     private var number = 1
     private var current = 0
-    private var index = PageIndex()
-    private var states: [State] = []
+    private let pages: PageLedger
+    private var states: [State]
     private var vcpus: [Int?] = []
 
     /// - Precondition: at most 255 windows.
-    init(windows: [Range<Int>]) { self.windows = windows }
+    init(_ pages: PageLedger, windows: [Range<Int>]) {
+        (self.pages, self.windows) = (pages, windows)
+        states = [State](repeating: State(), count: pages.count)
+    }
 
     mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws {
         guard current < windows.count, windows[current].contains(number) else { return }
@@ -55,9 +58,8 @@ struct BlockingCollector: RecordingVisitor {
         if ring == vcpus.count { vcpus.append(harvest.vcpu) }
         let window = UInt8(current + 1)
         for gfn in gfns {
-            let page = index.insert(gfn)
-            if page == states.count { states.append(State()) }
-            if states[page].window == window { continue }
+            // A file may have grown since it was first read.
+            guard let page = pages.number(of: gfn), states[page].window != window else { continue }
             states[page].window = window
             states[page].windows += 1
             states[page].ring = UInt16(truncatingIfNeeded: ring)
@@ -72,9 +74,13 @@ struct BlockingCollector: RecordingVisitor {
     func finish(into blocking: inout Blocking, ranges limit: Int) {
         var gfns: [GFN] = []
         var perRing = [Int64](repeating: 0, count: vcpus.count)
-        for page in states.indices where Int(states[page].windows) == windows.count {
-            gfns.append(index.gfns[page])
-            perRing[Int(states[page].ring)] += 1
+        var page = 0
+        pages.forEachPage { gfn, _ in
+            if Int(states[page].windows) == windows.count {
+                gfns.append(gfn)
+                perRing[Int(states[page].ring)] += 1
+            }
+            page += 1
         }
         blocking.pages = Int64(gfns.count)
         blocking.culprits = zip(vcpus, perRing).filter { $0.1 > 0 }

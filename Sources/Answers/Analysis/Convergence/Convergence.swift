@@ -1,4 +1,5 @@
 import Model
+import Platform
 
 /// Will a migration converge, how long does it take, and what would help? (Questions C1–C6.)
 package enum Convergence {
@@ -24,7 +25,7 @@ package enum Convergence {
                 throw StartBeyondRecording(startNs: first, durationNs: gathered.durationNs)
             }
         }
-        let memory = try LoggedMemory(recording, dirtyPages: gathered.pass.pages.states.count)
+        let memory = try LoggedMemory(recording, dirtyPages: gathered.pass.pages.count)
         let (memoryPages, basis) = memory.pages(at: gathered.windows.boundaries[0] + first)
         let clock = ReplayClock(
             gathered.pass, table: gathered.windows, extend: options.extend, memoryPages: memoryPages)
@@ -238,7 +239,7 @@ private struct Room: Sendable {
         }
         let windows = blockingWindows(cell)
         guard !windows.isEmpty else { return nil }
-        var collector = BlockingCollector(windows: windows)
+        var collector = BlockingCollector(gathered.pass.pages, windows: windows)
         try recording.replay(into: &collector)
         var result = Blocking(
             bandwidth: cell.bandwidth, downtimeNs: cell.downtimeNs, policy: cell.policy, windows: windows.count)

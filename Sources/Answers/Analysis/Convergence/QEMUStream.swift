@@ -123,7 +123,7 @@ struct StreamLayout: Sendable {
 
     init(
         sortedGFNs: [GFN], slots: [MemorySlot], memoryPages: Int64, pageSize: Int64, zeroPages: Int64,
-        firstIterations: [UInt32]
+        firstIterations: () -> [UInt32]
     ) {
         let named = Int64(sortedGFNs.count)
         let all = max(memoryPages, named)
@@ -132,11 +132,12 @@ struct StreamLayout: Sendable {
         zeros = min(max(zeroPages, 0), all - named)
         others = all - named - zeros
         let more = Int(min(max(zeroPages, 0) - zeros, named))
-        namedZeros =
-            more == 0
-            ? []
-            : Array(
-                firstIterations.indices.sorted { (firstIterations[$1], $1) < (firstIterations[$0], $0) }.prefix(more))
+        if more == 0 {
+            namedZeros = []
+        } else {
+            let first = firstIterations()
+            namedZeros = Array(first.indices.sorted { (first[$1], $1) < (first[$0], $0) }.prefix(more))
+        }
         ranks = Self.ranks(sortedGFNs, slots, all)
     }
 

@@ -10,8 +10,8 @@ struct QEMUStreamReplay: RecordingVisitor {
     }
 
     private(set) var streams: [QEMUStream]
-    private var index: PageIndex
-    /// Number in the order of addresses, of each page in the order of the index.
+    private let pages: PageLedger
+    /// Number in the order of addresses, of each page.
     private let places: [Int32]
     /// The last iteration, counted over all passes, in which a page was written.
     private var seen: [Int32]
@@ -38,17 +38,21 @@ struct QEMUStreamReplay: RecordingVisitor {
         _ recording: some Recording, _ gathered: Gathered, memory: LoggedMemory, options: ConvergenceOptions,
         assuming stream: QEMUStreamOptions, progress: @Sendable (ConvergenceProgress) -> Void = { _ in }
     ) throws -> [QEMUStreamOutcome] {
-        let pages = gathered.pass.pages.index
-        let order = pages.gfns.indices.sorted { pages.gfns[$0] < pages.gfns[$1] }
+        let pages = gathered.pass.pages
+        let (order, sortedGFNs) = pages.inOrder
         var delay: Int64 = 0
         var isAsked = false
         if case .at(let offset) = options.start { (delay, isAsked) = (max(0, offset), true) }
         let begin = gathered.windows.boundaries[0] + delay
         let layout = StreamLayout(
-            sortedGFNs: order.map { pages.gfns[$0] }, slots: memory.slots(at: begin).filter(\.isKnown),
+            sortedGFNs: sortedGFNs, slots: memory.slots(at: begin).filter(\.isKnown),
             memoryPages: memory.pages(at: begin).pages, pageSize: recording.info.pageSize,
             zeroPages: stream.zeroPages ?? 0,
-            firstIterations: order.map { gathered.pass.pages.states[$0].firstIteration })
+            firstIterations: {
+                var first: [UInt32] = []
+                pages.forEach { first.append($0.firstIteration) }
+                return order.map { first[Int($0)] }
+            })
         let iterations = gathered.pass.iterations
         // Less is no guest's behaviour that could go on.
         let canRepeat = options.extend != .none && gathered.durationNs > 0 && iterations >= 4
@@ -58,7 +62,7 @@ struct QEMUStreamReplay: RecordingVisitor {
             starts = startIterations(iterations, writes: gathered.pass.total.entries, cells: cells)
         }
         var replay = QEMUStreamReplay(
-            index: pages, order: order, startNs: gathered.pass.startNs ?? 0,
+            pages, order: order, startNs: gathered.pass.startNs ?? 0,
             streams: options.bandwidths.flatMap { bandwidth in
                 options.downtimesNs.flatMap { downtime in
                     starts.map { _ in
@@ -104,17 +108,17 @@ struct QEMUStreamReplay: RecordingVisitor {
     private static let mostSyncs = 200
 
     private init(
-        index: PageIndex, order: [Int], startNs: Int64, streams: [QEMUStream], starts: [Int], delayNs: Int64,
+        _ pages: PageLedger, order: [UInt32], startNs: Int64, streams: [QEMUStream], starts: [Int], delayNs: Int64,
         iterations: Int, skipsEnds: Bool
     ) {
-        self.index = index
+        self.pages = pages
         self.streams = streams
         firstIterations = streams.indices.map { starts[$0 % starts.count] }
         (self.delayNs, self.iterations, self.skipsEnds) = (delayNs, iterations, skipsEnds)
         self.startNs = startNs
         endNs = startNs
         var places = [Int32](repeating: 0, count: order.count)
-        for (place, number) in order.enumerated() { places[number] = Int32(place) }
+        for (place, number) in order.enumerated() { places[Int(number)] = Int32(place) }
         self.places = places
         seen = [Int32](repeating: 0, count: order.count)
     }
@@ -140,9 +144,8 @@ struct QEMUStreamReplay: RecordingVisitor {
         let since = min(max(harvest.sinceNs, endNs), harvest.tsNs)
         let length = Double(harvest.tsNs &- since) / Double(max(gfns.count, 1))
         for (place, gfn) in gfns.enumerated() {
-            let page = index.insert(gfn)
             // A file may have grown since it was first read.
-            guard page < seen.count, seen[page] != iteration else { continue }
+            guard let page = pages.number(of: gfn), seen[page] != iteration else { continue }
             seen[page] = iteration
             // A ring is in the order of writes: without exact times they are taken to be as far apart as can be.
             let time = times.isEmpty ? since &+ Int64(length * Double(place + 1)) : times[place]

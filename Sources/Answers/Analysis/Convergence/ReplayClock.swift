@@ -133,7 +133,7 @@ private struct WrapTable: Sendable {
         let groups = table.groups
         cells = [UInt32](repeating: 0, count: groups * (groups + 1) / 2)
         let per = table.iterationsPerGroup
-        for page in pages.states {
+        pages.forEach { page in
             let first = (Int(page.firstIteration) + per - 1) / per
             let last = (Int(page.lastIteration) + per - 1) / per
             cells[last * (last - 1) / 2 + first - 1] += 1

@@ -47,7 +47,7 @@ package struct ChromeTrace: RecordingVisitor {
     package mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws {
         if harvest.iteration != iteration {
             iteration = harvest.iteration
-            classifier.begin(iteration: iteration)
+            classifier.beginIteration()
         }
         let ring = harvest.ring
         for gfn in gfns { _ = classifier.classify(page: index.insert(gfn), ring: ring, provisional: false, epoch: 0) }
@@ -72,7 +72,7 @@ package struct ChromeTrace: RecordingVisitor {
     }
 
     package mutating func visit(_ iteration: Iteration) throws {
-        if iteration.id != self.iteration { classifier.begin(iteration: iteration.id) }
+        if iteration.id != self.iteration { classifier.beginIteration() }
         self.iteration = iteration.id
         let length = iteration.endNs - iteration.startNs
         slice(

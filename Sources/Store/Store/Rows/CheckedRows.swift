@@ -17,7 +17,7 @@ struct CheckedRows: RowCoder {
     private var columns: ColumnFinder
     private let vcpuCount: Int
     private var sum: Int64 = 0
-    private var rowNumber: Int64 = 0
+    private(set) var rowNumber: Int64 = 0
     /// Bytes that texts and blobs may still add up to.
     private var room: Int64
     private var rowid: Int64?

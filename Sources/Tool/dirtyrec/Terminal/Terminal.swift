@@ -1,4 +1,5 @@
 import Platform
+import Synchronization
 
 /// Standard error: messages always, a live line only where somebody sees it.
 enum Terminal {
@@ -10,13 +11,27 @@ enum Terminal {
         write(Sanitizer.lines(text) + "\n")
     }
 
-    /// Replaces the live line; does nothing where standard error is no terminal.
+    /// Replaces the live line, at most ten times a second; does nothing where standard error is no terminal.
     static func live(_ text: String) {
-        if isInteractive { write("\r\u{1b}[K" + Sanitizer.line(text)) }
+        guard isInteractive else { return }
+        let now = monotonicNow()
+        let isDue = latestLive.withLock { latest in
+            guard now - latest >= 100_000_000 else { return false }
+            latest = now
+            return true
+        }
+        if isDue { replaceLive(text) }
     }
 
+    /// When the live line was last replaced, CLOCK_MONOTONIC nanoseconds.
+    private static let latestLive = Mutex<Int64>(0)
+
     /// Removes the live line.
-    static func endLive() { live("") }
+    static func endLive() {
+        if isInteractive { replaceLive("") }
+    }
+
+    private static func replaceLive(_ text: String) { write("\r\u{1b}[K" + Sanitizer.line(text)) }
 
     private static func write(_ text: String) {
         Output.messages.write(bytes: text.utf8)
