@@ -280,7 +280,7 @@ struct `Recording from the command line` {
         (["--ring-size", "1048576"], 2, "is too large; this host allows 65536 entries"),
         (["--initially-set"], 2, "--initially-set needs --source clear-log"),
         (["--clear-chunk", "100", "--source", "clear-log"], 2, "is not a multiple of 64 pages"),
-        (["--watch", "0x100000000,0x100000010"], 2, "twice"),
+        (["--watch", "0x100000000,0x100000010"], 2, "are two names of the page"),
     ])
     func `plans that cannot be carried out leave nothing behind`(flags: [String], status: Int32, sentence: String)
         throws

@@ -72,6 +72,34 @@ import Testing
         }
     }
 
+    @Test(arguments: ["docs/conformance.md", "docs/sources.md"])
+    func `each test that a document names is there`(document: String) throws {
+        let text = try String(contentsOfFile: Self.root.appendingPathComponent(document).path, encoding: .utf8)
+        let tests = try Self.sources("Tests").map(\.text).joined()
+        var named = 0
+        for table in text.components(separatedBy: "\n\n") {
+            // A table with a column of tests, which is not always the last one.
+            let rows = table.split(separator: "\n").filter { $0.hasPrefix("| ") }.map {
+                $0.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+            }
+            guard let place = rows.first?.firstIndex(where: { ["test", "tests that show it"].contains($0) }) else {
+                continue
+            }
+            for row in rows.dropFirst() where place < row.count {
+                for match in row[place].matches(of: /`([^`]+ [^`]+)`/) {
+                    let name = String(match.1)
+                    named += 1
+                    let isThere =
+                        name.hasSuffix("…")
+                        ? tests.contains("func `" + name.dropLast().trimmingCharacters(in: .whitespaces))
+                        : tests.contains("func `\(name)`")
+                    #expect(isThere, "\(document) names `\(name)`")
+                }
+            }
+        }
+        #expect(named > 5)
+    }
+
     /// Standard output and standard error have one door, `Output`: what goes around it traps, or is lost in silence, where it cannot be written.
     @Test(arguments: [
         #"(^|[^.\w"])print\("#, #"\btry!"#, #"standardOutput\.write"#, #"standardError\.write"#, #"\bfputs\("#,

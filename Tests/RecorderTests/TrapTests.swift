@@ -187,6 +187,60 @@ struct `Traps` {
         #expect(!recorded.outcome.verdicts.contains { $0.iteration == stuck.first?.iteration })
     }
 
+    @Test func `a vCPU that waits for a page answers a stop from Linux 6.2 on, and is stuck before`() throws {
+        let stalled = BuiltinGuest.dataAddress + 64 * 4096
+        let recorded = try record("sequential:size=1MiB,rate=20k/s", vcpus: 2) {
+            $0.mode = .paused
+            $0.verify = false
+            $0.iterations = 10
+            $0.stopTimeoutNs = 500_000_000
+            $0.stallPage = stalled + 8
+        }
+        let progress = recorded.batches.map { $0.iteration.guestProgress ?? 0 }
+        if try #require(KernelRelease(Host().kernel)) < KernelRelease(6, 2) {
+            #expect(recorded.outcome.reason == .error)
+            #expect(recorded.outcome.losses.map(\.kind) == [.vcpuStuck] && recorded.outcome.losses[0].vcpu == 0)
+        } else {
+            #expect(recorded.outcome.reason == .iterations)
+            #expect(recorded.outcome.losses == [])
+            // vCPU 1 goes on, vCPU 0 has written 64 pages and waits.
+            #expect((progress.last ?? 0) > (progress.first ?? 0))
+            #expect(
+                recorded.entries.filter { $0 >= stalled / 4096 && $0 < BuiltinGuest.dataAddress / 4096 + 256 }.count
+                    <= 1)
+        }
+    }
+
+    @Test(arguments: [Source.dirtyRing, .dirtyLog, .clearLog])
+    func `what KVM writes outside KVM_RUN is logged for a loaded vCPU, and Xen's shared page never`(source: Source)
+        throws
+    {
+        let hasXen = try KVMSystem().hasXenSharedInfo
+        let (clock, shared) = (BuiltinGuest.dataAddress + 0x100000, BuiltinGuest.dataAddress + 0x180000)
+        let guest = try BuiltinGuest(
+            workload: Workload(parsing: "sequential:size=1MiB,rate=10k/s"), vcpus: 1, memory: 2 << 20)
+        let recorded = try record(guest) {
+            $0.source = source
+            $0.mode = .paused
+            $0.iterations = 10
+            $0.kvmWrites = try [15, 35, 55, 75].map { try KVMWrite(parsing: "\($0)ms:wall-clock=\(clock)") }
+            if hasXen {
+                $0.kvmWrites += try [16, 36, 56].map { try KVMWrite(parsing: "\($0)ms:shared-info=\(shared)") }
+            }
+        }
+        #expect((recorded.missing, recorded.unexplained) == (0, 0))
+        // A write belongs to the iteration that it came in; several of one iteration are one page.
+        func iterations(_ words: String) -> Set<Int64> {
+            Set(recorded.batches.flatMap(\.markers).filter { $0.text.contains(words) }.map(\.iteration))
+        }
+        let logged = recorded.batches.filter { $0.harvests.contains { $0.gfns.contains(clock / 4096) } }
+        #expect(!logged.isEmpty && Set(logged.map(\.iteration.id)) == iterations("KVM_SET_MSRS"))
+        let losses = recorded.outcome.losses
+        #expect(losses.allSatisfy { $0.kind == .kvmUnlogged && $0.entries == 1 && $0.detail.contains("shared_info") })
+        #expect(Set(losses.map(\.iteration)) == iterations("shared_info") && losses.isEmpty == !hasXen)
+        #expect(!recorded.entries.contains(shared / 4096))
+    }
+
     @Test func `a vCPU that only lacks a CPU is not stuck`() throws {
         final class Flag: Sendable { let isSet = Atomic(false) }
         let isOver = Flag()

@@ -298,7 +298,7 @@ CREATE TABLE stop_latency(
 --   iteration  Iteration in progress; 0 before the first.
 --   ts_ns      When it was noticed.
 --   kind       overrun, desynchronised, short_reset, reset_interrupted, write_failed, vcpu_death, vcpu_stuck,
---              trace_overrun or aborted.
+--              kvm_unlogged, trace_overrun or aborted.
 --   vcpu       The vCPU concerned; NULL when none is.
 --   entries    Entries known to be concerned; NULL when that cannot be known.
 --   detail     One sentence.

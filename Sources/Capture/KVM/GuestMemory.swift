@@ -25,6 +25,14 @@ package final class GuestMemory: @unchecked Sendable {
         for page in stride(from: offset, to: offset + bytes, by: pageBytes) { store(0 as UInt8, at: page) }
     }
 
+    /// Drops all content and asks for huge pages in its place.
+    package func useHugePages() throws(KVMError) {
+        guard unsafe madvise(mapping.base, size, MADV_HUGEPAGE) == 0,
+            unsafe madvise(mapping.base, size, MADV_DONTNEED) == 0
+        else { throw KVMError("asking for huge pages", errno: errno) }
+        try populate(offset: 0, bytes: size)
+    }
+
     package func store<Value: BitwiseCopyable>(_ value: Value, at offset: Int) {
         precondition(offset >= 0 && offset + MemoryLayout<Value>.size <= size)
         unsafe mapping.base.storeBytes(of: value, toByteOffset: offset, as: Value.self)

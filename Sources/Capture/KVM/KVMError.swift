@@ -35,6 +35,8 @@ package struct KVMError: Error, Sendable, Equatable, CustomStringConvertible {
         case ("KVM_CAP_DIRTY_LOG_RING", E2BIG): "choose a smaller --ring-size; `dirtyrec doctor` shows the limit"
         case ("KVM_GET_DIRTY_LOG", ENXIO): "this VM uses dirty rings; ring and bitmap cannot be mixed"
         case ("KVM_SET_USER_MEMORY_REGION", EINVAL): "`dirtyrec doctor` shows how many slots there are"
+        case ("userfaultfd", EPERM): "run as root, or set the sysctl vm.unprivileged_userfaultfd to 1"
+        case ("userfaultfd", ENOSYS): "use a kernel with CONFIG_USERFAULTFD"
         case (_, ENOMEM): "choose less --memory, or free some"
         case (_, EMFILE): "raise the limit of open files (`ulimit -n`): each vCPU needs a few"
         default: nil

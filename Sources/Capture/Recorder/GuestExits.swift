@@ -5,7 +5,7 @@ import Model
 /// Serves what vCPUs leave the guest for, each on its own thread: watched writes here, everything else by the guest.
 struct GuestExits: Sendable {
     let guest: any Guest
-    let map: MemoryMap
+    let map: CurrentMap
     let events: EventLog
 
     func serve(_ exit: VCPUExit, of vcpu: VCPU) -> VCPUCrew.AfterExit {

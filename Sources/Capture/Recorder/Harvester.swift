@@ -13,6 +13,8 @@ struct Harvester {
         case iterate
         /// Memory slots change.
         case change(SlotEvent.Action)
+        /// KVM is made to write guest memory.
+        case provoke(KVMWrite)
         case end(EndReason)
     }
 
@@ -23,11 +25,14 @@ struct Harvester {
     private let events: EventLog
     private let queue: BatchQueue
     private let status: StatusBoard
+    /// What vCPU threads know of the slots.
+    private let map: CurrentMap
 
     private let startNs: Int64
     /// When the next iteration is due.
     private var deadline: Int64
     private var slotEvents: ArraySlice<SlotEvent>
+    private var kvmWrites: ArraySlice<KVMWrite>
     private let collector: any Collector
     private var changer: SlotChanger
     private var oracles: Oracles
@@ -37,15 +42,17 @@ struct Harvester {
     private var batch: IterationBatch
     /// Entries in `batch` from rings that were full.
     private var ringFullEntries = 0
-    /// Whether a vCPU did not answer a stop.
-    private var isStuck = false
+    /// vCPUs that did not answer a stop.
+    private var stuck: Set<Int> = []
+    private var isStuck: Bool { !stuck.isEmpty }
     private var outcome: RecorderOutcome
 
     /// A harvester of vCPUs that stand still.
     ///
     /// - Throws: ``KVMError`` when the host has no room for what oracles keep, or no statistics.
     init(
-        _ machine: Machine, guest: any Guest, crew: VCPUCrew, events: EventLog, queue: BatchQueue, status: StatusBoard
+        _ machine: Machine, guest: any Guest, crew: VCPUCrew, events: EventLog, queue: BatchQueue, status: StatusBoard,
+        map current: CurrentMap
     ) throws(KVMError) {
         plan = machine.plan
         self.guest = guest
@@ -54,6 +61,7 @@ struct Harvester {
         self.events = events
         self.queue = queue
         self.status = status
+        self.map = current
         oracles = try Oracles(plan: plan, guest: guest)
         statistics = try StatisticsRecorder(vm: machine.vm, vcpus: machine.vcpus, system: machine.system)
         startNs = monotonicNow()
@@ -63,6 +71,7 @@ struct Harvester {
         changer = SlotChanger(guest: guest, map: map)
         contents = PageContents(plan: plan, map: map)
         slotEvents = plan.slotEvents.sorted { $0.atNs < $1.atNs }[...]
+        kvmWrites = plan.kvmWrites.sorted { $0.atNs < $1.atNs }[...]
         deadline = guest.isStepped ? .max : startNs + plan.intervalNs
         batch = IterationBatch(iteration: Iteration(id: 1, startNs: startNs, endNs: startNs))
         outcome = RecorderOutcome(reason: .error, endNs: startNs, losses: [], verdicts: [], ringFull: 0)
@@ -78,6 +87,7 @@ struct Harvester {
                 case .serve(let waiting): try serve(waiting)
                 case .iterate: try iterate()
                 case .change(let action): try change(action)
+                case .provoke(let write): try provoke(write)
                 case .end(let reason):
                     try end(reason)
                     break recording
@@ -88,6 +98,7 @@ struct Harvester {
         }
         outcome.endNs = monotonicNow()
         // Only now: what was harvested must not depend on how threads end.
+        machine.missingPage?.release()
         crew.quit(timeout: plan.stopTimeoutNs)
         return outcome
     }
@@ -96,10 +107,11 @@ struct Harvester {
 
     private mutating func nextStep() -> Step {
         let changeNs = slotEvents.first.map { startNs + $0.atNs } ?? .max
+        let writeNs = kvmWrites.first.map { startNs + $0.atNs } ?? .max
         let endNs = plan.durationNs.map { startNs + $0 } ?? .max
         if isStuck { return .end(.error) }
         if let iterations = plan.iterations, batch.iteration.id > iterations { return .end(.iterations) }
-        switch crew.waitForWork(until: min(deadline, changeNs, endNs)) {
+        switch crew.waitForWork(until: min(deadline, changeNs, writeNs, endNs)) {
         case .ringFull(let waiting): return .serve(waiting)
         case .finished: return .end(.guestExit)
         case .interrupted: return .end(.signal)
@@ -108,6 +120,7 @@ struct Harvester {
             let now = monotonicNow()
             if now >= endNs { return .end(.duration) }
             if now >= changeNs, let event = slotEvents.popFirst() { return .change(event.action) }
+            if now >= writeNs, let write = kvmWrites.popFirst() { return .provoke(write) }
             return .iterate
         }
     }
@@ -176,7 +189,18 @@ struct Harvester {
         contents.look(&batch, changer.map)
         try changer.apply(action, to: machine.vm, into: &batch)
         try collector.slotsChanged(to: changer.map.logged)
+        map.replace(by: changer.map)
         crew.resume(steps: false)
+    }
+
+    /// Makes KVM write a page while all vCPUs stand still, outside `KVM_RUN`; what it logs of that, the next harvest finds.
+    private mutating func provoke(_ write: KVMWrite) throws {
+        guard stopAll() else { return }
+        try write.perform(on: machine)
+        oracles.kvmWrote(changer.map.layoutGFN(write.gfn), write)
+        let text = "KVM wrote page 0x\(String(write.gfn, radix: 16)): \(write.kind.summary)."
+        batch.markers.append(Marker(tsNs: monotonicNow(), iteration: batch.iteration.id, text: text))
+        crew.resume(rings: false, steps: false)
     }
 
     /// The last harvest, with all vCPUs stopped for good.
@@ -272,13 +296,13 @@ struct Harvester {
         for (vcpu, ns) in result.latencies {
             batch.stops.append(StopLatency(iteration: batch.iteration.id, vcpu: vcpu, latencyNs: ns))
         }
-        for vcpu in result.stuck {
+        // Once each: the end asks again.
+        for vcpu in result.stuck where stuck.insert(vcpu).inserted {
             lose(
                 .vcpuStuck, vcpu: vcpu,
                 "vCPU \(vcpu) did not leave the guest within \(Units.duration(plan.stopTimeoutNs)); it is stuck outside KVM_RUN"
                     + " or in a slow fault, and what it writes from here on is not recorded.")
         }
-        isStuck = isStuck || !result.stuck.isEmpty
         return result.stuck.isEmpty
     }
 

@@ -21,7 +21,11 @@ package struct KernelFact: Sendable {
         KernelFact(
             name: "ring with bitmap", since: KernelRelease(6, 2), commit: "86bdf3ebcfe1",
             before: ("none", "writes of KVM's own without a vCPU are in no ring"),
-            after: ("arm64 only", "x86 does not need it: all its writes have a vCPU")),
+            after: ("arm64 only", "x86 has none: what KVM writes there without a vCPU is in no ring")),
+        KernelFact(
+            name: "faults and signals", since: KernelRelease(6, 2), commit: "766576874b97",
+            before: ("fatal only", "a vCPU that waits for a page, as in post-copy, does not answer a stop"),
+            after: ("all", "a vCPU that waits for a page answers a stop")),
         KernelFact(
             name: "reset and signals", since: firstEarlyReset, commit: "49005a2a3d2a",
             before: ("completes", "a reset of rings is not interrupted by signals"),

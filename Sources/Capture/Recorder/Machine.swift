@@ -13,6 +13,8 @@ package struct Machine: Sendable {
     /// The plan with the host's defaults filled in.
     let plan: RecordPlan
     let info: RecordingInfo
+    /// A page that never comes, if the plan wants one.
+    let missingPage: MissingPage?
     /// Whether the CPU may keep entries to itself until the next exit (PML): up to 512 of each vCPU.
     let hasPML: Bool
 
@@ -63,12 +65,13 @@ package struct Machine: Sendable {
         }
         var map = try MemoryMap(guest: guest, watch: plan.watch)
         if !plan.logsWrites { map.stopLogging() }
-        if !plan.watch.isEmpty, system.check(.readonlyMemory) == 0 {
+        if plan.watches, system.check(.readonlyMemory) == 0 {
             throw RecordError(
                 "This KVM has no read-only slots, which --watch needs (Linux 3.7); leave it out.", isHostLack: true)
         }
         try guest.prepare(vm)
         try guest.populate()
+        missingPage = try plan.stallPage.map { try Self.missingPage(at: $0, in: map) }
         for slot in map.slots { try vm.setMemory(slot.region, memory: slot.memory, offset: slot.offset) }
         var vcpus: [VCPU] = []
         for index in 0..<guest.vcpus {
@@ -76,6 +79,7 @@ package struct Machine: Sendable {
             try guest.start(vcpu)
             vcpus.append(vcpu)
         }
+        for write in plan.kvmWrites { try write.check(map, system) }
         self.system = system
         self.vm = vm
         self.vcpus = vcpus
@@ -94,6 +98,15 @@ package struct Machine: Sendable {
                 "--ring-size \(ringEntries) is too small for this host's PML, which logs batches of \(RingLimits.pmlBatch) pages; use at least \(least)."
             )
         }
+    }
+
+    private static func missingPage(at address: UInt64, in map: MemoryMap) throws -> MissingPage {
+        guard let slot = map.logged.first(where: { $0.contains(address) }) else {
+            throw RecordError(
+                "--stall-page 0x\(String(address, radix: 16)) is not logged guest memory; \(map.whereLogged).")
+        }
+        let place = slot.offset + Int(address - slot.region.guestAddress)
+        return try MissingPage(of: slot.memory, offset: place / pageBytes * pageBytes)
     }
 
     private static func describe(

@@ -8,6 +8,8 @@ struct ReportedPages {
     var dirty: Set<GFN> = []
     /// By the VMM's own log.
     var vmm: Set<GFN> = []
+    /// Written by KVM itself, because it was made to: nothing else explains them.
+    var kvm: [GFN: KVMWrite] = [:]
     /// Never written, but set in a first bitmap that began as all ones.
     var initial: Set<GFN> = []
 
@@ -81,7 +83,7 @@ struct KnownAnswer {
             verdict.expected += 1
             if !reported.dirty.contains(base + UInt64(page)) { verdict.missing += 1 }
         }
-        for gfn in reported.dirty where !reported.vmm.contains(gfn) {
+        for gfn in reported.dirty where !reported.vmm.contains(gfn) && reported.kvm[gfn] == nil {
             let expectation = gfn >= base && gfn - base < expected.count ? expected[Int(gfn - base)] : []
             if expectation.contains(.must) { continue }
             if expectation.contains(.may) {
@@ -113,8 +115,9 @@ final class ShadowMemory {
         self.slots = copies
     }
 
-    /// Judges what was reported since the last stop, while all vCPUs stand still again.
-    func judge(_ reported: ReportedPages, iteration: Int64) -> OracleVerdict {
+    /// Judges what was reported since the last stop, while all vCPUs stand still again. Pages that KVM wrote itself and did not
+    /// report are not missing, but added to `unlogged`.
+    func judge(_ reported: ReportedPages, iteration: Int64, unlogged: inout [GFN]) -> OracleVerdict {
         var verdict = OracleVerdict(iteration: iteration, oracle: "shadow")
         let dirty = reported.dirty
         verdict.initiallySet = Int64(reported.initial.count)
@@ -122,9 +125,13 @@ final class ShadowMemory {
         for slot in slots {
             for offset in stride(from: 0, to: slot.memory.size, by: pageBytes)
             where slot.memory.updatePage(of: slot.copy, at: offset) {
+                let gfn = slot.baseGFN + UInt64(offset / pageBytes)
                 verdict.expected += 1
-                if dirty.contains(slot.baseGFN + UInt64(offset / pageBytes)) {
+                if dirty.contains(gfn) {
                     silent -= 1
+                } else if reported.kvm[gfn] != nil {
+                    verdict.expected -= 1
+                    unlogged.append(gfn)
                 } else {
                     verdict.missing += 1
                 }
@@ -161,6 +168,9 @@ struct Oracles {
         observed = batch.harvests.count
     }
 
+    /// KVM was made to write this page of the guest's own layout.
+    mutating func kvmWrote(_ gfn: GFN, _ write: KVMWrite) { reported.kvm[gfn] = write }
+
     /// From here on the batch has no harvests again.
     mutating func batchHandedOver() { observed = 0 }
 
@@ -173,7 +183,15 @@ struct Oracles {
         {
             batch.verdicts.append(verdict)
         }
-        batch.verdicts.append(shadow.judge(reported, iteration: id))
+        var unlogged: [GFN] = []
+        batch.verdicts.append(shadow.judge(reported, iteration: id, unlogged: &unlogged))
+        for gfn in unlogged {
+            let how = reported.kvm[gfn].map { ": \($0.kind.summary)" } ?? ""
+            batch.losses.append(
+                Loss(
+                    iteration: id, tsNs: monotonicNow(), kind: .kvmUnlogged, entries: 1,
+                    detail: "KVM wrote page 0x\(String(gfn, radix: 16)) outside KVM_RUN and did not log it\(how)."))
+        }
         reported = ReportedPages()
     }
 }

@@ -24,10 +24,18 @@ package struct RecordPlan: Sendable {
     package var content: ContentShare?
     /// Whether KVM logs writes at all; without, nothing is ever dirty: the yardstick for what logging costs.
     package var logsWrites = true
-    /// Guest physical ranges, in whole pages, of which every write is stored.
-    package var watch: [Range<UInt64>] = []
-    /// Changes of memory slots.
+    /// Pages of which every write is stored, from the start on.
+    package var watch: [WatchRange] = []
+    /// Changes of memory slots, also of those that watched pages have.
     package var slotEvents: [SlotEvent] = []
+    /// Whether pages are watched, now or later.
+    var watches: Bool {
+        !watch.isEmpty || slotEvents.contains { if case .watch = $0.action { true } else { false } }
+    }
+    /// Guest physical address of a page that never comes; nil: all do.
+    package var stallPage: UInt64?
+    /// Writes that KVM is made to do itself.
+    package var kvmWrites: [KVMWrite] = []
     /// Whether a kernel-mode guest may run on a host that emulates kernel mode.
     package var slow = false
     /// Nanoseconds that a vCPU has to answer a stop.
@@ -52,6 +60,19 @@ package struct RecordPlan: Sendable {
         guard clearChunkPages >= 64, clearChunkPages % 64 == 0, clearChunkPages <= 1 << 30 else {
             throw RecordError(
                 "--clear-chunk \(clearChunkPages) is not a multiple of 64 pages; KVM clears in words of 64.")
+        }
+        if let stallPage {
+            guard !verify, content == nil, !initiallySet else {
+                throw RecordError(
+                    "--stall-page cannot be combined with --verify, --content or --initially-set: they read all memory, and would wait for the page, too."
+                )
+            }
+            guard !watch.contains(where: { $0.pages.contains(stallPage) }) else {
+                throw RecordError("--stall-page names a page that --watch names; watch another one.")
+            }
+        }
+        guard kvmWrites.isEmpty || verify else {
+            throw RecordError("--kvm-write needs --verify: only a copy of memory shows what KVM did not log.")
         }
         if initiallySet, source != .clearLog {
             throw RecordError(

@@ -43,6 +43,7 @@ package final class Recorder: Sendable {
     private let events: EventLog
     private let queue: BatchQueue
     private let status = StatusBoard()
+    private let map: CurrentMap
 
     /// Provenance as far as it is known before the start; `startNs` is set by ``run(into:)``.
     package let info: RecordingInfo
@@ -55,10 +56,11 @@ package final class Recorder: Sendable {
         try plan.validate()
         machine = try Machine(plan: plan, guest: guest)
         try SlotChanger.rehearse(plan.slotEvents, guest: guest, map: machine.map)
+        map = CurrentMap(machine.map)
         self.guest = guest
         events = EventLog()
         queue = BatchQueue(capacity: plan.queueEntries)
-        let exits = GuestExits(guest: guest, map: machine.map, events: events)
+        let exits = GuestExits(guest: guest, map: map, events: events)
         crew = VCPUCrew(vcpus: machine.vcpus) { vcpu, exit in exits.serve(exit, of: vcpu) }
         info = machine.info
         slots = machine.map.slots.map { $0.row() }
@@ -103,11 +105,11 @@ package final class Recorder: Sendable {
             }
         }
         let ended = Monitor<Result<RecorderOutcome, KVMError>?>(nil)
-        let harvester = Worker("harvester") { [machine, guest, crew, events, queue, status] in
+        let harvester = Worker("harvester") { [machine, guest, crew, events, queue, status, map] in
             let result: Result<RecorderOutcome, KVMError>
             do throws(KVMError) {
                 var harvester = try Harvester(
-                    machine, guest: guest, crew: crew, events: events, queue: queue, status: status)
+                    machine, guest: guest, crew: crew, events: events, queue: queue, status: status, map: map)
                 result = .success(harvester.run())
             } catch {
                 crew.quit(timeout: machine.plan.stopTimeoutNs)

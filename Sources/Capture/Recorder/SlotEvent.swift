@@ -14,11 +14,17 @@ package struct SlotEvent: Sendable, Equatable {
         case readd
         /// The data slot moves to another guest physical address, by so many bytes; the guest's page tables follow.
         case move(by: Int64)
+        /// Pages are watched from now on.
+        case watch(WatchRange)
+        /// Pages are not watched any more.
+        case unwatch(WatchRange)
     }
 
     /// Nanoseconds after the start.
     package var atNs: Int64
     package var action: Action
+
+    init(atNs: Int64, action: Action) { (self.atNs, self.action) = (atNs, action) }
 
     /// Reads `TIME:add=SIZE`, `TIME:remove`, `TIME:readd` or `TIME:move=SIZE`.
     ///
@@ -52,6 +58,8 @@ struct SlotChanger {
     /// What KVM is told.
     private enum Step {
         case delete(LiveSlot)
+        /// The guest's page tables follow its data.
+        case moveData(to: UInt64)
         case set(LiveSlot)
     }
 
@@ -82,11 +90,8 @@ struct SlotChanger {
                 gone.size = 0
                 try vm.setMemory(gone, memory: slot.memory)
                 batch.slots.append(slot.row(deletedNs: now))
+            case .moveData(let address): (guest as? BuiltinGuest)?.moveData(to: address)
             case .set(let slot):
-                // The guest's page tables follow its data.
-                if slot.generation > 1, let guest = guest as? BuiltinGuest {
-                    guest.moveData(to: slot.region.guestAddress)
-                }
                 try vm.setMemory(slot.region, memory: slot.memory, offset: slot.offset)
                 batch.slots.append(slot.row())
             }
@@ -106,8 +111,13 @@ struct SlotChanger {
             guard let id = added.popLast(), let slot = map.slots.first(where: { $0.region.slot == id }) else {
                 throw RecordError("--slot-event remove: no slot was added before; put an earlier TIME:add=SIZE.")
             }
+            guard !map.isCut(slot) else {
+                throw RecordError("--slot-event remove: pages of the slot are watched; end that watch before.")
+            }
             map.remove(id)
             return [.delete(slot)]
+        case .watch(let range): return Self.steps(for: try map.watch(range, nowNs: nowNs))
+        case .unwatch(let range): return Self.steps(for: try map.unwatch(range, nowNs: nowNs))
         case .readd, .move:
             guard guest is BuiltinGuest,
                 let slot = map.slots.first(where: { $0.region.slot == BuiltinGuest.dataSlot })
@@ -115,14 +125,17 @@ struct SlotChanger {
             var address = slot.region.guestAddress
             if case .move(let distance) = action { address = try target(of: slot, movedBy: distance) }
             guard let renewed = map.renew(slot.region.slot, at: address, nowNs: nowNs) else { return [] }
+            if case .move = action { return [.delete(slot), .moveData(to: address), .set(renewed)] }
             return [.delete(slot), .set(renewed)]
         }
     }
 
+    private static func steps(for cut: MemoryMap.Cut) -> [Step] { cut.gone.map(Step.delete) + cut.new.map(Step.set) }
+
     private func target(of slot: LiveSlot, movedBy distance: Int64) throws -> UInt64 {
-        guard map.logged.count(where: { $0.name == slot.name }) == 1, !map.slots.contains(where: \.region.readonly)
-        else {
-            throw RecordError("--slot-event move cannot be combined with --watch: the data slot is cut in pieces.")
+        guard !map.isCut(slot) else {
+            throw RecordError(
+                "--slot-event move cannot move memory of which pages are watched: the data slot is cut in pieces then.")
         }
         let (address, overflow) = slot.region.guestAddress.addingReportingOverflow(UInt64(distance))
         let isTaken = map.slots.contains {

@@ -134,9 +134,13 @@ package final class VCPUCrew: Sendable {
 
     /// - Returns: why the vCPU died, or nil when it is done or was told to quit.
     private func runUntilFinished(_ vcpu: VCPU) -> String? {
-        while mayEnter(vcpu) {
+        // KVM ends an instruction that writes to a read-only slot at the next entry only, and one that writes 16 bytes, or across two
+        // pages, leaves the guest several times. Slots must not change between its parts.
+        var isUnfinished = false
+        while isUnfinished && mustFinish(vcpu) || mayEnter(vcpu) {
             do {
                 let exit = try vcpu.enter()
+                if case .mmioWrite = exit { isUnfinished = true } else { isUnfinished = false }
                 switch exit {
                 case .interrupted: continue
                 case .dirtyRingFull: guard waitForRing(vcpu) else { return nil }
@@ -162,6 +166,13 @@ package final class VCPUCrew: Sendable {
             }
         }
         return nil
+    }
+
+    /// Whether a stop is pending: then the next entry ends what KVM has begun and returns, without an instruction more.
+    private func mustFinish(_ vcpu: VCPU) -> Bool {
+        guard state.read({ $0.stopRequested && !$0.quit }) else { return false }
+        vcpu.requestExit(true)
+        return true
     }
 
     /// Parks while a stop is pending. - Returns: false when the thread must end.

@@ -77,6 +77,8 @@ package enum LossKind: String, Sendable, CaseIterable, Codable {
     case vcpuDeath = "vcpu_death"
     /// A vCPU did not answer a stop in time.
     case vcpuStuck = "vcpu_stuck"
+    /// KVM itself wrote a page outside `KVM_RUN` and did not log it.
+    case kvmUnlogged = "kvm_unlogged"
     /// The kernel dropped trace events.
     case traceOverrun = "trace_overrun"
     /// A recorder thread ended early.

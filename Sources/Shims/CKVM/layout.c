@@ -8,6 +8,8 @@ _Static_assert(offsetof(struct kvm_dirty_gfn, offset) == 8, "offset");
 _Static_assert(offsetof(struct kvm_run, immediate_exit) == 1, "immediate_exit is written while KVM_RUN runs");
 _Static_assert(offsetof(struct kvm_run, exit_reason) == 8, "exit_reason");
 _Static_assert(KVM_DIRTY_LOG_PAGE_OFFSET == 64, "rings are mapped at page 64 of the vCPU fd");
+_Static_assert(offsetof(struct ckvm_one_msr, nmsrs) == offsetof(struct kvm_msrs, nmsrs), "nmsrs");
+_Static_assert(offsetof(struct ckvm_one_msr, entry) == offsetof(struct kvm_msrs, entries), "the entry follows the header");
 
 #define PARAM(field, at) _Static_assert(offsetof(struct ckvm_workload_params, field) == at, #field)
 PARAM(base, 0x00);

@@ -56,7 +56,7 @@ enum TextFidelity {
                     + info.capabilities.sorted { $0.key < $1.key }.map { Sanitizer.line("\($0.key)=\($0.value)") }
                     .joined(separator: " "))
         }
-        section.note("Unseen: reads, and writes by the VMM that it did not log.")
+        section.note("Unseen: reads, and writes by the VMM or by KVM itself that they did not log.")
         return section
     }
 

@@ -10,7 +10,10 @@ extension Capability {
     /// A local APIC timer that counts in TSC ticks.
     package static let tscDeadline = Capability(
         "TSC_DEADLINE_TIMER", KVM_CAP_TSC_DEADLINE_TIMER, requiredBy: "record --kernel", availableWith: "3.2")
+    /// Xen's hypercalls, event channels and shared pages.
+    package static let xenHVM = Capability(
+        "XEN_HVM", CInt(KVM_CAP_XEN_HVM), requiredBy: "record --kvm-write TIME:shared-info=GPA", availableWith: "5.12")
 
     /// Those that only this architecture has.
-    static let ofArchitecture = [tscFrequency, irqchip, tscDeadline]
+    static let ofArchitecture = [tscFrequency, irqchip, tscDeadline, xenHVM]
 }

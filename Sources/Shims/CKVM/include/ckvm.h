@@ -4,8 +4,11 @@
 #define CKVM_H
 
 #include <linux/kvm.h>
+#include <linux/userfaultfd.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 // Newer than Debian 12's headers.
 #ifndef KVM_CAP_DIRTY_LOG_RING_WITH_BITMAP
@@ -31,6 +34,7 @@ CKVM_REQUEST(SET_TSS_ADDR);
 CKVM_REQUEST(CREATE_IRQCHIP);
 CKVM_REQUEST(CREATE_PIT2);
 CKVM_REQUEST(IRQ_LINE);
+CKVM_REQUEST(XEN_HVM_SET_ATTR);
 // VM and vCPU. Available with KVM_CAP_BINARY_STATS_FD.
 CKVM_REQUEST(GET_STATS_FD);
 // vCPU.
@@ -41,6 +45,22 @@ CKVM_REQUEST(GET_SREGS);
 CKVM_REQUEST(SET_SREGS);
 CKVM_REQUEST(SET_CPUID2);
 CKVM_REQUEST(GET_TSC_KHZ);
+CKVM_REQUEST(SET_MSRS);
+
+// KVM_SET_MSRS with room for one.
+struct ckvm_one_msr {
+    uint32_t nmsrs, pad;
+    struct kvm_msr_entry entry;
+};
+
+// Pages that do not come.
+static const unsigned long CKVM_UFFDIO_API = UFFDIO_API;
+static const unsigned long CKVM_UFFDIO_REGISTER = UFFDIO_REGISTER;
+static const unsigned long CKVM_UFFDIO_UNREGISTER = UFFDIO_UNREGISTER;
+static const uint64_t CKVM_UFFD_API = UFFD_API;
+static const uint64_t CKVM_UFFDIO_REGISTER_MODE_MISSING = UFFDIO_REGISTER_MODE_MISSING;
+// The C library has no function for it, and Swift none for syscall().
+static inline int ckvm_userfaultfd(int flags) { return (int)syscall(SYS_userfaultfd, flags); }
 
 // States of a ring entry.
 static const uint32_t CKVM_DIRTY_GFN_F_DIRTY = KVM_DIRTY_GFN_F_DIRTY;

@@ -59,11 +59,7 @@ struct Record: ParsableCommand {
     @Flag(help: "clear-log: begin with a bitmap of all ones (KVM_DIRTY_LOG_INITIALLY_SET).")
     var initiallySet = false
 
-    @Option(
-        help: ArgumentHelp(
-            "Store every write to these pages, as GPA or GPA..GPA (inclusive), several separated by commas; rip is the writing instruction of a workload, of other guests the next one.",
-            valueName: "ranges"))
-    var watch: String?
+    @OptionGroup var watching: WatchOptions
 
     @Option(
         help: ArgumentHelp(
@@ -92,6 +88,9 @@ struct Record: ParsableCommand {
     @OptionGroup var labels: LabelOptions
 
     @OptionGroup var metrics: MetricsOptions
+
+    @OptionGroup(title: "Traps")
+    var traps: TrapOptions
 
     @Option(
         help: ArgumentHelp(
@@ -126,8 +125,9 @@ struct Record: ParsableCommand {
 
     func plan() throws -> RecordPlan {
         var plan = RecordPlan()
-        if let watch { plan.watch = try WatchRange.parse(watch) }
         plan.slotEvents = try slotEvent.map(SlotEvent.init(parsing:))
+        try watching.apply(to: &plan)
+        try traps.apply(to: &plan)
         plan.source = (source ?? .dirtyRing).source
         plan.mode = mode
         if let interval { plan.intervalNs = interval.ns }
