@@ -400,6 +400,29 @@ struct `Recording from the command line` {
         }
     }
 
+    @Test func `a recording goes on without metrics that cannot be written any more`() throws {
+        try withFolder { folder in
+            let place = folder + "/metrics"
+            try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: false)
+            let (process, out, err) = try Tool.start(
+                ["record", "-o", folder + "/a.db", "--metrics", place + "/a.prom"] + Self.quick)
+            try waitForIterations(2, in: folder + "/a.db")
+            try FileManager.default.removeItem(atPath: place)
+            var said = Data()
+            while !said.contains(UInt8(ascii: "\n")), case let more = err.fileHandleForReading.availableData,
+                !more.isEmpty
+            {
+                said += more
+            }
+            #expect(String(decoding: said, as: UTF8.self).contains("The recording goes on without --metrics."))
+            process.interrupt()
+            process.waitUntilExit()
+            #expect(process.terminationStatus == 0)
+            #expect(out.fileHandleForReading.readDataToEndOfFile().isEmpty)
+            #expect(!FileManager.default.fileExists(atPath: place))
+        }
+    }
+
     @Test func `Ctrl-C ends a comparison of sources, not only its first`() throws {
         try withFolder { folder in
             let (process, out, err) = try Tool.start(

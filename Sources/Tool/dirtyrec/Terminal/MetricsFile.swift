@@ -10,6 +10,8 @@ final class MetricsFile: Sendable {
         var totals: RunningTotals
         var isNew = false
         var isOver = false
+        /// It was said that the file cannot be written any more.
+        var hasFailed = false
     }
     private static let periodNs: Int64 = 1_000_000_000
 
@@ -29,8 +31,8 @@ final class MetricsFile: Sendable {
             while let totals = next(from: nextNs) {
                 nextNs = monotonicNow() + Self.periodNs
                 do { try write(totals, isActive: true) } catch {
-                    Terminal.say("\(error) The recording goes on without --metrics.")
-                    return
+                    state.change { $0.hasFailed = true }
+                    return Terminal.say("\(error) The recording goes on without --metrics.")
                 }
             }
         }
@@ -44,7 +46,9 @@ final class MetricsFile: Sendable {
     func end() {
         state.change { $0.isOver = true }
         worker.withLock { $0 }?.join()
-        do { try write(state.read { $0.totals }, isActive: false) } catch { Terminal.say("\(error)") }
+        let (totals, hasFailed) = state.read { ($0.totals, $0.hasFailed) }
+        if hasFailed { return }
+        do { try write(totals, isActive: false) } catch { Terminal.say("\(error)") }
     }
 
     /// What to write next, not before `time`; nil when the recording is over.
