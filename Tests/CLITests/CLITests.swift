@@ -110,6 +110,12 @@ import Testing
         (["record", "-o", "F/a.db", "--compare-sources", "--source", "dirty-log"], 2, "leave --source out"),
         (["record", "-o", "F/a.db", "--metrics", "-"], 2, "--metrics makes its file anew every second"),
         (["record", "-o", "F/a.db", "--metrics", "F/a.prom", "--compare-sources"], 2, "--metrics is of one recording"),
+        (["record", "-o", "F/a.db", "--interval", "2562047h"], 2, "a duration is at most 320255h"),
+        (["record", "-o", "F/a.db", "--duration", "9223372036854775807ns"], 2, "is too long"),
+        (["record", "-o", "F/a.db", "--sync", "9223372036854775807ns"], 2, "is too long"),
+        (["record", "-o", "F/a.db", "--slot-event", "9223372036854775807ns:add=2MiB"], 2, "is not usable"),
+        (["converge", "F/text.db", "--sync", "9223372036854775807ns"], 2, "is too long"),
+        (["sql", "F/text.db", "--timeout", "9223372036854775807ns", "SELECT 1"], 2, "is too long"),
         (["record", "-o", "F/a.db", "--slow"], 2, "--slow is for --kernel or --image"),
         (
             ["record", "-o", "F/a.db", "--source", "tracefs"], 2,
@@ -362,6 +368,32 @@ struct `Recording from the command line` {
             _ = output.fileHandleForReading.readDataToEndOfFile()
             nohup.waitUntilExit()
             #expect(nohup.terminationStatus == 0)
+        }
+    }
+
+    @Test func `nobody's output replaces a recording that is being made`() throws {
+        try withFolder { folder in
+            let file = folder + "/a.db"
+            let old = folder + "/old.db"
+            try Tool.succeed(["synth", "-o", old, "--duration", "200ms", "--workload", "sequential:size=1MiB"])
+            let (process, _, err) = try Tool.start(["record", "-o", file] + Self.quick)
+            try waitForIterations(2, in: file)
+            let refused = try Tool.run(["export", old, "--format", "csv", "--force", "-o", file])
+            #expect(refused.status == 2 && refused.stderr.contains("a.db is being written by another dirtyrec"))
+            process.interrupt()
+            process.waitUntilExit()
+            _ = err.fileHandleForReading.readDataToEndOfFile()
+            #expect(process.terminationStatus == 0)
+            try Tool.succeed(["verify", file])
+        }
+    }
+
+    @Test func `a guest that this host has no memory for is refused`() throws {
+        try withFolder { folder in
+            let refused = try Tool.run(
+                ["record", "-o", folder + "/a.db", "--workload", "random:size=16TiB", "--iterations", "1"])
+            #expect(refused.status == 3 && refused.stderr.contains("of guest memory present failed: this host has"))
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == [])
         }
     }
 

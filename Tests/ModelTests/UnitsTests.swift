@@ -87,7 +87,8 @@ import Testing
     @Test(arguments: [0, 1, 4096, 4097, 1_000_000, 1 << 40, Int64.max])
     func `exact printing is read back as the same number`(value: Int64) throws {
         #expect(try Units.parseSize(Units.exactSize(value)) == value)
-        #expect(try Units.parseDuration(Units.exactDuration(value)) == value)
+        let duration = min(value, Units.longestDuration)
+        #expect(try Units.parseDuration(Units.exactDuration(duration)) == duration)
         #expect(try Units.parseBandwidth(Units.exactBandwidth(value)) == value)
     }
 

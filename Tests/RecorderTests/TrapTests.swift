@@ -78,10 +78,22 @@ struct `Traps` {
         #expect((tally.unprotected, tally.unanswered) == (unprotected, unanswered))
     }
 
+    /// How often this thread gave up its CPU by itself.
+    private static var switches: Int {
+        var usage = rusage()
+        _ = unsafe getrusage(__rusage_who_t(1), &usage)  // RUSAGE_THREAD
+        return usage.ru_nvcsw
+    }
+
     @Test func `what makes a thread stand still is seen, and so is a SIGCONT that came before it could`() {
         let seen = Mutex<[Bool]>([])
         let worker = Worker("interrupted") {
-            for interrupt in [{}, { usleep(1000) }, { _ = pthread_kill(pthread_self(), SIGCONT) }, {}] {
+            // A sleep may be over before the thread has left its CPU, on a slow machine.
+            let standStill = {
+                let before = Self.switches
+                repeat { usleep(1000) } while Self.switches == before
+            }
+            for interrupt in [{}, standStill, { _ = pthread_kill(pthread_self(), SIGCONT) }, {}] {
                 let interruptions = Interruptions()
                 interrupt()
                 let mayHaveCome = interruptions.mayHaveCome

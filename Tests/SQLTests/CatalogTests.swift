@@ -161,6 +161,21 @@ import Testing
         #expect(throws: NamedQuery.Failure.self) { try NamedQuery.named("pages/../x") }
     }
 
+    @Test(arguments: [
+        ("working_set/window", "ticks", ["0", "-1"], "1"), ("snapshots/diffs", "block", ["0", "0B"], "4KiB"),
+        ("snapshots/diffs", "cadence", ["0s"], "1ns"), ("pages/regions", "bytes", ["0"], "4KiB"),
+        ("snapshots/diffs", "coalesce", [], "0B"), ("pages/history", "gfn", ["-1"], "0"),
+    ])
+    func `lengths of nothing are refused, as the commands refuse them`(
+        name: String, parameter: String, bad: [String], good: String
+    ) throws {
+        let query = try NamedQuery.named(name)
+        for value in bad {
+            #expect(throws: NamedQuery.Failure.self, "\(value)") { try query.values([parameter: value]) }
+        }
+        #expect(throws: Never.self) { try query.values([parameter: good]) }
+    }
+
     @Test func `Tab completes what stands before the cursor`() {
         func complete(_ line: String) -> [String] {
             SQLCompletion.candidates(for: line, commands: [".mode", ".help"]).candidates

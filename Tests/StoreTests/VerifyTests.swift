@@ -95,7 +95,7 @@ import Testing
         #expect(
             try Verifier.verify(path: path).map(\.description) == [
                 "dirty_entry row 9: the row is missing. The packed entries decide; make the rest anew with: "
-                    + "dirtyrec rows --rebuild FILE"
+                    + "dirtyrec rows --rebuild \(path)"
             ])
         try Recovery.expandRows(path: path, rebuild: true)
         #expect(try Verifier.verify(path: path) == [])

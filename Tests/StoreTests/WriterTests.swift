@@ -208,6 +208,34 @@ import Testing
         #expect(try Verifier.verify(path: path) == [])
     }
 
+    @Test(arguments: ["removed", "renamed", "replaced"])
+    func `what lies under another name or none is not called safe`(fate: String) throws {
+        let path = scratch.path("a.db")
+        let writer = try writer(path)
+        let batches = Sample.batches(2)
+        try writer.commit(batches[0])
+        if fate == "renamed" {
+            try FileManager.default.moveItem(atPath: path, toPath: scratch.path("b.db"))
+        } else {
+            try FileManager.default.removeItem(atPath: path)
+        }
+        if fate == "replaced" { try Data("else".utf8).write(to: URL(fileURLWithPath: path)) }
+        let error = error { try writer.commit(batches[1]) }
+        #expect(error?.problem == .writeFailed(.moved, .init()))
+        #expect(error?.description.contains("safe") == false)
+        #expect(error?.hint?.contains("NAME") == true)
+    }
+
+    @Test func `replacing what a link will lead to is creating that`() throws {
+        let link = scratch.path("link.db")
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "target.db")
+        let writer = try writer(link, replace: true)
+        try writer.commit(Sample.batches(1)[0])
+        try writer.finish(reason: .duration, endNs: 1 << 40)
+        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == "target.db")
+        #expect(try Verifier.verify(path: scratch.path("target.db")) == [])
+    }
+
     @Test func `replacing nothing is creating`() throws {
         let writer = try writer(scratch.path("a.db"), replace: true)
         #expect(scratch.names.contains("a.db"))

@@ -15,9 +15,18 @@ package enum Units {
     }
 
     /// Nanoseconds of a duration such as `250ms`, `2s`, `1.5us`, `300ns`, `5min` or `1h`. A unit is required.
+    /// At most ``longestDuration``.
     package static func parseDuration(_ text: String) throws(ParsingError) -> Int64 {
-        try parse(text, kind: "duration", example: "250ms, 2s or 5min", units: durationUnits)
+        let duration = try parse(text, kind: "duration", example: "250ms, 2s or 5min", units: durationUnits)
+        guard duration <= longestDuration else {
+            throw ParsingError(
+                description: "'\(text)' is too long: a duration is at most \(longestDuration / 3_600_000_000_000)h.")
+        }
+        return duration
     }
+
+    /// 36 years, in nanoseconds: the largest that a recording holds, and no sum of a few overflows.
+    package static let longestDuration: Int64 = 1 << 60
 
     /// Bytes per second of a bandwidth such as `10Gbit/s`, `1.25GB/s` or `100MiB/s`.
     package static func parseBandwidth(_ text: String) throws(ParsingError) -> Int64 {

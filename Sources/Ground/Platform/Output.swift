@@ -13,7 +13,7 @@ package final class Output: Sendable {
         /// It is replaced unless it is a database: a page is made anew without asking, a recording never is.
         case replacedUnlessDatabase
         case replaced
-        /// It is emptied and written in place, so that one can watch it grow.
+        /// It is emptied and written in place, so that one can watch it grow; unless it is a database.
         case overwritten
     }
 
@@ -83,7 +83,10 @@ package final class Output: Sendable {
         case .pipe: return try openPipe(place)
         case .characterDevice: return try open(place, O_WRONLY | O_NOCTTY)
         case .nothing, .file:
-            if existing == .overwritten { return try open(place, O_WRONLY | O_CREAT | O_TRUNC) }
+            if existing == .overwritten {
+                if case .file = place.content { try refuseDatabase(place) }
+                return try open(place, O_WRONLY | O_CREAT | O_TRUNC)
+            }
             return try stage(place, existing)
         }
     }
@@ -124,9 +127,12 @@ package final class Output: Sendable {
                 throw OutputError(
                     .name, "\(place.name) exists already. Choose another name, or replace it with --force.")
             }
-            if existing == .replacedUnlessDatabase, isDatabase(place.path) {
+            if existing == .replacedUnlessDatabase { try refuseDatabase(place) }
+            if isBeingWritten(place.path) {
                 throw OutputError(
-                    .name, "\(place.name) is a recording or another SQLite file: choose another name.")
+                    .name,
+                    "\(place.name) is being written by another dirtyrec: wait until it is done, or choose another name."
+                )
             }
         }
         let path = "\(place.folder)/.dirtyrec-\(getpid())-\(UInt32.random(in: 0 ... .max))"
@@ -139,6 +145,19 @@ package final class Output: Sendable {
         }
         return Output(
             place.name, descriptor, isOwned: true, staged: Staged(place: place, path: path, leftover: leftover))
+    }
+
+    private static func refuseDatabase(_ place: FilePlace) throws(OutputError) {
+        guard isDatabase(place.path) else { return }
+        throw OutputError(.name, "\(place.name) is a recording or another SQLite file: choose another name.")
+    }
+
+    /// Whether somebody holds the file's lock for himself, as recorders do.
+    private static func isBeingWritten(_ path: String) -> Bool {
+        let descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
     }
 
     private static func isDatabase(_ path: String) -> Bool {

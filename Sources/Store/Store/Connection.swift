@@ -3,6 +3,7 @@ import CSQLiteShim
 import Foundation
 import GRDB
 import GRDBSQLite
+import Platform
 
 /// A connection to the file together with the lock that guards it.
 struct Connection {
@@ -169,7 +170,8 @@ struct Connection {
 
     /// SQLite keeps the log beside the file itself, not beside a link to it.
     static func resolved(_ path: String) -> String {
-        guard let real = unsafe realpath(path, nil) else { return path }
+        // A link may lead to a file that is not there yet.
+        guard let real = unsafe realpath(path, nil) else { return (try? FilePlace(path))?.path ?? path }
         defer { unsafe free(real) }
         return unsafe String(cString: real)
     }

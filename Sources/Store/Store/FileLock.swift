@@ -60,6 +60,9 @@ final class FileLock: Sendable {
         }
     }
 
+    /// Whether the file is still at `path`.
+    func isAt(_ path: String) -> Bool { (try? Self.identify(path)) == file }
+
     private static func grant(_ mode: Mode, _ held: inout Holders) -> Bool {
         // All objects of this process share one descriptor, so the kernel cannot tell them apart.
         if held.exclusive || (mode == .exclusive && held.granted > 0) { return false }

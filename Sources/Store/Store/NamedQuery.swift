@@ -118,17 +118,36 @@ extension NamedQuery.Parameter {
     package func value(_ text: String) throws -> SQLValue {
         if text == "none" { return .null }
         do {
-            switch kind {
-            case .integer: if let value = Self.integer(text) { return .integer(value) }
-            case .real: if let value = Double(text), value.isFinite { return .real(value) }
-            case .text: return .text(text)
-            case .duration: return .integer(try Units.parseDuration(text))
-            case .size: return .integer(try Units.parseSize(text))
-            case .bandwidth: return .integer(try Units.parseBandwidth(text))
+            let value = try read(text)
+            if let value, case .integer(let number) = value, number < least {
+                throw NamedQuery.Failure(
+                    description: "Parameter '\(name)' cannot be '\(text)': give at least \(least).")
             }
-        } catch { throw NamedQuery.Failure(description: "Parameter '\(name)': \(error)") }
+            if let value { return value }
+        } catch let error as Units.ParsingError {
+            throw NamedQuery.Failure(description: "Parameter '\(name)': \(error)")
+        }
         let wanted = kind == .integer ? "a whole number such as 20 or 0x100" : "a number such as 0.5"
         throw NamedQuery.Failure(description: "Parameter '\(name)' cannot be '\(text)': give \(wanted).")
+    }
+
+    /// A length of nothing, or less than nothing, has no answer; what is 0 by default may be.
+    private var least: Int64 {
+        guard let usual = try? read(defaultText), case .integer(let number) = usual else { return 0 }
+        return number > 0 ? 1 : 0
+    }
+
+    /// Nil when it is no such value.
+    private func read(_ text: String) throws(Units.ParsingError) -> SQLValue? {
+        switch kind {
+        case .integer: if let value = Self.integer(text) { return .integer(value) }
+        case .real: if let value = Double(text), value.isFinite { return .real(value) }
+        case .text: return .text(text)
+        case .duration: return .integer(try Units.parseDuration(text))
+        case .size: return .integer(try Units.parseSize(text))
+        case .bandwidth: return .integer(try Units.parseBandwidth(text))
+        }
+        return nil
     }
 
     /// Page numbers are often written in hexadecimal.

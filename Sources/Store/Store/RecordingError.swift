@@ -1,4 +1,5 @@
 import GRDB
+import Platform
 
 /// Why a recording could not be written or read: one sentence, and what to do next.
 package struct RecordingError: Error, Equatable, CustomStringConvertible {
@@ -51,6 +52,8 @@ package struct RecordingError: Error, Equatable, CustomStringConvertible {
         case inputOutput
         /// Somebody else reads or writes the file.
         case locked
+        /// There is no file, or another one, where the recording was.
+        case moved
         /// In SQLite's words.
         case other(String)
     }
@@ -88,12 +91,16 @@ package struct RecordingError: Error, Equatable, CustomStringConvertible {
         case .corrupt(let table, nil, let detail): "\(path) is corrupt: table \(table): \(detail)."
         case .foreignDefinition(let object):
             "\(path) was not changed: its \(object) is not as dirtyrec makes it, and could run SQL of its own."
+        case .writeFailed(.moved, _):
+            "\(path) was removed, renamed or replaced while it was recorded: what was recorded is lost, unless it has another name."
+        case .writeFailed(let reason, Kept(synced: 0, committed: 0)):
+            "Writing \(path) failed: \(reason); nothing was recorded."
         case .writeFailed(let reason, let kept): "Writing \(path) failed: \(reason); \(kept)."
         case .query(let message): "The query failed: \(message)."
         case .timeout: "The query was stopped because it reached its time limit."
         case .interrupted: "The query was interrupted."
         case .incomplete: "\(path) is not complete: it was cut off, or its completion was interrupted."
-        case .notCutOff: "\(path) ended cleanly: there is nothing to recover."
+        case .notCutOff: "\(path) is finished already: there is nothing to recover."
         }
     }
 
@@ -101,15 +108,19 @@ package struct RecordingError: Error, Equatable, CustomStringConvertible {
     package var hint: String? {
         switch problem {
         case .exists: "Choose another name, or replace it with --force."
-        case .folderMissing(let folder): "Create it with: mkdir -p \(folder)"
+        case .folderMissing(let folder): "Create it with: mkdir -p \(ShellWords.file(folder))"
         case .newerSchema: "Read it with the dirtyrec that wrote it, or a newer one."
-        case .olderSchema: "Bring it up to date with: dirtyrec recover \(path)"
+        case .olderSchema: "Bring it up to date with: dirtyrec recover \(ShellWords.file(path))"
         case .inUse: "Wait until it is done, or choose another name."
         case .notADatabase, .notARecording, .notAFile, .missing: "Make a recording with: dirtyrec record -o FILE"
-        case .damaged, .corrupt: "See what is left with: dirtyrec verify \(path)"
-        case .incomplete: "Finish it with: dirtyrec recover \(path)"
+        case .damaged, .corrupt: "See what is left with: dirtyrec verify \(ShellWords.file(path))"
+        case .incomplete: "Finish it with: dirtyrec recover \(ShellWords.file(path))"
         case .foreignDefinition: "Read it as it is, or drop what was added with sqlite3."
-        case .writeFailed(let reason, _): "\(reason.remedy) the file with: dirtyrec recover \(path)"
+        case .writeFailed(.moved, _): "If it has, finish it there with: dirtyrec recover NAME"
+        case .writeFailed(let reason, Kept(synced: 0, committed: 0)):
+            "\(reason.remedy.map { "\($0) and try" } ?? "Try") again."
+        case .writeFailed(let reason, _):
+            "\(reason.remedy.map { "\($0), then finish" } ?? "Finish") the file with: dirtyrec recover \(ShellWords.file(path))"
         case .timeout: "Narrow the query to an iteration, a vcpu or a time, or give more time with --timeout."
         case .refused, .notReplaced, .query, .interrupted, .notCutOff: nil
         }
@@ -149,17 +160,18 @@ extension RecordingError.WriteFailure: CustomStringConvertible {
         case .diskFull: "the disk is full"
         case .inputOutput: "the disk reports an input/output error"
         case .locked: "another program keeps the file locked"
+        case .moved: "the file is not where it was"
         case .other(let message): message
         }
     }
 
-    /// What to do before the file can be finished.
-    fileprivate var remedy: String {
+    /// What to do first.
+    fileprivate var remedy: String? {
         switch self {
-        case .diskFull: "Make room, then finish"
-        case .inputOutput: "See to the disk, then finish"
-        case .locked: "Close that program, then finish"
-        case .other: "Finish"
+        case .diskFull: "Make room"
+        case .inputOutput: "See to the disk"
+        case .locked: "Close that program"
+        case .moved, .other: nil
         }
     }
 }

@@ -69,7 +69,8 @@ package final class RecordingWriter {
     /// - Throws: ``RecordingError``, as the initialiser would.
     package static func checkPlace(_ path: String, options: Options = Options()) throws {
         let replaced = options.replace ? try lockReplaced(path) : nil
-        let file = replaced == nil ? path : Connection.resolved(path) + ".new"
+        let target = options.replace ? Connection.resolved(path) : path
+        let file = replaced == nil ? target : target + ".new"
         _ = try create(file, reportedAs: path, replacing: replaced)
         removeFiles(file)
     }
@@ -82,7 +83,7 @@ package final class RecordingWriter {
         // The guest needs the other CPUs.
         summary = RunningSummary(vcpuCount: info.vcpuCount, workers: 1)
         replaced = options.replace ? try Self.lockReplaced(path) : nil
-        target = replaced == nil ? path : Connection.resolved(path)
+        target = options.replace ? Connection.resolved(path) : path
         let file = replaced == nil ? target : target + ".new"
         let lock = try Self.create(file, reportedAs: path, replacing: replaced)
         do {
@@ -161,6 +162,7 @@ package final class RecordingWriter {
 
     /// Commits the iterations of the open transaction.
     private func commitGroup() throws {
+        try requirePlace()
         try connection.queue.inDatabase { db in try db.commit() }
         committedPosition = position
         committedIterations += grouped
@@ -210,8 +212,16 @@ package final class RecordingWriter {
         Self.removeFiles(replaced == nil ? target : target + ".new")
     }
 
+    /// A file without a name, or under another one, is not what the user will look for.
+    private func requirePlace() throws {
+        guard connection.lock.isAt(replaced == nil ? target : target + ".new") else {
+            throw RecordingError(path, .writeFailed(.moved, .init()))
+        }
+    }
+
     /// What went wrong, and what is safe all the same: everything committed, if the disk still takes it.
     private func failure(_ error: any Error) -> RecordingError {
+        do { try requirePlace() } catch let moved as RecordingError { return moved } catch {}
         sync?.sync()
         return .writing(path, error, .init(synced: syncedIterations, committed: committedIterations))
     }

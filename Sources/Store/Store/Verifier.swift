@@ -1,6 +1,7 @@
 import EntryTable
 import GRDB
 import Model
+import Platform
 
 /// Something in a recording that does not agree with the rest of it.
 package struct Finding: Sendable, Equatable, CustomStringConvertible {
@@ -27,7 +28,7 @@ package enum Verifier {
     /// - Throws: ``RecordingError`` when the file cannot be opened as a recording at all.
     package static func verify(path: String, progress: @escaping (Int64) -> Void = { _ in }) throws -> [Finding] {
         let file = try RecordingFile(path: path)
-        let findings = Findings()
+        let findings = Findings(file: ShellWords.file(path))
         guard !file.connection.isHalfDone else {
             findings.add("recording", 1, "its completion was interrupted", .recover)
             return findings.all
@@ -111,13 +112,17 @@ final class Findings {
     }
 
     private(set) var all: [Finding] = []
+    /// The recording, as an argument.
+    private let file: String
+
+    init(file: String) { self.file = file }
 
     func add(_ table: String, _ row: Int64?, _ problem: String, _ advice: Advice) {
         guard all.count < Verifier.mostFindings else { return }
         let text =
             switch advice {
-            case .rebuild: "The packed entries decide; make the rest anew with: dirtyrec rows --rebuild FILE"
-            case .recover: "Complete it with: dirtyrec recover FILE"
+            case .rebuild: "The packed entries decide; make the rest anew with: dirtyrec rows --rebuild \(file)"
+            case .recover: "Complete it with: dirtyrec recover \(file)"
             case .restore: "The file was damaged after it was written; take another copy"
             case .report: "The recorder must not write this; please report it with the file"
             }

@@ -174,7 +174,7 @@ struct Attach: ParsableCommand {
         }
         for loss in losses.prefix(10) { Terminal.say("LOSS (\(loss.kind.rawValue)): \(loss.detail)") }
         if losses.count > 10 { Terminal.say("… and \(losses.count - 10) more losses; all are in the file.") }
-        Terminal.say("Next: dirtyrec report \(ShellWords.join([recording.output]))")
+        Terminal.say("Next: dirtyrec report \(ShellWords.file(recording.output))")
         if !losses.isEmpty { throw ExitCode(Failure.no) }
     }
 }

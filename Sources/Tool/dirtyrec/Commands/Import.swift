@@ -3,6 +3,7 @@ import Attach
 import Foundation
 import Import
 import Model
+import Platform
 import Store
 
 struct Import: ParsableCommand {
@@ -116,7 +117,7 @@ struct Import: ParsableCommand {
             \(Units.counted(writer.committedEntries, "entry", "entries")) into \(recording.output).
             """)
         if info.pml == true, info.source == .tracefs { Terminal.say(Attach.timesWithPML) }
-        Terminal.say("Next: dirtyrec report \(ShellWords.join([recording.output]))")
+        Terminal.say("Next: dirtyrec report \(ShellWords.file(recording.output))")
     }
 
     private func open() throws -> any ImportSource {

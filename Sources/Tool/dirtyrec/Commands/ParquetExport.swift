@@ -3,6 +3,7 @@ import ArgumentParser
 import Fleet
 import Foundation
 import Model
+import Platform
 import Store
 import Synchronization
 
@@ -45,7 +46,7 @@ struct ParquetExport {
             \(into); \(Units.count(Int64(outcome.unchanged))) were there already, \(Units.count(Int64(outcome.failed))) failed.
             """)
         if outcome.failed > 0 { throw Failure.answerIsNo }
-        Terminal.say("Next: dirtyrec fleet \(ShellWords.join([into])) --query overview")
+        Terminal.say("Next: dirtyrec fleet \(ShellWords.file(into)) --query overview")
     }
 
     private func take(_ progress: borrowing Mutex<Progress>) -> String? {

@@ -219,7 +219,8 @@ struct Record: ParsableCommand {
 
     /// Says what was recorded and what to type next.
     private func conclude(_ outcome: RecorderOutcome, _ totals: RunningTotals) throws {
-        let size = (try? FileManager.default.attributesOfItem(atPath: recording.output)[.size] as? Int64) ?? 0
+        let size =
+            (try? FileManager.default.attributesOfItem(atPath: FilePlace(recording.output).path)[.size] as? Int64) ?? 0
         Terminal.say(
             """
             Recorded \(Units.counted(totals.iterations, "iteration", "iterations")) with \
@@ -245,7 +246,7 @@ struct Record: ParsableCommand {
                 \(sum(\.initiallySet)) initially set, \(sum(\.silent)) silent; \(verdicts.count) verdicts.
                 """)
         }
-        Terminal.say("Next: dirtyrec report \(ShellWords.join([recording.output]))")
+        Terminal.say("Next: dirtyrec report \(ShellWords.file(recording.output))")
         if !outcome.isComplete { throw Failure.answerIsNo }
     }
 }

@@ -126,7 +126,7 @@ struct SQL: ParsableCommand {
         let reason =
             file.state == .recording
             ? "The recording has not ended yet: summaries, which this query may need, come at its end."
-            : "Summaries, which this query may need, are missing; make them with: dirtyrec recover \(ShellWords.join([file.path]))"
+            : "Summaries, which this query may need, are missing; make them with: dirtyrec recover \(ShellWords.file(file.path))"
         Terminal.say("No rows. \(reason)")
     }
 

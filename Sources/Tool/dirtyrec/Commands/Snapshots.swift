@@ -86,13 +86,19 @@ struct SnapshotsCommand: ParsableCommand {
         }
     }
 
+    /// The largest block and gap, in bytes: sums over any recording stay in range.
+    private static let largest: Int64 = 1 << 30
+
     func run() throws {
         let recording = try RecordingFile(path: file)
         let pageSize = recording.info.pageSize
-        if let size = block?.bytes.first(where: { $0 < pageSize || $0 % pageSize != 0 }) {
+        if let size = block?.bytes.first(where: { $0 < pageSize || $0 % pageSize != 0 || $0 > Self.largest }) {
             throw ValidationError(
-                "--block \(Units.exactSize(size)) is no multiple of the recording's page size: give multiples of "
+                "--block \(Units.exactSize(size)) is no multiple of the recording's page size up to 1GiB: give multiples of "
                     + "\(Units.exactSize(pageSize)).")
+        }
+        if let coalesce, coalesce.bytes > Self.largest {
+            throw ValidationError("--coalesce \(Units.exactSize(coalesce.bytes)) is not usable: give at most 1GiB.")
         }
         var options = SnapshotOptions()
         options.cadencesNs = cadence?.ns

@@ -56,7 +56,7 @@ struct SourceComparison {
             // Runs of unequal length are no comparison.
             guard !interruption.isAsked else {
                 Terminal.say(
-                    "Interrupted: no comparison. Next: dirtyrec report \(ShellWords.join(Array(paths.prefix(columns.count))))"
+                    "Interrupted: no comparison. Next: dirtyrec report \(paths.prefix(columns.count).map(ShellWords.file).joined(separator: " "))"
                 )
                 throw Failure.answerIsNo
             }

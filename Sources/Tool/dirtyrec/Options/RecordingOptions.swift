@@ -50,6 +50,6 @@ struct RecordingOptions: ParsableArguments {
 
     /// What to say when somebody who reads the file has kept rows and summaries out of it.
     static func leftOut(_ path: String) -> String {
-        "Another program reads \(path), so rows and summaries were left out; make them with: dirtyrec recover \(ShellWords.join([path]))"
+        "Another program reads \(path), so rows and summaries were left out; make them with: dirtyrec recover \(ShellWords.file(path))"
     }
 }
