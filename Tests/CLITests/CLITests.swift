@@ -35,7 +35,8 @@ import Testing
 
     /// What may be typed freely: the Tab key has nothing to offer.
     static let free: Set = [
-        "bandwidth", "entries", "event", "key=value", "list", "memory", "n", "name=value", "pages", "pid", "ranges",
+        "bandwidth", "entries", "event", "gpa", "key=value", "list", "memory", "n", "name=value", "pages", "pid",
+        "ranges",
         "size", "sizes", "sql", "text", "tid,…", "time", "times", "url", "vcpus",
     ]
 
