@@ -1,7 +1,10 @@
 import Guests
+import KVM
 import Model
-import Recorder
+import Synchronization
 import Testing
+
+@testable import Recorder
 
 @Suite(.serialized, .enabled(if: KVMHost.isUsable, KVMHost.reason))
 struct `Watched pages` {
@@ -110,11 +113,37 @@ struct `Watched pages` {
         return isEnough
     }
 
+    /// l: inc rax; mov [rdi+4092], rax; jmp l, across two pages: while they are watched, each half is an exit of its own.
+    private static let straddling: [UInt8] = [
+        0x48, 0xff, 0xc0, 0x48, 0x89, 0x87, 0xfc, 0x0f, 0x00, 0x00, 0xeb, 0xf4,
+    ]
+
+    /// Asks at every moment of the loop, also between a thread's look at its instruction and its look at the stop.
+    @Test func `no stop comes between the two exits of one instruction`() throws {
+        var plan = RecordPlan()
+        plan.watch = try WatchRange.parse("0x100000000..0x100001fff")
+        let machine = try Machine(plan: plan, guest: CodeGuest(Self.straddling, pages: 16))
+        let isHalf = Atomic(false)
+        let crew = VCPUCrew(vcpus: machine.vcpus) { _, exit in
+            guard case .mmioWrite(let address, _) = exit else { return .died("\(exit)") }
+            isHalf.store(address & 0xfff != 0, ordering: .sequentiallyConsistent)
+            return .resume
+        }
+        crew.start()
+        defer { crew.quit(timeout: 1_000_000_000) }
+        var halves = 0
+        for round in 0..<(KVMHost.isShort ? 1000 : 20_000) {
+            crew.resume()
+            for _ in 0..<(round % 100) { _ = crew.waiting }
+            #expect(crew.stop(timeout: 1_000_000_000).stuck.isEmpty)
+            if isHalf.load(ordering: .sequentiallyConsistent) { halves += 1 }
+        }
+        #expect(halves == 0)
+    }
+
     @Test func `an instruction that leaves the guest twice is ended before its pages are given back`() throws {
-        // l: inc rax; mov [rdi+4092], rax; jmp l, across two watched pages: each half is an exit of its own.
-        let code: [UInt8] = [0x48, 0xff, 0xc0, 0x48, 0x89, 0x87, 0xfc, 0x0f, 0x00, 0x00, 0xeb, 0xf4]
         let events = (0..<400).map { "\(500 * $0 + 2000)us:\($0 % 2 == 0 ? "add" : "remove")=0x100000000..0x100001fff" }
-        let guest = try CodeGuest(code, pages: 16)
+        let guest = try CodeGuest(Self.straddling, pages: 16)
         let recorded = try record(guest) {
             $0.mode = .paused
             $0.iterations = 25

@@ -137,7 +137,7 @@ package final class VCPUCrew: Sendable {
         // KVM ends an instruction that writes to a read-only slot at the next entry only, and one that writes 16 bytes, or across two
         // pages, leaves the guest several times. Slots must not change between its parts.
         var isUnfinished = false
-        while isUnfinished && mustFinish(vcpu) || mayEnter(vcpu) {
+        while mayEnter(vcpu, isUnfinished: isUnfinished) {
             do {
                 let exit = try vcpu.enter()
                 if case .mmioWrite = exit { isUnfinished = true } else { isUnfinished = false }
@@ -168,17 +168,20 @@ package final class VCPUCrew: Sendable {
         return nil
     }
 
-    /// Whether a stop is pending: then the next entry ends what KVM has begun and returns, without an instruction more.
-    private func mustFinish(_ vcpu: VCPU) -> Bool {
-        guard state.read({ $0.stopRequested && !$0.quit }) else { return false }
-        vcpu.requestExit(true)
-        return true
-    }
-
-    /// Parks while a stop is pending. - Returns: false when the thread must end.
-    private func mayEnter(_ vcpu: VCPU) -> Bool {
+    /// Parks while a stop is pending, or enters once more for an unfinished instruction: with its exit requested, KVM ends what it has
+    /// begun and returns, without an instruction more. One look decides both: a stop may come at any time.
+    ///
+    /// - Returns: false when the thread must end.
+    private func mayEnter(_ vcpu: VCPU, isUnfinished: Bool) -> Bool {
         // A member that is not `running` may not enter, even when no stop is pending: the next stop would not wait for it.
-        if state.read({ !$0.stopRequested && !$0.quit && $0.members[vcpu.index].phase == .running }) { return true }
+        let (isRunning, isStopping) = state.read {
+            (!$0.quit && $0.members[vcpu.index].phase == .running, $0.stopRequested)
+        }
+        if isRunning && !isStopping { return true }
+        if isRunning && isUnfinished {
+            vcpu.requestExit(true)
+            return true
+        }
         state.change {
             guard !$0.quit, $0.members[vcpu.index].phase == .running else { return }
             $0.members[vcpu.index].phase = .parked
