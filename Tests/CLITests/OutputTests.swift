@@ -60,6 +60,67 @@ import Testing
         }
     }
 
+    /// Advice that does not work as it stands would send a user on twice.
+    @Test(arguments: [
+        ("import t.txt -o \"it's new/a.db\"", "import t.txt -o \"it's new/a.db\""),
+        ("report a.db --html \"it's new/a.html\"", "report a.db --html \"it's new/a.html\""),
+        ("import t.txt -o './-a b.db'", "verify './-a b.db'"),
+        ("export a.db --parquet ./-f", "fleet ./-f --query overview"),
+    ])
+    func `what a command says to do next can be pasted into a shell`(command: String, works: String) throws {
+        try withRecording { folder in
+            let result = try shell(
+                """
+                dirtyrec() { "$D" "$@"; }; printf 'dirtyrec-text 1\\nharvest iteration=1 ts=1ms : 0x1\\n' >t.txt
+                said=$($D \(command) 2>&1)
+                advice=$(sed -n 's/.*\\(Next\\|with\\): //p' <<<"$said"); [[ $advice ]] || { echo "no advice: $said"; exit 1; }
+                eval "$advice" >out.txt 2>&1 || { cat out.txt; exit 1; }
+                $D \(works)
+                """, in: folder)
+            #expect(result.status == 0, "\(result.stdout)\(result.stderr)")
+        }
+    }
+
+    @Test func `what is said of a file fits it`() throws {
+        try withRecording { folder in
+            let result = try shell(
+                """
+                ln -s a.db link.db; $D recover a.db; head -c 100000 a.db >cut.db; $D verify cut.db; echo $?
+                $D snapshots a.db --block 2GiB; $D snapshots a.db --coalesce 2GiB
+                """, in: folder)
+            #expect(result.stdout.contains("a.db is finished already: there is nothing to recover."))
+            #expect(result.stdout.contains("take another copy") && result.stdout.hasSuffix("\n1\n"), "\(result.stdout)")
+            #expect(result.stderr.contains("up to 1GiB: give multiples of 4KiB."), "\(result.stderr)")
+            #expect(result.stderr.contains("--coalesce 2GiB is not usable: give at most 1GiB."))
+        }
+    }
+
+    @Test(.enabled(if: Tool.canRecord, Tool.reason))
+    func `a guest's console empties no recording`() throws {
+        try withRecording { folder in
+            // mov al, 'A'; out 0xe9, al; hlt
+            let result = try shell(
+                """
+                printf '\\xb0A\\xe6\\xe9\\xf4' >guest.bin; cp a.db before.db
+                $D record -o b.db --iterations 1 --image guest.bin --console a.db; echo $?; cmp a.db before.db && [[ ! -e b.db ]]
+                """, in: folder)
+            #expect(result.status == 0 && result.stdout == "2\n", "\(result.stdout)")
+            #expect(result.stderr.contains("a.db is a recording or another SQLite file"), "\(result.stderr)")
+        }
+    }
+
+    @Test(.enabled(if: Tool.canRecord, Tool.reason))
+    func `a link is recorded through, and its recording's size is told`() throws {
+        try withFolder { folder in
+            let result = try shell(
+                "ln -s there.db link.db; $D record -o link.db --force --iterations 3 && [[ -f there.db && -L link.db ]]",
+                in: folder)
+            #expect(result.status == 0)
+            let size = try FileManager.default.attributesOfItem(atPath: folder + "/there.db")[.size] as? Int64
+            #expect(result.stderr.contains("(\((size ?? 0) / 1024) KiB)"), "\(result.stderr)")
+        }
+    }
+
     static let named = [
         "report a.db --html", "diff a.db a.db --html", "export a.db --force --format csv -o",
         "notebook n.md a.db --format html -o",

@@ -221,7 +221,7 @@ import Testing
         }
         if fate == "replaced" { try Data("else".utf8).write(to: URL(fileURLWithPath: path)) }
         let error = error { try writer.commit(batches[1]) }
-        #expect(error?.problem == .writeFailed(.moved, .init()))
+        #expect(error?.problem == .moved)
         #expect(error?.description.contains("safe") == false)
         #expect(error?.hint?.contains("NAME") == true)
     }

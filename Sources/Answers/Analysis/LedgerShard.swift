@@ -12,12 +12,10 @@ struct PageState: Sendable {
     var repeats: UInt32 = 0
     /// Iterations in which more than one ring reported the page.
     var sharedIterations: UInt32 = 0
-    /// The rings of the latest iteration: a set of ``SharerSets``.
-    var rings: UInt32 = 0
+    /// Who reported it in the latest iteration.
+    var reports = PageReports()
     /// Of how many harvests from ``HarvestWhatIf`` on, finest first, the latest iteration is the first with this page.
     var freshness: UInt8 = 0
-    /// The epoch (`ProtectionEpochs`) of the latest entry of the ring that was the first to report it in the latest iteration.
-    var epoch: UInt16 = 0
 }
 
 /// What the shards of pages must know of a harvest.
@@ -77,25 +75,16 @@ struct LedgerTally: Sendable {
 
 /// The pages of one shard, and everything that one entry changes: the hot loop of the analysis.
 ///
-/// Classes are those of `DuplicateClassifier` (a test holds them equal); they are decided here again because the same
-/// cache line answers what else must be asked of a page: when it was last dirtied, and who shares it.
+/// Its first entries are told from repeats here and not by `DuplicateClassifier` (a test holds both equal): the same cache line
+/// answers what else must be asked of a page, when it was last dirtied, and who shares it.
 struct LedgerShard: PageShardState {
-    private struct PageRing: Hashable {
-        var page: Int
-        var ring: UInt16
-    }
-
     private(set) var index = PageIndex(nearKeys: 1 << 16)
     private(set) var states: [PageState] = []
-    private var sharers = SharerSets()
+    private var repeats = PageRepeats()
     /// The iteration in progress, from 1.
     private var iteration: UInt32 = 0
     /// How many neighbouring iterations make a group, as a power of two.
     private var shift: UInt32 = 0
-    /// Pages of the iteration in progress whose latest entry from that ring was provisional; a few.
-    private var provisional: Set<PageRing> = []
-    /// Rings that were not the first to report a page in the iteration in progress: the epoch of their latest entry, where not 0.
-    private var sharedEpochs: [PageRing: UInt16] = [:]
     /// Of the block in progress: page numbers, and the places of those already dirtied in this iteration.
     private var numbers: [Int] = []
     private var again: [Int] = []
@@ -109,12 +98,11 @@ struct LedgerShard: PageShardState {
     ) {
         if step.iteration != iteration {
             iteration = step.iteration
-            if sharers.areMany {
-                tally.pairs.add(sharers)
-                sharers.removeAll()
+            if repeats.sharers.areMany {
+                tally.pairs.add(repeats.sharers)
+                repeats.sharers.removeAll()
             }
-            self.provisional.removeAll(keepingCapacity: true)
-            sharedEpochs.removeAll(keepingCapacity: true)
+            repeats.beginIteration()
         }
         let known = index.count
         // In blocks: numbers of a block stay in the first-level cache, and growth of `states` leaves the inner loop.
@@ -152,11 +140,11 @@ struct LedgerShard: PageShardState {
             }
         }
         Self.addFirsts(
-            numbers, step, rings: sharers.only(step.ring), firstProvisional: firstProvisional, shift: shift,
+            numbers, step, rings: repeats.sharers.only(step.ring), firstProvisional: firstProvisional, shift: shift,
             states: &states, rows: &tally.rows, gaps: &tally.gaps, firsts: &tally.harvests[place].firsts, again: &again,
             provisional: &newlyProvisional)
         tally.harvests[place].counts.distinct += Int64(numbers.count - again.count)
-        for page in newlyProvisional { provisional.insert(PageRing(page: page, ring: step.ring)) }
+        for page in newlyProvisional { repeats.keepProvisional(page: page, ring: step.ring) }
         newlyProvisional.removeAll(keepingCapacity: true)
         // All entries of a block are of one ring, so repeats can be classified after the first entries, in order.
         for entry in again {
@@ -191,8 +179,7 @@ struct LedgerShard: PageShardState {
             firsts[freshness] += 1
             states[page].lastIteration = iteration
             states[page].iterations &+= 1
-            states[page].rings = rings
-            states[page].epoch = epoch
+            states[page].reports = PageReports(rings: rings, epoch: epoch)
             states[page].freshness = UInt8(truncatingIfNeeded: freshness)
             rows[row &+ Int((last &+ mask) >> shift)] &+= 1
             if place >= firstProvisional { provisional.append(page) }
@@ -207,54 +194,20 @@ struct LedgerShard: PageShardState {
     private mutating func addRepeat(
         page: Int, _ step: LedgerStep, isProvisional: Bool, into harvest: inout HarvestTally
     ) {
-        let ring = step.ring
         states[page].repeats &+= 1
-        let before = states[page].rings
-        let after = sharers.adding(ring, to: before)
-        let isSameRing = after == before
-        if !isSameRing {
-            states[page].rings = after
-            if sharers.isSingle(before) { states[page].sharedIterations &+= 1 }
+        let before = states[page].reports.rings
+        let found = repeats.classify(
+            page: page, ring: step.ring, epoch: step.epoch, isVMM: step.isVMM, isProvisional: isProvisional,
+            in: &states[page].reports)
+        if states[page].reports.rings != before, repeats.sharers.isSingle(before) {
+            states[page].sharedIterations &+= 1
         }
-        let isRedirtied = changeEpoch(of: page, ring: ring, to: step.epoch, rings: before)
-        // Looked up only where there is any: a harvest has one provisional entry at most, unless a file lies.
-        let wasProvisional =
-            isSameRing && !provisional.isEmpty && provisional.remove(PageRing(page: page, ring: ring)) != nil
-        if isProvisional { provisional.insert(PageRing(page: page, ring: ring)) }
-        if step.isVMM {
-            harvest.counts.vmm += 1
-        } else if !isSameRing {
-            harvest.counts.crossRing += 1
-        } else if wasProvisional {
-            harvest.counts.provisional += 1
-            return
-        } else if isRedirtied {
-            harvest.counts.redirtied += 1
-        } else {
-            harvest.counts.sameRing += 1
-        }
-        harvest.repeats[Int(states[page].freshness)] += 1
-    }
-
-    /// Remembers the epoch of a ring's entry of a page that `rings` have reported in this iteration, this one perhaps too.
-    ///
-    /// - Returns: whether the ring's entry before was of another epoch; without one, whether this one's is not 0.
-    private mutating func changeEpoch(of page: Int, ring: UInt16, to epoch: UInt16, rings: UInt32) -> Bool {
-        // Most recordings know no other epoch than 0.
-        if epoch == 0, states[page].epoch == 0, sharedEpochs.isEmpty { return false }
-        if sharers.first(of: rings) == ring {
-            defer { states[page].epoch = epoch }
-            return states[page].epoch != epoch
-        }
-        let key = PageRing(page: page, ring: ring)
-        let before = sharedEpochs[key] ?? 0
-        if epoch != before { sharedEpochs[key] = epoch }
-        return before != epoch
+        harvest.counts.add(found)
+        if found != .provisional { harvest.repeats[Int(states[page].freshness)] += 1 }
     }
 
     mutating func finish(into tally: inout LedgerTally) {
-        tally.pairs.add(sharers)
-        sharers = SharerSets()
-        (provisional, sharedEpochs, numbers, again) = ([], [:], [], [])
+        tally.pairs.add(repeats.sharers)
+        (repeats, numbers, again) = (PageRepeats(), [], [])
     }
 }

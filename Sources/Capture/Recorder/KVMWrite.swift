@@ -31,17 +31,14 @@ package struct KVMWrite: Sendable, Equatable {
     ///
     /// - Throws: ``RecordError`` with the forms that are understood.
     package init(parsing text: String) throws(RecordError) {
-        let parts = text.split(separator: ":", maxSplits: 1)
-        let words = parts.count == 2 ? parts[1].split(separator: "=", maxSplits: 1) : []
-        guard let at = try? Units.parseDuration(String(parts.first ?? "")), words.count == 2,
-            let kind = Kind(rawValue: String(words[0])), let address = GuestAddress(parsing: words[1]),
-            address.value < 1 << 52
+        guard let word = TimedWord(parsing: text), let kind = Kind(rawValue: String(word.name)),
+            let address = word.value.flatMap(GuestAddress.init(parsing:)), address.value < 1 << 52
         else {
             let forms = Kind.allCases.map { "TIME:\($0.rawValue)=GPA" }.joined(separator: " or ")
             throw RecordError(
                 "--kvm-write \(text) is not usable: write \(forms), such as 50ms:shared-info=0x100100000.")
         }
-        atNs = at
+        atNs = word.atNs
         self.kind = kind
         self.address = address.value / UInt64(pageBytes) * UInt64(pageBytes)
     }

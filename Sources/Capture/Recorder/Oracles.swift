@@ -126,15 +126,12 @@ final class ShadowMemory {
             for offset in stride(from: 0, to: slot.memory.size, by: pageBytes)
             where slot.memory.updatePage(of: slot.copy, at: offset) {
                 let gfn = slot.baseGFN + UInt64(offset / pageBytes)
-                verdict.expected += 1
-                if dirty.contains(gfn) {
-                    silent -= 1
-                } else if reported.kvm[gfn] != nil {
-                    verdict.expected -= 1
+                guard dirty.contains(gfn) || reported.kvm[gfn] == nil else {
                     unlogged.append(gfn)
-                } else {
-                    verdict.missing += 1
+                    continue
                 }
+                verdict.expected += 1
+                if dirty.contains(gfn) { silent -= 1 } else { verdict.missing += 1 }
             }
         }
         verdict.silent = silent

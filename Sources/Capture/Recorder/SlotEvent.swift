@@ -30,17 +30,15 @@ package struct SlotEvent: Sendable, Equatable {
     ///
     /// - Throws: ``RecordError`` with the forms that are understood.
     package init(parsing text: String) throws(RecordError) {
-        let parts = text.split(separator: ":", maxSplits: 1).map(String.init)
-        let words = parts.count == 2 ? parts[1].split(separator: "=", maxSplits: 1).map(String.init) : []
-        let size = words.count == 2 ? try? Units.parseSize(words[1]) : nil
-        let unit: Int64 = 2 << 20
-        guard let at = try? Units.parseDuration(parts.first ?? "") else { throw Self.refusal(text) }
-        atNs = at
-        switch (words.first, size) {
-        case ("add", let size?) where size > 0 && size % unit == 0: action = .add(bytes: size)
-        case ("move", let size?) where size > 0 && size % unit == 0: action = .move(by: size)
-        case ("remove", nil) where words.count == 1: action = .remove
-        case ("readd", nil) where words.count == 1: action = .readd
+        guard let word = TimedWord(parsing: text) else { throw Self.refusal(text) }
+        let size = word.value.flatMap { try? Units.parseSize(String($0)) }
+        let isWhole = size.map { $0 > 0 && $0 % (2 << 20) == 0 } ?? false
+        atNs = word.atNs
+        switch (word.name, size) {
+        case ("add", let size?) where isWhole: action = .add(bytes: size)
+        case ("move", let size?) where isWhole: action = .move(by: size)
+        case ("remove", _) where word.value == nil: action = .remove
+        case ("readd", _) where word.value == nil: action = .readd
         default: throw Self.refusal(text)
         }
     }

@@ -59,16 +59,14 @@ extension SlotEvent {
     ///
     /// - Throws: ``RecordError`` with the forms that are understood.
     package init(parsingWatch text: String) throws(RecordError) {
-        let parts = text.split(separator: ":", maxSplits: 1)
-        let words = parts.count == 2 ? parts[1].split(separator: "=", maxSplits: 1) : []
-        guard let at = try? Units.parseDuration(String(parts.first ?? "")), words.count == 2,
-            let pages = WatchRange.pages(words[1]), ["add", "remove"].contains(words[0])
+        guard let word = TimedWord(parsing: text), let pages = word.value.flatMap(WatchRange.pages),
+            ["add", "remove"].contains(word.name)
         else {
             throw RecordError(
                 "--watch-event \(text) is not usable: write TIME:add=GPA..GPA or TIME:remove=GPA..GPA, such as 200ms:add=0x100000000..0x100003fff."
             )
         }
         let range = WatchRange(pages, name: "--watch-event \(text)")
-        self.init(atNs: at, action: words[0] == "add" ? .watch(range) : .unwatch(range))
+        self.init(atNs: word.atNs, action: word.name == "add" ? .watch(range) : .unwatch(range))
     }
 }

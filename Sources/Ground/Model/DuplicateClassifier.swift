@@ -17,6 +17,18 @@
 
     package init() {}
 
+    /// Adds one to a class; ``entries`` is the caller's.
+    package mutating func add(_ found: DuplicateClassifier.Class) {
+        switch found {
+        case .distinct: distinct += 1
+        case .crossRing: crossRing += 1
+        case .redirtied: redirtied += 1
+        case .sameRing: sameRing += 1
+        case .provisional: provisional += 1
+        case .vmm: vmm += 1
+        }
+    }
+
     package static func += (left: inout Self, right: Self) {
         left.entries += right.entries
         left.distinct += right.distinct
@@ -53,26 +65,16 @@
     @usableFromInline @frozen struct PageState: Sendable {
         /// The iteration of the latest entry, counted from 1.
         @usableFromInline var iteration: UInt32 = 0
-        /// The rings that reported the page in it: a set of ``SharerSets``.
-        @usableFromInline var rings: UInt32 = 0
-        /// The epoch of the latest entry of the first of them.
-        @usableFromInline var epoch: UInt16 = 0
+        /// Who reported the page in it.
+        @usableFromInline var reports = PageReports()
 
-        @inlinable init(iteration: UInt32 = 0, rings: UInt32 = 0, epoch: UInt16 = 0) {
-            (self.iteration, self.rings, self.epoch) = (iteration, rings, epoch)
+        @inlinable init(iteration: UInt32 = 0, reports: PageReports = PageReports()) {
+            (self.iteration, self.reports) = (iteration, reports)
         }
-    }
-    @usableFromInline struct PageRing: Hashable, Sendable {
-        var page: Int
-        var ring: UInt16
     }
 
     @usableFromInline var pages: [PageState] = []
-    /// Pages of the iteration in progress whose latest entry from that ring was provisional; a few.
-    @usableFromInline var provisional: Set<PageRing> = []
-    /// Rings beyond the first that reported a page in this iteration: the epoch of their latest entry, where not 0.
-    @usableFromInline var furtherEpochs: [PageRing: UInt16] = [:]
-    @usableFromInline var sharers = SharerSets()
+    @usableFromInline var repeats = PageRepeats()
     /// Numbers of rings, in 16 bits; what no host has is taken for the last one.
     @usableFromInline var numbers: [Int32: UInt16] = [:]
     /// The ring of the latest entry, its number and the set of it alone.
@@ -93,10 +95,9 @@
     package mutating func beginIteration() {
         iteration += 1
         tally = DuplicateCounts()
-        provisional.removeAll(keepingCapacity: true)
-        furtherEpochs.removeAll(keepingCapacity: true)
-        if sharers.areMany {
-            sharers.removeAll()
+        repeats.beginIteration()
+        if repeats.sharers.areMany {
+            repeats.sharers.removeAll()
             ring = nil
         }
     }
@@ -108,8 +109,8 @@
         if page >= pages.count { makeRoom(for: page) }
         if ring != self.ring { begin(ring) }
         if pages[page].iteration != iteration {
-            pages[page] = PageState(iteration: iteration, rings: alone, epoch: epoch)
-            if provisional { keepProvisional(page) }
+            pages[page] = PageState(iteration: iteration, reports: PageReports(rings: alone, epoch: epoch))
+            if provisional { repeats.keepProvisional(page: page, ring: number) }
             tally.distinct += 1
             return .distinct
         }
@@ -125,57 +126,16 @@
     mutating func begin(_ ring: Int32) {
         let number = numbers[ring] ?? UInt16(clamping: numbers.count)
         numbers[ring] = number
-        (self.ring, self.number, alone) = (ring, number, sharers.only(number))
+        (self.ring, self.number, alone) = (ring, number, repeats.sharers.only(number))
     }
-
-    @usableFromInline @inline(never)
-    mutating func keepProvisional(_ page: Int) { provisional.insert(PageRing(page: page, ring: number)) }
 
     @usableFromInline @inline(never)
     mutating func classifyAgain(page: Int, isVMM: Bool, isProvisional: Bool, epoch: UInt16) -> Class {
-        let before = pages[page].rings
-        let after = sharers.adding(number, to: before)
-        let isSameRing = after == before
-        pages[page].rings = after
-        let isRedirtied = changeEpoch(of: page, to: epoch, rings: before)
-        // Looked up only where there is any: a harvest has one provisional entry at most, unless a file lies.
-        let wasProvisional =
-            isSameRing && !provisional.isEmpty && provisional.remove(PageRing(page: page, ring: number)) != nil
-        if isProvisional { keepProvisional(page) }
-        if isVMM {
-            tally.vmm += 1
-            return .vmm
-        }
-        if !isSameRing {
-            tally.crossRing += 1
-            return .crossRing
-        }
-        if wasProvisional {
-            tally.provisional += 1
-            return .provisional
-        }
-        if isRedirtied {
-            tally.redirtied += 1
-            return .redirtied
-        }
-        tally.sameRing += 1
-        return .sameRing
-    }
-
-    /// Remembers the epoch of the ring's entry of a page that `rings` have reported in this iteration, this one perhaps too.
-    ///
-    /// - Returns: whether the ring's entry before was of another epoch; without one, whether this one's is not 0.
-    private mutating func changeEpoch(of page: Int, to epoch: UInt16, rings: UInt32) -> Bool {
-        // Most recordings know no other epoch than 0.
-        if epoch == 0, pages[page].epoch == 0, furtherEpochs.isEmpty { return false }
-        if sharers.first(of: rings) == number {
-            defer { pages[page].epoch = epoch }
-            return pages[page].epoch != epoch
-        }
-        let key = PageRing(page: page, ring: number)
-        let before = furtherEpochs[key] ?? 0
-        if epoch != before { furtherEpochs[key] = epoch }
-        return before != epoch
+        let found = repeats.classify(
+            page: page, ring: number, epoch: epoch, isVMM: isVMM, isProvisional: isProvisional,
+            in: &pages[page].reports)
+        tally.add(found)
+        return found
     }
 }
 

@@ -92,7 +92,9 @@ package struct FilePlace: Sendable {
         var status = stat()
         guard unsafe stat(folder, &status) == 0 else {
             throw OutputError(
-                .system, "\(name) cannot be written: there is no folder \(folder); make it with: mkdir -p \(folder)")
+                .system,
+                "\(name) cannot be written: there is no folder \(folder); make it with: mkdir -p \(ShellWords.file(folder))"
+            )
         }
         guard status.st_mode & S_IFMT == S_IFDIR else {
             throw OutputError(.system, "\(name) cannot be written: \(folder) is no folder.")

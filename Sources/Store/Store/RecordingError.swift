@@ -36,6 +36,8 @@ package struct RecordingError: Error, Equatable, CustomStringConvertible {
         /// It has a table or an index that this program would not make, and which could run SQL of the file.
         case foreignDefinition(String)
         case writeFailed(WriteFailure, Kept)
+        /// While it was recorded: there is no file, or another one, where it was.
+        case moved
         /// SQL that the user wrote is wrong or not allowed.
         case query(String)
         case timeout
@@ -52,8 +54,6 @@ package struct RecordingError: Error, Equatable, CustomStringConvertible {
         case inputOutput
         /// Somebody else reads or writes the file.
         case locked
-        /// There is no file, or another one, where the recording was.
-        case moved
         /// In SQLite's words.
         case other(String)
     }
@@ -91,7 +91,7 @@ package struct RecordingError: Error, Equatable, CustomStringConvertible {
         case .corrupt(let table, nil, let detail): "\(path) is corrupt: table \(table): \(detail)."
         case .foreignDefinition(let object):
             "\(path) was not changed: its \(object) is not as dirtyrec makes it, and could run SQL of its own."
-        case .writeFailed(.moved, _):
+        case .moved:
             "\(path) was removed, renamed or replaced while it was recorded: what was recorded is lost, unless it has another name."
         case .writeFailed(let reason, Kept(synced: 0, committed: 0)):
             "Writing \(path) failed: \(reason); nothing was recorded."
@@ -101,6 +101,14 @@ package struct RecordingError: Error, Equatable, CustomStringConvertible {
         case .interrupted: "The query was interrupted."
         case .incomplete: "\(path) is not complete: it was cut off, or its completion was interrupted."
         case .notCutOff: "\(path) is finished already: there is nothing to recover."
+        }
+    }
+
+    /// Whether what is wrong is in the recording itself.
+    var isDamage: Bool {
+        switch problem {
+        case .damaged, .corrupt: true
+        default: false
         }
     }
 
@@ -116,7 +124,7 @@ package struct RecordingError: Error, Equatable, CustomStringConvertible {
         case .damaged, .corrupt: "See what is left with: dirtyrec verify \(ShellWords.file(path))"
         case .incomplete: "Finish it with: dirtyrec recover \(ShellWords.file(path))"
         case .foreignDefinition: "Read it as it is, or drop what was added with sqlite3."
-        case .writeFailed(.moved, _): "If it has, finish it there with: dirtyrec recover NAME"
+        case .moved: "If it has, finish it there with: dirtyrec recover NAME"
         case .writeFailed(let reason, Kept(synced: 0, committed: 0)):
             "\(reason.remedy.map { "\($0) and try" } ?? "Try") again."
         case .writeFailed(let reason, _):
@@ -160,7 +168,6 @@ extension RecordingError.WriteFailure: CustomStringConvertible {
         case .diskFull: "the disk is full"
         case .inputOutput: "the disk reports an input/output error"
         case .locked: "another program keeps the file locked"
-        case .moved: "the file is not where it was"
         case .other(let message): message
         }
     }
@@ -171,7 +178,7 @@ extension RecordingError.WriteFailure: CustomStringConvertible {
         case .diskFull: "Make room"
         case .inputOutput: "See to the disk"
         case .locked: "Close that program"
-        case .moved, .other: nil
+        case .other: nil
         }
     }
 }

@@ -47,7 +47,6 @@ final class RecordingTables {
         for (index, (harvest, gfns)) in batch.harvests.enumerated() {
             try insert(harvest, gfns, times: batch.exactTimes[index], at: &position, into: &summary)
         }
-        if !batch.isPart { try summary?.visit(batch.iteration) }
         try insert(batch.slots)
         try insert(batch.losses)
         try insert(batch.stops)

@@ -43,10 +43,14 @@ package final class RecordingWriter {
     /// Entries that are in the file, whatever happens to the process.
     package var committedEntries: Int64 { committedPosition.seq - 1 }
 
-    /// What the iterations hold; of entries only as far as they were committed without an error.
-    package private(set) var totals = RunningTotals()
+    /// What the iterations hold; of entries only as far as they were committed without an error. Entries are counted when it is asked.
+    package var totals: RunningTotals {
+        do { try summary?.show(in: &known) } catch { summary = nil }
+        return known
+    }
 
     private let options: Options
+    private var known = RunningTotals()
     /// What the summary tables will say; nil once something was rolled back that it knows: then the file is asked at the end.
     private var summary: RunningSummary?
     /// Where the recording ends up: not at a link, but at what it leads to.
@@ -130,12 +134,12 @@ package final class RecordingWriter {
             }
             guard !batch.isPart else { return }
             grouped += 1
-            totals.add(batch)
-            try summary?.show(in: &totals)
+            known.add(batch)
+            try summary?.visit(batch.iteration)
             let mayWait = options.groupNs > 0 && options.sync != .always && replaced == nil
             if !mayWait || monotonicNow() - groupStart >= options.groupNs { try commitGroup() }
         } catch {
-            summary = nil
+            _ = takeSummary()
             rollBack()
             throw failure(error)
         }
@@ -195,7 +199,7 @@ package final class RecordingWriter {
             do {
                 try finisher.leaveLog()
                 if rows { try finisher.expandRows() }
-                try finisher.summarize(summary)
+                try finisher.summarize(takeSummary())
             } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY { isWhole = false }
             try finisher.close()
             try Self.syncFolder(target)
@@ -215,7 +219,7 @@ package final class RecordingWriter {
     /// A file without a name, or under another one, is not what the user will look for.
     private func requirePlace() throws {
         guard connection.lock.isAt(replaced == nil ? target : target + ".new") else {
-            throw RecordingError(path, .writeFailed(.moved, .init()))
+            throw RecordingError(path, .moved)
         }
     }
 
@@ -248,8 +252,15 @@ package final class RecordingWriter {
         connection.queue.inDatabase { db in
             guard db.isInsideTransaction else { return }
             try? db.rollback()
-            summary = nil
+            _ = takeSummary()
         }
+    }
+
+    /// The summary, which counts nothing more; the totals stay.
+    private func takeSummary() -> RunningSummary? {
+        _ = totals
+        defer { summary = nil }
+        return summary
     }
 
     /// Moves a staged file, which is on the disk, to its place.

@@ -192,7 +192,7 @@ struct RunningSummary: RecordingVisitor {
     private var kept = PackedIterations()
     /// All iterations together, and the last one.
     private var (total, last) = (DuplicateCounts(), DuplicateCounts())
-    private var pagesSeen = 0
+    private var pages: Int64 = 0
     private var entries: Int64 = 0
     private var vcpuRows: [VCPURow] = []
     private let follower: Follower
@@ -216,10 +216,10 @@ struct RunningSummary: RecordingVisitor {
     /// Known vCPUs.
     var vcpuCount: Int { vcpuRows.count }
 
-    /// Says what the entries add up to so far.
+    /// Says what the entries of whole iterations add up to so far.
     mutating func show(in totals: inout RunningTotals) throws {
         try count()
-        (totals.counts, totals.lastCounts, totals.pages) = (total, last, Int64(pagesSeen))
+        (totals.counts, totals.lastCounts, totals.pages) = (total, last, pages)
         totals.vcpus = vcpuRows.map { .init(entries: $0.entries, ringFull: $0.ringFull, stallNs: $0.stallNs) }
     }
 
@@ -269,7 +269,6 @@ struct RunningSummary: RecordingVisitor {
             case .harvest(let harvest):
                 counts += added[place].counts
                 newPages += added[place].newPages
-                pagesSeen += Int(added[place].newPages)
                 entries += Int64(batch[place].gfns.count)
                 try follower.harvest(harvest, batch[place].gfns)
                 follower.progress(entries)
@@ -278,6 +277,7 @@ struct RunningSummary: RecordingVisitor {
                 let row = IterationRow(iteration: iteration.id, counts: counts, newPages: newPages)
                 last = counts
                 total += last
+                pages += newPages
                 (counts, newPages) = (DuplicateCounts(), 0)
                 try follower.iteration(iteration)
                 if let take = follower.row { try take(row) } else { kept.append(row) }
@@ -296,7 +296,7 @@ struct RunningSummary: RecordingVisitor {
         shards.forEachShard { state, _ in state.finish() }
         let states = shards.states
         var places: [(gfn: GFN, shard: UInt8, page: UInt32)] = []
-        places.reserveCapacity(pagesSeen)
+        places.reserveCapacity(states.reduce(0) { $0 + $1.index.count })
         for (shard, state) in states.enumerated() {
             for (page, gfn) in state.index.gfns.enumerated() {
                 places.append((PageShard.gfn(gfn, in: shard), UInt8(shard), UInt32(page)))

@@ -27,8 +27,12 @@ package enum Verifier {
     /// - Returns: What was found, in the order of the file; empty for a sound recording.
     /// - Throws: ``RecordingError`` when the file cannot be opened as a recording at all.
     package static func verify(path: String, progress: @escaping (Int64) -> Void = { _ in }) throws -> [Finding] {
-        let file = try RecordingFile(path: path)
         let findings = Findings(file: ShellWords.file(path))
+        let file: RecordingFile
+        do { file = try RecordingFile(path: path) } catch let error as RecordingError where error.isDamage {
+            findings.add(error)
+            return findings.all
+        }
         guard !file.connection.isHalfDone else {
             findings.add("recording", 1, "its completion was interrupted", .recover)
             return findings.all

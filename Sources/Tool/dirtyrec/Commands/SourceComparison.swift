@@ -15,20 +15,20 @@ struct SourceComparison {
         ("entries", { Units.count($0.counts.entries) }),
         ("unique pages", { Units.count($0.counts.distinct) }),
         ("guest operations", { Units.count($0.guestProgress) }),
-        ("kick, an iteration", { perIteration($0, "kick") }),
-        ("pause, an iteration", { perIteration($0, "pause") }),
-        ("ring scan, an iteration", { perIteration($0, "scan") }),
-        ("ring reset, an iteration", { perIteration($0, "reset") }),
-        ("GET, an iteration", { perIteration($0, "get") }),
-        ("CLEAR, an iteration", { perIteration($0, "clear") }),
+        ("kick, an iteration", { perIteration($0.kickNs, of: $0) }),
+        ("pause, an iteration", { perIteration($0.pauseNs, of: $0) }),
+        ("ring scan, an iteration", { perIteration($0.scanNs, of: $0) }),
+        ("ring reset, an iteration", { perIteration($0.resetNs, of: $0) }),
+        ("GET, an iteration", { perIteration($0.getNs, of: $0) }),
+        ("CLEAR, an iteration", { perIteration($0.clearNs, of: $0) }),
         ("remote TLB flushes", { statistic($0, "remote_tlb_flush") }),
         ("page faults fixed", { statistic($0, "pf_fixed") }),
         ("fast page faults", { statistic($0, "pf_fast") }),
         ("exits", { statistic($0, "exits") }),
     ]
 
-    private static func perIteration(_ totals: RunningTotals, _ cost: String) -> String {
-        Units.duration((totals.costs[cost] ?? 0) / max(1, totals.iterations))
+    private static func perIteration(_ costNs: Int64, of totals: RunningTotals) -> String {
+        Units.duration(costNs / max(1, totals.iterations))
     }
 
     private static func statistic(_ totals: RunningTotals, _ name: String) -> String {

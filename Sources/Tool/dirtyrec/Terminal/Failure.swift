@@ -50,16 +50,7 @@ enum Failure {
     /// What went wrong in one sentence, and what to do next.
     static func sentence(of error: any Error) -> String {
         guard let error = error as? RecordingError else { return "\(error)" }
-        var hint = error.hint
-        switch error.problem {
-        case .damaged, .corrupt:
-            // Whoever verifies need not be told to verify.
-            if CommandLine.arguments.dropFirst().first == "verify" {
-                hint = "Take another copy of it; sqlite3's .recover may still find rows."
-            }
-        default: break
-        }
-        return [error.description, hint].compactMap { $0 }.joined(separator: " ")
+        return [error.description, error.hint].compactMap { $0 }.joined(separator: " ")
     }
 
     /// What the argument parser says, on one line, and where to read more.
@@ -80,7 +71,7 @@ enum Failure {
         case .notADatabase, .notARecording, .newerSchema, .olderSchema, .damaged, .corrupt, .foreignDefinition,
             .incomplete:
             input
-        case .folderMissing, .refused, .writeFailed, .notReplaced: output
+        case .folderMissing, .refused, .writeFailed, .moved, .notReplaced: output
         }
     }
 
