@@ -53,9 +53,8 @@ struct Interrogation {
             let file = try RecordingFile(path: path)
             var options = AnalysisOptions()
             options.convergence = HTMLReport.convergenceOptions
-            let analysis = try Analyzer.analyze(file, options: options)
             let session = try QuerySession(path: path)
-            let page = try HTMLReport(file, analysis: analysis, topPages: 20, fileName: path, vega: nil)
+            let page = try HTMLReport(file, options: options, fileName: path, vega: nil)
             _ = try page.render { sql in
                 var rows: [[SQLValue]] = []
                 try session.run(sql, timeout: .seconds(10)) { _ in

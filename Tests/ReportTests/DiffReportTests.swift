@@ -77,11 +77,10 @@ import Testing
 
     @Test func `the page shows both sides, and hostile names as text`() throws {
         let (comparison, gates) = try judged()
-        let recording = RichRecording.make()
-        var analysis = try Analyzer.analyze(recording)
-        analysis.info.commandLine = "</script><img src=x onerror=alert(1)>"
+        var recording = RichRecording.make()
+        recording.info.commandLine = "</script><img src=x onerror=alert(1)>"
         let sides = try ["</title><script>alert(1)</script>", "b.db"].map {
-            try HTMLReport(recording, analysis: analysis, topPages: 0, fileName: $0, vega: nil)
+            try HTMLReport(recording, options: AnalysisOptions(), fileName: $0, vega: nil)
         }
         let page = try DiffPage(comparison, gates: gates, before: sides[0], after: sides[1], repetitions: 0).render()
         #expect(!page.contains("<script>alert") && !page.contains("<img src=x"))

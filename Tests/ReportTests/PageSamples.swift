@@ -100,9 +100,7 @@ enum PageSample {
             options.convergence.downtimesNs = [300_000_000]
         }
         options.convergence.namesBlockingPages = false
-        return try HTMLReport(
-            file, analysis: try Analyzer.analyze(file, options: options), topPages: top, fileName: name, vega: vega
-        )
+        return try HTMLReport(file, options: options, fileName: name, vega: vega)
     }
 
     /// The page of a comparison, with a gate that passes and one that fails.

@@ -106,7 +106,7 @@ import Testing
 
     @Test func `one thing has a singular, in the text and on the page`() throws {
         let analysis = try Analyzer.analyze(Self.single)
-        let page = try HTMLReport(Self.single, analysis: analysis, topPages: 4, fileName: "one.db", vega: nil)
+        let page = try HTMLReport(Self.single, options: AnalysisOptions(), fileName: "one.db", vega: nil)
             .render { _ in [] }
         let shown = page.components(separatedBy: "<script").first ?? ""
         for text in [TextReport.render(analysis), TextConvergence.render(analysis.convergence), shown] {

@@ -9,7 +9,21 @@ package enum Analyzer {
     package static func analyze(_ recording: some Recording, options: AnalysisOptions = AnalysisOptions()) throws
         -> RecordingAnalysis
     {
+        try analyze(recording, options, Gathered(recording, options.counting))
+    }
+
+    /// The same, and what a map of the recording needs to know before it is read for it.
+    /// - Throws: whatever reading the recording throws.
+    package static func analyzeForMap(_ recording: some Recording, options: AnalysisOptions) throws
+        -> (RecordingAnalysis, MapOutline)
+    {
         let gathered = try Gathered(recording, options.counting)
+        return try (analyze(recording, options, gathered), MapOutline(gathered))
+    }
+
+    private static func analyze(
+        _ recording: some Recording, _ options: AnalysisOptions, _ gathered: Gathered
+    ) throws -> RecordingAnalysis {
         let pass = gathered.pass
         let windows = gathered.windows
         let convergence = try Convergence.report(recording, gathered, options.convergence)

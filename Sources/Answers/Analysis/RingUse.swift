@@ -19,6 +19,9 @@ package struct RingUse: Sendable, Equatable {
         self.vcpu = vcpu
         self.source = source
     }
+
+    /// As harvests name it.
+    var number: Int32 { Harvest.ring(of: vcpu, source) }
 }
 
 /// How often vCPUs would have left the guest with rings of another size (question R1).

@@ -174,10 +174,13 @@ extension Harvest {
     /// The VMM's own log as a ``ring``.
     package static let vmmLog: Int32 = -2
 
-    /// What reports these pages: a ring by its vCPU's number, the VMM's log, or a source without vCPUs, which is one.
-    package var ring: Int32 {
+    /// What reports these pages.
+    package var ring: Int32 { Self.ring(of: vcpu, source) }
+
+    /// A ring by its vCPU's number, the VMM's log, or a source without vCPUs, which is one.
+    package static func ring(of vcpu: Int?, _ source: Source) -> Int32 {
         if let vcpu { return Int32(truncatingIfNeeded: vcpu) }
-        return source == .vmm ? Self.vmmLog : -1
+        return source == .vmm ? vmmLog : -1
     }
 
     /// Whether what it took was re-protected before its ring was harvested again within the iteration.

@@ -40,23 +40,16 @@ package struct DirtyMap: Sendable, Equatable {
     ///
     /// - Throws: whatever reading the recording throws.
     package init(_ recording: some Recording, limits: Limits = Limits()) throws {
-        var survey = MapSurvey()
-        try recording.replay(into: &survey)
-        survey.finish()
-        let columns = max(1, (survey.iterations + survey.iterationsPerColumn - 1) / survey.iterationsPerColumn)
-        let layering = survey.layering(limit: limits.layers)
-        let layerCount = max(1, layering.names.count)
-        let edges = try recording.slots.filter(\.logged).flatMap { [$0.baseGFN, $0.baseGFN + $0.pages] }
-        axis = MapAxis(
-            blocks: survey.blocks.gfns.sorted(), blockPages: MapSurvey.blockPages, edges: edges,
-            maxRows: max(1, min(limits.rows, limits.cells / columns, limits.counters / columns / layerCount)))
-        var filler = MapFiller(
-            axis: axis, columns: columns, iterationsPerColumn: survey.iterationsPerColumn, layerOf: layering.layerOf,
-            layers: layerCount, startNs: survey.startNs)
-        if !axis.segments.isEmpty { try recording.replay(into: &filler) }
-        layers = zip(layering.names, filler.counts).map { Layer(name: $0.name, vcpu: $0.vcpu, counts: $1) }
-        course = filler.finish()
-        iterationsPerColumn = Int64(survey.iterationsPerColumn)
+        var filler = try MapFiller(MapOutline(Gathered(recording)), slots: recording.slots, limits: limits)
+        try recording.replay(into: &filler)
+        self = filler.map
+    }
+
+    fileprivate init(
+        _ axis: MapAxis, _ layers: [Layer], course: [CourseColumn], iterationsPerColumn: Int64
+    ) {
+        (self.axis, self.layers, self.course) = (axis, layers, course)
+        self.iterationsPerColumn = iterationsPerColumn
     }
 
     /// The same map with half as many rows: for when its picture would be too large.
@@ -78,14 +71,24 @@ package struct DirtyMap: Sendable, Equatable {
     }
 }
 
-/// The first pass: which blocks are dirty, how many iterations there are, which rings are the busiest.
-private struct MapSurvey: RecordingVisitor {
+/// What must be known of a recording before its map can be filled: which blocks are dirty, how many iterations there are, which rings
+/// are the busiest.
+package struct MapOutline: Sendable {
     static let blockPages: UInt64 = 64
-    var blocks = PageIndex()
-    var iterations = 0
-    var startNs: Int64 = 0
-    private var rings: [Int32: (name: String, vcpu: Int?, entries: Int)] = [:]
-    private var isOpen = false
+    /// Numbers of blocks of ``blockPages`` pages, ascending.
+    let blocks: [UInt64]
+    let iterations: Int
+    let startNs: Int64
+    private let rings: [RingUse]
+
+    init(_ gathered: Gathered) {
+        var found = Set<UInt64>()
+        gathered.pass.pages.forEachPage { gfn, _ in found.insert(gfn / Self.blockPages) }
+        blocks = found.sorted()
+        iterations = gathered.pass.iterations
+        startNs = gathered.pass.startNs ?? 0
+        rings = gathered.rings
+    }
 
     /// As the timeline merges: the least power of two that leaves at most its capacity.
     var iterationsPerColumn: Int {
@@ -94,65 +97,55 @@ private struct MapSurvey: RecordingVisitor {
         return width
     }
 
-    mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws {
-        isOpen = true
-        if iterations == 0, startNs == 0 { startNs = harvest.sinceNs }
-        for gfn in gfns { _ = blocks.insert(gfn / Self.blockPages) }
-        let name = harvest.vcpu.map { "vCPU \($0)" } ?? harvest.source.rawValue
-        rings[harvest.ring, default: (name, harvest.vcpu, 0)].entries += gfns.count
-    }
-
-    mutating func visit(_ iteration: Iteration) throws {
-        if iterations == 0 { startNs = iteration.startNs }
-        iterations += 1
-        isOpen = false
-    }
-
-    mutating func finish() { if isOpen { iterations += 1 } }
-
-    /// The busiest rings by number, a layer each; all others share one more.
+    /// The busiest rings, a layer each; all others share one more.
     func layering(limit: Int) -> (names: [(name: String, vcpu: Int?)], layerOf: [Int32: Int]) {
-        let busiest = rings.sorted { ($1.value.entries, $0.value.name) < ($0.value.entries, $1.value.name) }
+        let busiest = rings.map { (ring: $0, name: $0.vcpu.map { "vCPU \($0)" } ?? $0.source.rawValue) }
+            .sorted { ($1.ring.duplicates.entries, $0.name) < ($0.ring.duplicates.entries, $1.name) }
         let own = busiest.prefix(limit).sorted {
-            ($0.value.vcpu ?? .max, $0.value.name) < ($1.value.vcpu ?? .max, $1.value.name)
+            ($0.ring.vcpu ?? .max, $0.name) < ($1.ring.vcpu ?? .max, $1.name)
         }
-        var names = own.map { ($0.value.name, $0.value.vcpu) }
+        var names = own.map { ($0.name, $0.ring.vcpu) }
         var layerOf: [Int32: Int] = [:]
-        for (layer, ring) in own.enumerated() { layerOf[ring.key] = layer }
+        for (layer, own) in own.enumerated() { layerOf[own.ring.number] = layer }
         if busiest.count > limit {
-            for ring in busiest.dropFirst(limit) { layerOf[ring.key] = names.count }
+            for other in busiest.dropFirst(limit) { layerOf[other.ring.number] = names.count }
             names.append(("\(busiest.count - limit) others", nil))
         }
         return (names, layerOf)
     }
 }
 
-/// The second pass: counts.
-private struct MapFiller: RecordingVisitor {
-    let axis: MapAxis
-    let columns: Int
-    let iterationsPerColumn: Int
-    let layerOf: [Int32: Int]
-    private(set) var counts: [[UInt32]]
+/// Fills a map in one pass.
+package struct MapFiller: RecordingVisitor {
+    private let axis: MapAxis
+    private let columns: Int
+    private let iterationsPerColumn: Int
+    private let names: [(name: String, vcpu: Int?)]
+    private let layerOf: [Int32: Int]
+    private var counts: [[UInt32]]
     private var course: [CourseColumn] = []
-    private let layers: Int
     private var completed = 0
     private var endNs: Int64
     private var segment = 0
 
-    init(
-        axis: MapAxis, columns: Int, iterationsPerColumn: Int, layerOf: [Int32: Int], layers: Int, startNs: Int64
-    ) {
-        self.axis = axis
-        self.columns = columns
-        self.iterationsPerColumn = iterationsPerColumn
-        self.layerOf = layerOf
-        self.layers = layers
-        endNs = startNs
+    /// - Parameters:
+    ///   - outline: of the recording that will be read.
+    ///   - slots: all its slots.
+    package init(_ outline: MapOutline, slots: [MemorySlot], limits: DirtyMap.Limits = .init()) {
+        iterationsPerColumn = outline.iterationsPerColumn
+        columns = max(1, (outline.iterations + iterationsPerColumn - 1) / iterationsPerColumn)
+        (names, layerOf) = outline.layering(limit: limits.layers)
+        let layers = max(1, names.count)
+        axis = MapAxis(
+            blocks: outline.blocks, blockPages: MapOutline.blockPages,
+            edges: slots.filter(\.logged).flatMap { [$0.baseGFN, $0.baseGFN + $0.pages] },
+            maxRows: max(1, min(limits.rows, limits.cells / columns, limits.counters / columns / layers)))
+        endNs = outline.startNs
         counts = Array(repeating: [UInt32](repeating: 0, count: axis.rows * columns), count: layers)
     }
 
-    mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws {
+    package mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws {
+        guard !axis.segments.isEmpty else { return }
         let column = openColumn()
         guard let layer = layerOf[harvest.ring] else { return }
         course[column].add(harvest, layer: layer)
@@ -167,7 +160,8 @@ private struct MapFiller: RecordingVisitor {
         for gfn in gfns { counts[axis.row(of: gfn, guess: &guess) * columns + column] &+= 1 }
     }
 
-    mutating func visit(_ iteration: Iteration) throws {
+    package mutating func visit(_ iteration: Iteration) throws {
+        guard !axis.segments.isEmpty else { return }
         let column = openColumn()
         course[column].add(iteration)
         endNs = course[column].endNs
@@ -181,10 +175,14 @@ private struct MapFiller: RecordingVisitor {
             course.append(
                 CourseColumn(
                     firstIteration: Int64(completed + 1), startNs: endNs, endNs: endNs,
-                    entries: Array(repeating: 0, count: layers)))
+                    entries: Array(repeating: 0, count: counts.count)))
         }
         return column
     }
 
-    func finish() -> [CourseColumn] { course }
+    package var map: DirtyMap {
+        DirtyMap(
+            axis, zip(names, counts).map { DirtyMap.Layer(name: $0.name, vcpu: $0.vcpu, counts: $1) }, course: course,
+            iterationsPerColumn: Int64(iterationsPerColumn))
+    }
 }

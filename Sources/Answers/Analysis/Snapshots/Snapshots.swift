@@ -9,9 +9,21 @@ package enum Snapshots {
     package static func report(_ recording: some Recording, options: SnapshotOptions = SnapshotOptions()) throws
         -> SnapshotReport
     {
-        let memory = try LoggedMemory(recording, dirtyPages: 0)
+        var nobody = Bystander()
+        return try report(recording, options: options, distinctPages: nil, beside: &nobody)
+    }
+
+    /// The same with another visitor in the pass.
+    ///
+    /// - Parameter distinctPages: of the recording, if they were counted before.
+    /// - Throws: whatever reading the recording throws.
+    package static func report(
+        _ recording: some Recording, options: SnapshotOptions = SnapshotOptions(), distinctPages: Int?,
+        beside other: inout some RecordingVisitor
+    ) throws -> SnapshotReport {
+        let memory = try LoggedMemory(recording, dirtyPages: distinctPages ?? 0)
         var (pages, basis) = memory.pages(at: recording.info.startNs)
-        if basis == .dirtyPages {
+        if basis == .dirtyPages, distinctPages == nil {
             // Neither slots nor a size: memory is what was ever dirty, and that must be known before the first diff is judged.
             var distinct = DistinctPages()
             try recording.replay(into: &distinct)
@@ -21,8 +33,11 @@ package enum Snapshots {
         var resolved = options
         resolved.blocks = Set(options.blocks).filter { $0 >= pageSize && $0 % pageSize == 0 }.sorted()
         resolved.cadencesNs = options.cadencesNs.map { Set($0).sorted() } ?? Self.candidates(recording.info)
-        var pass = SnapshotPass(recording.info, resolved, fullBytes: pages * pageSize)
-        try recording.replay(into: &pass)
+        var both = Both(
+            first: SnapshotPass(recording.info, resolved, fullBytes: pages * pageSize), second: other)
+        try recording.replay(into: &both)
+        other = both.second
+        var pass = both.first
         if options.cadencesNs == nil { pass.keepUsual() }
         if options.cadencesNs == nil, pass.cadences.isEmpty {
             // A recording too short for any of them: every iteration.
@@ -92,6 +107,25 @@ private struct DiffEnds: RecordingVisitor {
         for place in cadences.indices
         where cadences[place].endIteration(0, at: endNs, origin: origin ?? endNs) { ends[place].append(iteration.id) }
     }
+}
+
+/// Two visitors in one pass.
+private struct Both<First: RecordingVisitor, Second: RecordingVisitor>: RecordingVisitor {
+    var first: First
+    var second: Second
+    mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws {
+        try first.visit(harvest, gfns: gfns)
+        try second.visit(harvest, gfns: gfns)
+    }
+    mutating func visit(_ iteration: Iteration) throws {
+        try first.visit(iteration)
+        try second.visit(iteration)
+    }
+}
+
+private struct Bystander: RecordingVisitor {
+    mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws {}
+    mutating func visit(_ iteration: Iteration) throws {}
 }
 
 /// Counts the pages of a recording.

@@ -30,19 +30,13 @@ enum ConvergenceView {
     }
 
     /// One cell for the page's script.
-    static func cell(_ cell: ConvergenceCell) -> JSON {
-        func bracket(_ value: Bracket?) -> JSON { value.map { [JSON($0.low), JSON($0.high)] } ?? .null }
+    static func cell(_ cell: ConvergenceCell, of report: ConvergenceReport) -> JSON {
         let outcome = cell.outcome
         return [
             "bandwidth": JSON(cell.bandwidth), "downtime_ns": JSON(cell.downtimeNs), "verdict": JSON(outcome.verdict),
             "start_ns": JSON(outcome.startNs), "count": JSON(outcome.rounds.count), "title": JSON(title(cell)),
             "sentence": JSON(sentence(cell)),
-            "rounds": JSON(shown(outcome)) { _, round in
-                [
-                    bracket(round.startNs), bracket(round.pages), bracket(round.bytes), bracket(round.durationNs),
-                    bracket(round.dirtyPages),
-                ]
-            },
+            "rounds": JSON(shown(outcome)) { _, round in Tables.rounds.pairs(round, report) },
         ]
     }
 

@@ -26,19 +26,20 @@ package struct HTMLReport {
         return options
     }
 
-    /// Reads `recording` for its picture.
+    /// Reads `recording` twice: for its analysis, and for its picture and its snapshots.
     ///
     /// - Throws: whatever reading the recording throws.
-    package init(
-        _ recording: some Recording, analysis: RecordingAnalysis, topPages: Int, fileName: String, vega: String?
-    ) throws {
-        self.analysis = analysis
-        map = try DirtyMap(recording)
-        snapshots = try Snapshots.report(recording)
+    package init(_ recording: some Recording, options: AnalysisOptions, fileName: String, vega: String?) throws {
+        let outline: MapOutline
+        (analysis, outline) = try Analyzer.analyzeForMap(recording, options: options)
         slots = try recording.slots
         markers = try recording.markers
         losses = try recording.losses
-        self.topPages = topPages
+        var filler = MapFiller(outline, slots: slots)
+        snapshots = try Snapshots.report(
+            recording, distinctPages: Int(analysis.counts.distinctGFNs), beside: &filler)
+        map = filler.map
+        topPages = options.topPages
         self.fileName = fileName
         self.vega = vega
     }
@@ -75,7 +76,7 @@ package struct HTMLReport {
                 [seconds($0.startNs), seconds($0.endNs), JSON($0.pages)]
             },
             "sets": .object(sets.map { ($0.name, $0.json) }),
-            "cells": JSON(analysis.convergence.grid, ConvergenceView.cell),
+            "cells": JSON(analysis.convergence.grid) { ConvergenceView.cell($0, of: analysis.convergence) },
             "convergenceSQL": JSON(ConvergenceView.template),
         ]
     }

@@ -6,29 +6,12 @@ package enum JSONConvergence {
         [
             "memory_pages": JSON(report.memoryPages), "memory_basis": JSON(report.memoryBasis),
             "extend": JSON(report.extend), "ticks_per_boundary": JSON(report.iterationsPerBoundary),
-            "losses": JSON(report.losses), "grid": JSON(report.grid, cell), "zero_pages": JSON(report.zeroPages),
+            "losses": JSON(report.losses), "grid": JSON(report.grid) { cell($0, report) },
+            "zero_pages": JSON(report.zeroPages),
             "qemu_stream": JSON(report.streams, stream),
-            "least_bandwidth": JSON(report.leastBandwidth) { least in
-                .object(
-                    [
-                        ("downtime_ns", JSON(least.downtimeNs)), ("policy", JSON(least.policy)),
-                        ("bandwidth_bytes_per_s", JSON(least.bandwidth)),
-                    ] + bracket("average_bytes_per_s", least.average))
-            },
-            "least_downtime": JSON(report.leastDowntime) { least in
-                .object(
-                    [("bandwidth_bytes_per_s", JSON(least.bandwidth))] + bracket("downtime_ns", least.downtimeNs)
-                        + bracket("average_ns", least.averageNs))
-            },
-            "post_copy": JSON(report.postCopy) { bounds in
-                .object(
-                    [
-                        ("bandwidth_bytes_per_s", JSON(bounds.bandwidth)),
-                        ("precopy_rounds", JSON(bounds.precopyRounds)),
-                    ] + bracket("pending_pages", bounds.pendingPages) + bracket("written_pages", bounds.writtenPages)
-                        + bracket("sending_ns", bounds.sendingNs))
-            },
-            "blocking": report.blocking.map(blocking) ?? .null,
+            "least_bandwidth": Tables.leastBandwidth.json(report),
+            "least_downtime": Tables.leastDowntime.json(report), "post_copy": Tables.postCopy.json(report),
+            "blocking": report.blocking.map { blocking($0, report) } ?? .null,
         ]
     }
 
@@ -36,13 +19,8 @@ package enum JSONConvergence {
         [(key, JSON(value?.high)), (key + "_low", JSON(value?.low))]
     }
 
-    private static func cell(_ cell: ConvergenceCell) -> JSON {
+    private static func cell(_ cell: ConvergenceCell, _ report: ConvergenceReport) -> JSON {
         let outcome = cell.outcome
-        let rounds = JSON(outcome.rounds) { round in
-            .object(
-                bracket("start_ns", round.startNs) + bracket("pages", round.pages) + bracket("bytes", round.bytes)
-                    + bracket("duration_ns", round.durationNs) + bracket("dirty_pages", round.dirtyPages))
-        }
         let model: JSON = [
             "lambda": JSON(cell.lambda.lambda), "converges": JSON(cell.lambda.converges),
             "rounds": JSON(cell.lambda.rounds), "total_ns": JSON(cell.lambda.totalNs),
@@ -55,7 +33,8 @@ package enum JSONConvergence {
                 ("reason", JSON(outcome.reason)),
             ] + bracket("total_ns", outcome.totalNs) + bracket("bytes", outcome.bytes)
                 + bracket("downtime_actual_ns", outcome.downtimeNs) + [
-                    ("rounds", rounds), ("starts", cell.starts.map(starts) ?? .null), ("lambda_model", model),
+                    ("rounds", Tables.rounds.json(outcome.rounds, report)),
+                    ("starts", cell.starts.map(starts) ?? .null), ("lambda_model", model),
                     ("throttle", cell.throttle.map(throttle) ?? .null),
                 ])
     }
@@ -91,12 +70,11 @@ package enum JSONConvergence {
         ]
     }
 
-    private static func blocking(_ blocking: Blocking) -> JSON {
+    private static func blocking(_ blocking: Blocking, _ report: ConvergenceReport) -> JSON {
         [
             "bandwidth_bytes_per_s": JSON(blocking.bandwidth), "downtime_ns": JSON(blocking.downtimeNs),
             "policy": JSON(blocking.policy), "windows": JSON(blocking.windows), "pages": JSON(blocking.pages),
-            "ranges": JSON(blocking.ranges) { ["first_gfn": JSON($0.firstGFN), "pages": JSON($0.pages)] },
-            "vcpus": JSON(blocking.culprits) { ["vcpu": JSON($0.vcpu), "pages": JSON($0.pages)] },
+            "ranges": Tables.blockingRanges.json(report), "vcpus": Tables.blockingVCPUs.json(report),
         ]
     }
 }

@@ -25,6 +25,8 @@ package enum Kind: String, Sendable {
     case rate
     /// Bytes a second, shown in a fitting unit.
     case dataRate
+    /// Bytes a second, shown in bits a second as links are named.
+    case bandwidth
 
     var isNumber: Bool { self != .text }
 
@@ -37,7 +39,7 @@ package enum Kind: String, Sendable {
         case .share: "0…1"
         case .hex: "GFN"
         case .rate: "1/s"
-        case .dataRate: "bytes/s"
+        case .dataRate, .bandwidth: "bytes/s"
         }
     }
 
@@ -62,7 +64,7 @@ package enum Kind: String, Sendable {
         case .nanoseconds: Units.duration(number)
         case .bytes: Units.size(number)
         case .hex: Text.hex(UInt64(bitPattern: number))
-        case .decimal, .seconds, .share, .times, .rate, .dataRate: format(Double(number))
+        case .decimal, .seconds, .share, .times, .rate, .dataRate, .bandwidth: format(Double(number))
         }
     }
 
@@ -74,6 +76,7 @@ package enum Kind: String, Sendable {
         case .times: Units.times(number)
         case .rate: Units.rate(number)
         case .dataRate: Units.dataRate(number)
+        case .bandwidth: Units.bandwidth(number)
         case .count where number == number.rounded() && number.magnitude < 9e15: Units.count(Int64(number))
         case .nanoseconds where number.magnitude < 9e15: Units.duration(Int64(number))
         case .bytes where number.magnitude < 9e15: Units.size(Int64(number))

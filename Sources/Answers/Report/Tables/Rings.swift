@@ -33,13 +33,11 @@ extension Tables {
             columns: [
                 .init("ring_entries", "ring entries", .count, \.ringEntries, unit: "entries", "Ring size."),
                 .init("soft_limit", "exits at", .count, \.softLimit, unit: "entries", "Where KVM leaves the guest."),
-                .init(
-                    "full_exits", "exits", .count, \.mostFullExits, in: [.text, .json],
-                    "*bracket*: exits over the recording.",
+                .bracket(
+                    "full_exits", "exits", .count, \.exits, "exits over the recording.",
                     words: { ring, _ in
                         Text.bracket(ring.exits, Units.count) + (ring.isRecorded ? " recorded" : "")
                     }),
-                .init("full_exits_low", "", .count, \.fullExits, in: .json),
                 .init("full_exits", "exits, at least", .count, \.fullExits, in: .page),
                 .init(
                     "affected_intervals", "vCPU-iterations with one", .count, \.affectedIntervals,

@@ -1,3 +1,4 @@
+import Analysis
 import Model
 
 /// A flat table, declared once: the text, the JSON, the page and docs/json-output.md are made of this declaration.
@@ -24,6 +25,8 @@ struct Table<Context, Row> {
         var unit: String?
         var media: Media
         var value: (Row, Context) -> SQLValue
+        /// The lower end of a bracket, whose higher one is ``value``.
+        var low: ((Row, Context) -> SQLValue)?
         /// What the text says instead of the figure alone.
         var words: ((Row, Context) -> String)?
 
@@ -49,6 +52,20 @@ struct Table<Context, Row> {
             self.init(key, heading, kind, unit: unit, in: media, meaning, words: words) { row, _ in
                 row[keyPath: figure].tableValue
             }
+        }
+
+        /// A bracket: in text `low..high`, in JSON two keys: `x`, its high end, null when unknown, and `x_low`.
+        static func bracket(
+            _ key: String, _ heading: String, _ kind: Kind, _ figure: @escaping (Row) -> Bracket?, unit: String? = nil,
+            in media: Media = [.text, .json], _ meaning: String = "", words: ((Row, Context) -> String)? = nil
+        ) -> Column {
+            func print(_ number: Int64) -> String { kind.format(.integer(number), missing: "") }
+            var column = Column(
+                key, heading, kind, unit: unit, in: media, "*bracket*" + (meaning.isEmpty ? "" : ": " + meaning),
+                words: words ?? { row, _ in Text.bracket(figure(row), print) }
+            ) { row, _ in (figure(row)?.high).tableValue }
+            column.low = { row, _ in (figure(row)?.low).tableValue }
+            return column
         }
     }
 
@@ -87,10 +104,19 @@ struct Table<Context, Row> {
 
     func object(_ row: Row, _ context: Context) -> JSON {
         .object(
-            columns.filter { $0.media.contains(.json) }.map { column in
+            columns.filter { $0.media.contains(.json) }.flatMap { column in
                 let value = column.value(row, context)
-                return (column.key, column.kind == .flag ? .bool(value == .integer(1)) : JSON(value))
+                let member = (column.key, column.kind == .flag ? .bool(value == .integer(1)) : JSON(value))
+                return [member] + (column.low.map { [(column.key + "_low", JSON($0(row, context)))] } ?? [])
             })
+    }
+
+    /// A row of brackets as pairs `[low, high]`, null where nothing is known.
+    func pairs(_ row: Row, _ context: Context) -> JSON {
+        JSON(columns) { column in
+            guard let low = column.low?(row, context), low != .null else { return .null }
+            return [JSON(low), JSON(column.value(row, context))]
+        }
     }
 
     func text(_ context: Context) -> Columns { text(rows(context), context) }

@@ -7,6 +7,8 @@ enum Tables {
         foreignRates.documentation + workingSetCourse.documentation + footprint.documentation + redirty.documentation
             + granularity.documentation + phases.documentation + sharingPairs.documentation
             + sharedPages.documentation + orders.documentation + hottest.documentation + hotLists.documentation
+            + rounds.documentation + leastBandwidth.documentation + leastDowntime.documentation
+            + postCopy.documentation + blockingRanges.documentation + blockingVCPUs.documentation
             + checkpoints.documentation + ringWhatIf.documentation + statistics.documentation + losses.documentation
             + oracles.documentation
     }

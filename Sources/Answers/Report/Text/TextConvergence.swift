@@ -197,18 +197,9 @@ package enum TextConvergence {
     }
 
     private static func postCopy(_ report: ConvergenceReport) -> Section {
-        var section = Section("Post-copy: bounds on faults after the switch")
+        var section = Section(Tables.postCopy.title)
         guard !report.postCopy.isEmpty else { return section }
-        var table = Columns(
-            ["bandwidth", "pre-copy rounds", "pages to send", "written meanwhile", "sending takes"], right: Set(0...4))
-        for bounds in report.postCopy {
-            table.add([
-                Units.bandwidth(Double(bounds.bandwidth)), "\(bounds.precopyRounds)",
-                Text.bracket(bounds.pendingPages, Units.count), Text.bracket(bounds.writtenPages, Units.count),
-                Text.bracket(bounds.sendingNs, Units.duration),
-            ])
-        }
-        section.table(table)
+        section.table(Tables.postCopy.text(report))
         section.note(
             "Written meanwhile: faults by writes if nothing were pushed in the background. Reads are unseen and add to it."
         )

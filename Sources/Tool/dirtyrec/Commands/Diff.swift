@@ -77,14 +77,14 @@ struct Diff: ParsableCommand {
         }
         if let html {
             let page = try DiffPage(
-                comparison, gates: judged, before: Self.side(self.old, old[0]), after: Self.side(self.new, new[0]),
+                comparison, gates: judged, before: Self.side(self.old), after: Self.side(self.new),
                 repetitions: before.count + after.count)
             try Page.write(page.render(), to: html, open: open)
         }
         if judged.contains(where: { !$0.passes }) { throw Failure.answerIsNo }
     }
 
-    private static func side(_ path: String, _ analysis: RecordingAnalysis) throws -> HTMLReport {
-        try HTMLReport(RecordingFile(path: path), analysis: analysis, topPages: 0, fileName: path, vega: nil)
+    private static func side(_ path: String) throws -> HTMLReport {
+        try HTMLReport(RecordingFile(path: path), options: AnalysisOptions(), fileName: path, vega: nil)
     }
 }

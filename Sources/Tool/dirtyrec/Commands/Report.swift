@@ -89,9 +89,7 @@ struct ReportCommand: ParsableCommand {
         var options = options
         options.convergence = HTMLReport.convergenceOptions
         options.convergence.namesBlockingPages = false
-        let analysis = try Analyzer.analyze(recording, options: options)
-        let page = try HTMLReport(
-            recording, analysis: analysis, topPages: options.topPages, fileName: recording.path, vega: vega)
+        let page = try HTMLReport(recording, options: options, fileName: recording.path, vega: vega)
         let session = try QuerySession(path: recording.path)
         return try page.render { sql in
             var rows: [[SQLValue]] = []
