@@ -59,7 +59,6 @@ private struct PrefetchPass: RecordingVisitor {
     private var index = PageIndex()
     private var states: [State] = []
     private var diff: Int64 = 1
-    private var number: UInt32 = 1
     private var origin: Int64?
     private var beginNs: Int64 = 0
     private var endNs: Int64 = 0
@@ -96,11 +95,10 @@ private struct PrefetchPass: RecordingVisitor {
     mutating func visit(_ iteration: Iteration) throws {
         if origin == nil { (origin, endNs) = (iteration.startNs, iteration.startNs) }
         endNs = max(iteration.endNs, endNs)
-        if cadence.endIteration(number, at: endNs, origin: origin ?? endNs) {
+        if cadence.endIteration(at: endNs, origin: origin ?? endNs) {
             diff += 1
             beginNs = endNs
         }
-        number += 1
     }
 
     /// What the policy foretells for the diff after the last.

@@ -53,8 +53,6 @@ struct StabilityTally: Sendable {
     /// How far back policies look, in diffs.
     static let depth = 8
 
-    /// Begins of the diff in progress and of those before, the latest first.
-    private var starts: [UInt32] = [0]
     /// Pages of the diff in progress by the diffs since they were in one: element 1 for the one before, the last for longer ago or
     /// never.
     private var ages = [Int64](repeating: 0, count: depth + 2)
@@ -74,11 +72,27 @@ struct StabilityTally: Sendable {
 
     private static func half(_ diffs: Int64) -> UInt32 { UInt32((diffs + 1) / 2) }
 
-    /// A page is new in the diff in progress; `before` is the iteration in which it was dirtied before, 0 for never.
-    mutating func add(page: Int, before: UInt32) {
-        var age = 1
-        while age < starts.count, before <= starts[age] { age += 1 }
-        ages[before == 0 ? Self.depth + 1 : min(age, Self.depth + 1)] += 1
+    /// Takes the pages of a word in the diff in progress, and enters them in what is known of those before.
+    mutating func add(_ word: UInt64, _ history: inout DiffSets.History) {
+        let number = UInt32(truncatingIfNeeded: complete + 1)
+        let away = history.last == 0 ? Self.depth : min(Self.depth, Int(number - history.last))
+        var new = word
+        if history.last != 0, number - history.last <= Self.depth {
+            for age in away...Self.depth {
+                let held = new & history.words[age - away]
+                ages[age] += Int64(held.nonzeroBitCount)
+                new &= ~held
+            }
+        }
+        ages[Self.depth + 1] += Int64(new.nonzeroBitCount)
+        for place in (away..<Self.depth).reversed() { history.words[place] = history.words[place - away] }
+        for place in 1..<away { history.words[place] = 0 }
+        history.words[0] = word
+        history.last = number
+    }
+
+    /// Counts one of these pages for what is hot.
+    mutating func count(page: Int) {
         if page >= counts.count {
             counts.append(contentsOf: repeatElement(0, count: max(page + 1, counts.count * 3 / 2) - counts.count))
         }
@@ -91,8 +105,8 @@ struct StabilityTally: Sendable {
         if count + 1 == Self.half(complete + 1) { becomingHot += 1 }
     }
 
-    /// A snapshot is taken at the end of `iteration`.
-    mutating func endDiff(_ iteration: UInt32) {
+    /// The diff is complete.
+    mutating func endDiff() {
         if complete > 0 {
             dirtied += ages.reduce(0, +)
             for policy in SetStability.Policy.all {
@@ -114,8 +128,6 @@ struct StabilityTally: Sendable {
         }
         history.insert(ages, at: 0)
         if history.count > Self.depth { history.removeLast() }
-        starts.insert(iteration, at: 0)
-        if starts.count > Self.depth + 1 { starts.removeLast() }
         for age in ages.indices { ages[age] = 0 }
         hotHits = 0
     }

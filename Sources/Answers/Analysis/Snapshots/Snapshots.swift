@@ -39,18 +39,18 @@ package enum Snapshots {
         other = both.second
         var pass = both.first
         if options.cadencesNs == nil { pass.keepUsual() }
-        if options.cadencesNs == nil, pass.cadences.isEmpty {
+        if options.cadencesNs == nil, pass.diffs.isEmpty {
             // A recording too short for any of them: every iteration.
             resolved.cadencesNs = [1]
             pass = SnapshotPass(recording.info, resolved, fullBytes: pages * pageSize)
             try recording.replay(into: &pass)
         }
-        resolved.cadencesNs = pass.cadences.map(\.cadenceNs)
+        resolved.cadencesNs = pass.diffs.map(\.cadence.cadenceNs)
         var report = SnapshotReport(
             pageSize: pageSize, memoryPages: pages, memoryBasis: basis, options: resolved,
             losses: Int64(try recording.losses.count), sizes: pass.sizes, chains: pass.chains, stability: pass.scores,
             forks: pass.forks,
-            unfinishedNs: pass.cadences.filter { $0.length.count == 0 }.map(\.cadenceNs))
+            unfinishedNs: pass.diffs.map(\.cadence).filter { $0.length.count == 0 }.map(\.cadenceNs))
         report.contents = try contents(recording, resolved.cadencesNs ?? [], pass)
         return report
     }
@@ -105,7 +105,7 @@ private struct DiffEnds: RecordingVisitor {
         if origin == nil { (origin, endNs) = (iteration.startNs, iteration.startNs) }
         endNs = max(iteration.endNs, endNs)
         for place in cadences.indices
-        where cadences[place].endIteration(0, at: endNs, origin: origin ?? endNs) { ends[place].append(iteration.id) }
+        where cadences[place].endIteration(at: endNs, origin: origin ?? endNs) { ends[place].append(iteration.id) }
     }
 }
 
@@ -135,156 +135,102 @@ private struct DistinctPages: RecordingVisitor {
     mutating func visit(_ iteration: Iteration) throws {}
 }
 
-/// The pass. A block is new to a diff when its last dirtying lies before the diff's begin, so one stamp a block serves every
-/// cadence; and a diff has as many extents as blocks, less one for each pair of neighbours.
+/// The pass. Pages are gathered in words of 64 while an iteration lasts; at its end these are added to the diff of each cadence, and at
+/// the end of a diff its words are counted, in blocks of each size.
 struct SnapshotPass: RecordingVisitor, Sendable {
-    private(set) var cadences: [SnapshotCadence]
+    private(set) var diffs: [DiffSets]
     private let pageSize: Int64
     private let options: SnapshotOptions
     private let full: (bytes: Int64, ns: Int64)
-    private var levels: [Level]
+    private var levels: [BlockLevel]
+    private var words = PageWords()
     private var number: UInt32 = 1
     private var origin: Int64?
     private var endNs: Int64 = 0
-    /// Begins of the diffs in progress, and the latest of them.
-    private var starts: [UInt32]
-    private var newest: UInt32 = 0
     /// Distinct pages of every window, for forks.
     private var windows = WindowTableBuilder()
-    // What the next diff is foretold by.
-    private var index = PageIndex()
-    private var stability: [StabilityTally]
-    private var newGFNs: [GFN] = []
-    private var newBefore: [UInt32] = []
-    private var numbers: [Int] = []
-
-    /// Blocks of one size.
-    private struct Level: Sendable {
-        let block: Int64
-        /// The finer level whose blocks these are made of, and how many of them.
-        let source: Int
-        let factor: UInt64
-        var stamps = BlockStamps()
-        var tallies: [SnapshotTally]
-        var fresh: [UInt64] = []
-        var before: [UInt32] = []
-        var sides: [SIMD2<UInt32>] = []
-    }
+    /// Of every page, the iteration in which it was last dirtied.
+    private var pages = PageIndex()
+    private var stamps: [UInt32] = []
 
     init(_ info: RecordingInfo, _ options: SnapshotOptions, fullBytes: Int64) {
         pageSize = info.pageSize
         self.options = options
         full = (fullBytes, options.cost.nanoseconds(bytes: fullBytes, extents: fullBytes > 0 ? 1 : 0))
-        cadences = (options.cadencesNs ?? []).map(SnapshotCadence.init)
-        starts = [UInt32](repeating: 0, count: cadences.count)
-        stability = [StabilityTally](repeating: StabilityTally(), count: cadences.count)
-        // Pages always come first: everything else is made of them, and measured by them.
-        let sizes = [info.pageSize] + options.blocks.filter { $0 > info.pageSize }
-        levels = sizes.enumerated().map { [cadences] place, block in
-            let source = sizes[..<place].lastIndex { block % $0 == 0 } ?? 0
-            return Level(
-                block: block, source: source, factor: UInt64(block / sizes[source]),
-                tallies: [SnapshotTally](repeating: SnapshotTally(), count: cadences.count))
+        diffs = (options.cadencesNs ?? []).map(DiffSets.init)
+        // Pages always come first: everything else is measured by them.
+        levels = ([info.pageSize] + options.blocks.filter { $0 > info.pageSize }).map { [diffs] block in
+            BlockLevel(block: block, pages: UInt64(block / info.pageSize), cadences: diffs.count)
         }
     }
 
-    mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws {
-        for place in levels.indices {
-            let units = place == 0 ? gfns : levels[levels[place].source].fresh
-            Self.add(
-                units, to: &levels[place], iteration: number, newest: newest, starts: starts,
-                keepsBlocks: options.coalesce > 0
-            )
-            if place == 0 { followPages() }
-        }
-    }
-
-    /// Takes the pages that are fresh in this iteration, for what the next diff is foretold by and for forks.
-    private mutating func followPages() {
-        let (fresh, before) = (levels[0].fresh, levels[0].before)
-        let mask = (UInt32(1) << windows.shift) - 1
-        newGFNs.removeAll(keepingCapacity: true)
-        newBefore.removeAll(keepingCapacity: true)
-        for place in before.indices {
-            windows.row[Int((before[place] &+ mask) >> windows.shift)] &+= 1
-            if before[place] <= newest {
-                newGFNs.append(fresh[place])
-                newBefore.append(before[place])
-            }
-        }
-        let gfns = newGFNs
-        index.insert(gfns.span, into: &numbers)
-        for cadence in starts.indices {
-            let start = starts[cadence]
-            for place in newBefore.indices where newBefore[place] <= start {
-                stability[cadence].add(page: numbers[place], before: newBefore[place])
-            }
-        }
-    }
-
-    private static func add(
-        _ units: [UInt64], to level: inout Level, iteration: UInt32, newest: UInt32, starts: [UInt32], keepsBlocks: Bool
-    ) {
-        level.stamps.add(
-            units, factor: level.factor, iteration: iteration, newest: newest, fresh: &level.fresh,
-            before: &level.before,
-            sides: &level.sides)
-        let (before, sides) = (level.before, level.sides)
-        for cadence in starts.indices {
-            let start = starts[cadence]
-            var (blocks, joins) = (Int64(0), Int64(0))
-            for place in before.indices where before[place] <= start {
-                blocks += 1
-                joins += (sides[place].x > start ? 1 : 0) + (sides[place].y > start ? 1 : 0)
-                if keepsBlocks { level.tallies[cadence].list.append(level.fresh[place]) }
-            }
-            level.tallies[cadence].blocks += blocks
-            level.tallies[cadence].joins += joins
-        }
-    }
+    mutating func visit(_ harvest: Harvest, gfns: [GFN]) throws { words.add(gfns) }
 
     mutating func visit(_ iteration: Iteration) throws {
         if origin == nil {
             (origin, endNs) = (iteration.startNs, iteration.startNs)
-            for place in cadences.indices { cadences[place].begin(at: iteration.startNs) }
+            for place in diffs.indices { diffs[place].begin(at: iteration.startNs) }
             windows.start(at: iteration.startNs)
         }
         // Boundaries must not run backwards, whatever a damaged file says.
         endNs = max(iteration.endNs, endNs)
-        for place in cadences.indices
-        where cadences[place].endIteration(number, at: endNs, origin: origin ?? endNs) {
+        takeWords()
+        for place in diffs.indices where diffs[place].endIteration(at: endNs, origin: origin ?? endNs) {
             for level in levels.indices {
-                levels[level].tallies[place].endDiff(block: levels[level].block, options: options, full: full)
+                levels[level].endDiff(diffs[place], of: place, words, options: options, full: full)
             }
-            stability[place].endDiff(number)
-            starts[place] = number
+            diffs[place].endDiff(words.keys, &pages)
         }
         windows.endIteration(at: endNs)
-        newest = starts.max() ?? 0
         number += 1
+    }
+
+    /// The iteration is over: its pages belong to the diffs in progress.
+    private mutating func takeWords() {
+        let keys = words.keys
+        for place in words.touched {
+            let place = Int(place)
+            let word = words.take(place)
+            Self.stamp(word, keys[place], number, &pages, &stamps, shift: windows.shift, row: &windows.row)
+            for cadence in diffs.indices { diffs[cadence].add(word, place) }
+        }
+        words.forgetTouched()
+    }
+
+    /// Counts a word's pages by the group of iterations in which they were last dirtied.
+    private static func stamp(
+        _ word: UInt64, _ key: UInt64, _ iteration: UInt32, _ pages: inout PageIndex, _ stamps: inout [UInt32],
+        shift: UInt32, row: inout [UInt32]
+    ) {
+        let mask = (UInt32(1) << shift) - 1
+        forEachBit(word) { bit in
+            let page = pages.insert(key << 6 | UInt64(bit))
+            if page == stamps.count { stamps.append(0) }
+            row[Int((stamps[page] &+ mask) >> shift)] &+= 1
+            stamps[page] = iteration
+        }
     }
 
     /// Keeps, of cadences that nobody asked for, at most six that say something.
     mutating func keepUsual() {
         // Of those that take a snapshot at the same iterations, the longest names them best.
-        var kept = cadences.indices.filter { place in
-            let count = cadences[place].length.count
-            return count > 1 && !cadences[(place + 1)...].contains { $0.length.count == count }
+        var kept = diffs.indices.filter { place in
+            let count = diffs[place].cadence.length.count
+            return count > 1 && !diffs[(place + 1)...].contains { $0.cadence.length.count == count }
         }
         if kept.count > 6 { kept = (0..<6).map { kept[$0 * (kept.count - 1) / 5] } }
-        for level in levels.indices { levels[level].tallies = kept.map { levels[level].tallies[$0] } }
-        stability = kept.map { stability[$0] }
-        cadences = kept.map { cadences[$0] }
+        for level in levels.indices { levels[level].keep(kept) }
+        diffs = kept.map { diffs[$0] }
     }
 
     /// Levels that were asked for: pages are counted even when they were not.
-    private var asked: [Level] { levels.filter { options.blocks.contains($0.block) } }
+    private var asked: [BlockLevel] { levels.filter { options.blocks.contains($0.block) } }
 
-    private func each<Result>(_ body: (SnapshotCadence, Level, SnapshotTally, _ pages: SnapshotTally) -> Result)
+    private func each<Result>(_ body: (SnapshotCadence, BlockLevel, SnapshotTally, _ pages: SnapshotTally) -> Result)
         -> [Result]
     {
-        cadences.indices.filter { cadences[$0].length.count > 0 }.flatMap { place in
-            asked.map { body(cadences[place], $0, $0.tallies[place], levels[0].tallies[place]) }
+        diffs.indices.filter { diffs[$0].cadence.length.count > 0 }.flatMap { place in
+            asked.map { body(diffs[place].cadence, $0, $0.tallies[place], levels[0].tallies[place]) }
         }
     }
 
@@ -311,12 +257,12 @@ struct SnapshotPass: RecordingVisitor, Sendable {
         }
     }
 
-    var scores: [SetStability] { cadences.indices.flatMap { stability[$0].scores(cadences[$0].cadenceNs) } }
+    var scores: [SetStability] { diffs.flatMap { $0.stability.scores($0.cadence.cadenceNs) } }
 
     /// What forks dirty within each of the times that were asked, or else within each cadence.
     var forks: [ForkPlan] {
         let table = windows.finish()
-        return (options.withinNs ?? cadences.map(\.cadenceNs)).compactMap { ForkPlan($0, table) }
+        return (options.withinNs ?? diffs.map(\.cadence.cadenceNs)).compactMap { ForkPlan($0, table) }
     }
 
     var chains: [SnapshotChain] {
