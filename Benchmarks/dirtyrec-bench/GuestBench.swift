@@ -65,6 +65,7 @@ final class GuestBench {
                 switch bench.guest.handle(exit, of: vcpu) {
                 case .resume, .wrote, .mark: return .resume
                 case .waitForIteration: return .waitForIteration
+                case .sleep(let ns): return .sleep(ns)
                 case .done: return .done
                 default: return .died("unexpected exit \(exit)")
                 }

@@ -51,7 +51,11 @@ enum StopBench {
         let guest = try BuiltinGuest(workload: Workload(parsing: specification), vcpus: vcpus, memory: nil)
         let machine = try Machine(plan: RecordPlan(), guest: guest)
         let crew = VCPUCrew(vcpus: machine.vcpus) { vcpu, exit in
-            guest.handle(exit, of: vcpu) == .unexpected ? .died("unexpected exit \(exit)") : .resume
+            switch guest.handle(exit, of: vcpu) {
+            case .unexpected: .died("unexpected exit \(exit)")
+            case .sleep(let ns): .sleep(ns)
+            default: .resume
+            }
         }
         crew.start()
         defer { crew.quit(timeout: 2_000_000_000) }

@@ -199,6 +199,31 @@ struct `Traps` {
         #expect(!recorded.outcome.verdicts.contains { $0.iteration == stuck.first?.iteration })
     }
 
+    @Test func `paced vCPUs that share CPUs sleep until it is their turn, and a stop wakes them`() throws {
+        let count = Parallel.cpus + 1
+        let guest = try BuiltinGuest(
+            workload: Workload(parsing: "sequential:size=1MiB,rate=1/s"), vcpus: count, memory: nil)
+        let machine = try Machine(plan: RecordPlan(), guest: guest)
+        let asleep = Monitor(Set<Int>())
+        let crew = VCPUCrew(vcpus: machine.vcpus) { vcpu, exit in
+            guard case .sleep(let ns) = guest.handle(exit, of: vcpu) else { return .died("\(exit)") }
+            asleep.change { _ = $0.insert(vcpu.index) }
+            return .sleep(ns)
+        }
+        crew.start()
+        defer { crew.quit(timeout: 10_000_000_000) }
+        for _ in 0..<3 {
+            asleep.change { $0 = [] }
+            crew.resume()
+            // Each waits for a second, as far as it is not woken.
+            _ = asleep.wait(until: monotonicNow() + 60_000_000_000, for: { $0.count == count }, then: { _ in })
+            let stopped = crew.stop(timeout: 10_000_000_000)
+            #expect(stopped.stuck == [] && crew.deaths.isEmpty)
+            let latencies = stopped.latencies.map(\.ns).sorted()
+            #expect(latencies.count == count && latencies[count / 2] < 400_000_000)
+        }
+    }
+
     @Test func `a vCPU that waits for a page answers a stop from Linux 6.2 on, and is stuck before`() throws {
         let stalled = BuiltinGuest.dataAddress + 64 * 4096
         let recorded = try record("sequential:size=1MiB,rate=20k/s", vcpus: 2) {

@@ -58,6 +58,8 @@ package enum GuestAction: Sendable, Equatable {
     case done
     /// This vCPU waits until the iteration in progress has been harvested.
     case waitForIteration
+    /// This vCPU has nothing to do for so long.
+    case sleep(ns: Int64)
     /// Set markers.
     case mark([String])
     /// The guest as a whole has ended; how, as words that follow "The guest".

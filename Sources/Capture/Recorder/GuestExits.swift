@@ -17,6 +17,7 @@ struct GuestExits: Sendable {
         case .resume: return .resume
         case .done: return .done
         case .waitForIteration: return .waitForIteration
+        case .sleep(let ns): return .sleep(ns)
         case .mark(let texts):
             for text in texts { events.mark(text, vcpu: vcpu.index) }
             return .resume

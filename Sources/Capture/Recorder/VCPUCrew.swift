@@ -19,6 +19,8 @@ package final class VCPUCrew: Sendable {
         case resume
         /// Waits for ``releaseSteps()`` or ``resume()``.
         case waitForIteration
+        /// Stays outside the guest for so many nanoseconds, or until a stop.
+        case sleep(Int64)
         /// The vCPU has nothing more to do.
         case done
         /// The guest as a whole has ended.
@@ -147,6 +149,7 @@ package final class VCPUCrew: Sendable {
                 default:
                     switch handle(vcpu, exit) {
                     case .resume: continue
+                    case .sleep(let ns): Kick.sleep(ns) { state.read { $0.stopRequested || $0.quit } }
                     case .waitForIteration:
                         let now = monotonicNow()
                         state.change {

@@ -37,6 +37,11 @@ package enum WayIn: String, Sendable, CaseIterable {
     package static let checkKey = "self_check"
 }
 
+extension RecordingInfo {
+    /// The label of a recording whose vCPUs were more than the host's CPUs: how many these were.
+    package static let sharedCPUsKey = "shared_cpus"
+}
+
 /// Why a harvest took place.
 package enum HarvestCause: String, Sendable, CaseIterable, Codable {
     /// The interval was over; vCPUs kept running.

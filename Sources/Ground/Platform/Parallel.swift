@@ -4,12 +4,15 @@ import Synchronization
 
 /// Runs independent pieces of work on several threads. What comes out does not depend on how many there are.
 package enum Parallel {
+    /// CPUs that this process may use.
+    package static let cpus = ProcessInfo.processInfo.activeProcessorCount
+
     /// Threads that share a piece of work: one a CPU, or as many as the environment variable `DIRTYREC_WORKERS` says.
     package static let workers: Int = {
         if let asked = ProcessInfo.processInfo.environment["DIRTYREC_WORKERS"].flatMap(Int.init), (1...1024) ~= asked {
             return asked
         }
-        return ProcessInfo.processInfo.activeProcessorCount
+        return cpus
     }()
 
     /// Results stand in the order of the pieces.

@@ -140,6 +140,20 @@ package enum Kick {
         unsafe pthread_sigmask(SIG_UNBLOCK, &mask, nil)
     }
 
+    /// Sleeps for so many nanoseconds, or until the calling thread is kicked. Not at all if `isAsked` says that it was before: whoever kicks
+    /// lets it say so first.
+    package static func sleep(_ ns: Int64, unless isAsked: () -> Bool) {
+        var (mask, before) = (sigset_t(), sigset_t())
+        unsafe sigemptyset(&mask)
+        unsafe sigaddset(&mask, signal)
+        // From here to the sleep no kick is lost.
+        unsafe pthread_sigmask(SIG_BLOCK, &mask, &before)
+        defer { unsafe pthread_sigmask(SIG_SETMASK, &before, nil) }
+        if isAsked() { return }
+        var time = timespec(tv_sec: Int(ns / 1_000_000_000), tv_nsec: Int(ns % 1_000_000_000))
+        _ = unsafe pselect(0, nil, nil, nil, &time, &before)
+    }
+
     /// Signals one thread. Call it under the lock under which the thread withdraws its id before it ends: the id of a thread that
     /// has ended points into a stack that may be gone.
     package static func send(to thread: ThreadID) { _ = pthread_kill(thread.raw, signal) }

@@ -27,6 +27,7 @@ PARAM(phase_ops, 0x58);
 PARAM(table, 0x60);
 PARAM(burst, 0x68);
 PARAM(tsc_slack, 0x70);
+PARAM(tsc_sleep, 0x78);
 PARAM(progress, 0x80);
 PARAM(walk_step, 0x88);
 PARAM(move_step, 0x90);

@@ -50,6 +50,12 @@ enum TextFidelity {
             Sanitizer.line(
                 "kernel \(info.kernel.isEmpty ? "unknown" : info.kernel), "
                     + "\(info.kvmModule.isEmpty ? "KVM module unknown" : info.kvmModule), ") + pml + nested)
+        if let shared = info.labels[RecordingInfo.sharedCPUsKey] {
+            section.field(
+                "CPUs",
+                Sanitizer.line(
+                    "\(shared) for \(info.vcpuCount) vCPUs: rates and stand-stills are those of vCPUs that take turns"))
+        }
         if !info.capabilities.isEmpty {
             section.note(
                 "Capabilities: "

@@ -47,8 +47,8 @@ package enum TextReport {
         let host = [info.host, info.kernel, info.kvmModule, info.cpu].filter { !$0.isEmpty }.map(Sanitizer.line)
         section.field("host", host.isEmpty ? "unknown" : host.joined(separator: ", "))
         if !info.tool.isEmpty { section.field("recorded by", Sanitizer.line(info.tool)) }
-        // These two are in the fidelity card.
-        let labels = info.labels.filter { ![WayIn.key, WayIn.checkKey].contains($0.key) }
+        // These are in the fidelity card.
+        let labels = info.labels.filter { ![WayIn.key, WayIn.checkKey, RecordingInfo.sharedCPUsKey].contains($0.key) }
         if !labels.isEmpty {
             section.field(
                 "labels",

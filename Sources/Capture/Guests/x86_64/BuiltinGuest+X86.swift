@@ -51,6 +51,10 @@ extension BuiltinGuest {
             // A guest that was stopped for longer than 100 ms does not catch up what it missed.
             low.store(
                 UInt64(ticksPerSecond / 10), at: at + MemoryLayout<ckvm_workload_params>.offset(of: \.tsc_slack)!)
+            // Spinning keeps time best; but vCPUs that share CPUs would spin at each other's expense.
+            low.store(
+                vcpus > Parallel.cpus ? UInt64(ticksPerSecond / 10_000) : .max,
+                at: at + MemoryLayout<ckvm_workload_params>.offset(of: \.tsc_sleep)!)
         }
         let entry =
             switch workload.kind {
@@ -84,6 +88,7 @@ extension BuiltinGuest {
         case CKVM_PORT_PHASE:
             let name = workload.kind == .phases ? PhasePlaces.names[Int(value % 4)] : "phase \(value)"
             return .mark(["vCPU \(vcpu.index): \(name)"])
+        case CKVM_PORT_PACE: return .sleep(ns: Int64(Double(value) * 1e6 / Double(vcpu.tscKHz ?? 1_000_000)))
         case CKVM_PORT_DMA: return .wrote(writeAsDevice(firstPage: value, vcpu: vcpu.index))
         default: return .unexpected
         }

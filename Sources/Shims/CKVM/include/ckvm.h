@@ -88,7 +88,7 @@ struct ckvm_workload_params {
     uint64_t table;            // zipf: guest address of the alias table
     uint64_t burst;            // dma: pages that the VMM writes for one request
     uint64_t tsc_slack;        // how far pacing may fall behind before it forgets the backlog
-    uint64_t reserved;
+    uint64_t tsc_sleep;        // a wait of so many ticks is left to the VMM; 2^64-1: none
     uint64_t progress;         // operations completed, written by the guest
     uint64_t walk_step;        // phases: pages from one operation of a walk to the next, times 2^32
     uint64_t move_step;        // phases: pages that the hot set moves down with each operation, times 2^32
@@ -108,6 +108,7 @@ enum {
     CKVM_PORT_LIMIT = 0xd0,  // op_limit is reached
     CKVM_PORT_PHASE = 0xd1,  // hotspot, phases: eax = number of the phase that begins
     CKVM_PORT_DMA = 0xd2,    // dma: eax = first page to write
+    CKVM_PORT_PACE = 0xd3,   // eax = ticks until the next operation's turn, at most 2^32-1
 };
 
 // The workloads' machine code, position independent, to be copied into the guest; entry points as offsets into it.

@@ -25,6 +25,7 @@
 #define P_TABLE 0x60
 #define P_BURST 0x68
 #define P_SLACK 0x70
+#define P_SLEEP 0x78
 #define P_PROGRESS 0x80
 #define P_WALK_STEP 0x88
 #define P_MOVE_STEP 0x90
@@ -34,6 +35,7 @@
 #define PORT_LIMIT 0xd0
 #define PORT_PHASE 0xd1
 #define PORT_DMA 0xd2
+#define PORT_PACE 0xd3
 
     .section .rodata
     .balign 4096
@@ -69,7 +71,8 @@ ckvm_workload_code:
     imulq %r10, %rax
 .endm
 
-// Waits for this operation's turn. A guest that fell behind by more than the slack forgets the backlog.
+// Waits for this operation's turn; a long wait is the VMM's, which gives the CPU to others. A guest that fell behind by more than the slack
+// forgets the backlog.
 .macro PACE
     testq %r14, %r14
     jz 92f
@@ -77,9 +80,17 @@ ckvm_workload_code:
 90: rdtsc
     shlq $32, %rdx
     orq %rdx, %rax
-    cmpq %r13, %rax
-    jae 91f
+    movq %r13, %rcx
+    subq %rax, %rcx
+    jbe 91f
+    cmpq P_SLEEP(%rdi), %rcx
+    jae 93f
     pause
+    jmp 90b
+93: movl $-1, %eax
+    cmpq %rax, %rcx
+    cmovbl %ecx, %eax
+    outl %eax, $PORT_PACE
     jmp 90b
 91: subq %r13, %rax
     cmpq P_SLACK(%rdi), %rax

@@ -213,7 +213,7 @@ struct Record: ParsableCommand {
         var info = info
         info.guest = guest.label
         info.seed = (guest as? BuiltinGuest)?.workload.seed
-        info.labels = labels.values
+        info.labels.merge(labels.values) { $1 }
         return info
     }
 
