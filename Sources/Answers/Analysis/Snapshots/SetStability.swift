@@ -60,9 +60,9 @@ struct StabilityTally: Sendable {
     private var history: [[Int64]] = []
     private var complete: Int64 = 0
     /// For every page, diffs that held it.
-    private var counts: [UInt32] = []
-    /// Pages by that count.
-    private var pagesByCount: [Int64] = [0]
+    private var counts = PageNumbers()
+    /// Pages by that count, those with 0 not counted.
+    private var pagesByCount: [Int64] = [0, 0]
     /// Pages held by at least half of the complete diffs, and by half of those with the one in progress.
     private var hot: Int64 = 0
     private var becomingHot: Int64 = 0
@@ -73,7 +73,8 @@ struct StabilityTally: Sendable {
     private static func half(_ diffs: Int64) -> UInt32 { UInt32((diffs + 1) / 2) }
 
     /// Takes the pages of a word in the diff in progress, and enters them in what is known of those before.
-    mutating func add(_ word: UInt64, _ history: inout DiffSets.History) {
+    mutating func add(_ word: UInt64, at place: Int, _ history: inout DiffSets.History) {
+        count(word, at: place)
         let number = UInt32(truncatingIfNeeded: complete + 1)
         let away = history.last == 0 ? Self.depth : min(Self.depth, Int(number - history.last))
         var new = word
@@ -91,18 +92,19 @@ struct StabilityTally: Sendable {
         history.last = number
     }
 
-    /// Counts one of these pages for what is hot.
-    mutating func count(page: Int) {
-        if page >= counts.count {
-            counts.append(contentsOf: repeatElement(0, count: max(page + 1, counts.count * 3 / 2) - counts.count))
+    /// Counts these pages for what is hot.
+    private mutating func count(_ word: UInt64, at place: Int) {
+        let (wasHot, isHot) = (complete > 0 ? Self.half(complete) : .max, Self.half(complete + 1))
+        var (hits, becoming) = (Int64(0), Int64(0))
+        counts.update(word, at: place, &pagesByCount) { count, pages in
+            if count >= wasHot { hits &+= 1 }
+            pages[Int(count)] &-= 1
+            count &+= 1
+            pages[Int(count)] &+= 1
+            if count == isHot { becoming &+= 1 }
         }
-        let count = counts[page]
-        if complete > 0, count >= Self.half(complete) { hotHits += 1 }
-        counts[page] = count + 1
-        if count > 0 { pagesByCount[Int(count)] -= 1 }
-        if Int(count) + 1 == pagesByCount.count { pagesByCount.append(0) }
-        pagesByCount[Int(count) + 1] += 1
-        if count + 1 == Self.half(complete + 1) { becomingHot += 1 }
+        hotHits += hits
+        becomingHot += becoming
     }
 
     /// The diff is complete.
@@ -120,6 +122,7 @@ struct StabilityTally: Sendable {
             }
         }
         complete += 1
+        pagesByCount.append(0)
         hot = becomingHot
         // The threshold rises with every second diff: pages that just reached the old one are not hot any more.
         if Self.half(complete + 1) > Self.half(complete) {

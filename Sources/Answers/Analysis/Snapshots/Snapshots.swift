@@ -1,4 +1,5 @@
 import Model
+import Platform
 
 /// Answers what snapshots would cost, in one pass over the recording.
 ///
@@ -38,12 +39,14 @@ package enum Snapshots {
         try recording.replay(into: &both)
         other = both.second
         var pass = both.first
+        pass.finish()
         if options.cadencesNs == nil { pass.keepUsual() }
         if options.cadencesNs == nil, pass.diffs.isEmpty {
             // A recording too short for any of them: every iteration.
             resolved.cadencesNs = [1]
             pass = SnapshotPass(recording.info, resolved, fullBytes: pages * pageSize)
             try recording.replay(into: &pass)
+            pass.finish()
         }
         resolved.cadencesNs = pass.diffs.map(\.cadence.cadenceNs)
         var report = SnapshotReport(
@@ -138,29 +141,30 @@ private struct DistinctPages: RecordingVisitor {
 /// The pass. Pages are gathered in words of 64 while an iteration lasts; at its end these are added to the diff of each cadence, and at
 /// the end of a diff its words are counted, in blocks of each size.
 struct SnapshotPass: RecordingVisitor, Sendable {
-    private(set) var diffs: [DiffSets]
     private let pageSize: Int64
     private let options: SnapshotOptions
     private let full: (bytes: Int64, ns: Int64)
-    private var levels: [BlockLevel]
+    private var following: [Guarded<DiffSets>]
+    /// By cadence; complete when the pass is.
+    private(set) var diffs: [DiffSets] = []
     private var words = PageWords()
+    private var batch = DiffBatch()
     private var number: UInt32 = 1
     private var origin: Int64?
     private var endNs: Int64 = 0
     /// Distinct pages of every window, for forks.
     private var windows = WindowTableBuilder()
     /// Of every page, the iteration in which it was last dirtied.
-    private var pages = PageIndex()
-    private var stamps: [UInt32] = []
+    private var stamps = PageNumbers()
 
     init(_ info: RecordingInfo, _ options: SnapshotOptions, fullBytes: Int64) {
         pageSize = info.pageSize
         self.options = options
         full = (fullBytes, options.cost.nanoseconds(bytes: fullBytes, extents: fullBytes > 0 ? 1 : 0))
-        diffs = (options.cadencesNs ?? []).map(DiffSets.init)
         // Pages always come first: everything else is measured by them.
-        levels = ([info.pageSize] + options.blocks.filter { $0 > info.pageSize }).map { [diffs] block in
-            BlockLevel(block: block, pages: UInt64(block / info.pageSize), cadences: diffs.count)
+        let blocks = [info.pageSize] + options.blocks.filter { $0 > info.pageSize }
+        following = (options.cadencesNs ?? []).map { [full] in
+            Guarded(DiffSets($0, blocks: blocks, pageSize: info.pageSize, options: options, full: full))
         }
     }
 
@@ -169,46 +173,51 @@ struct SnapshotPass: RecordingVisitor, Sendable {
     mutating func visit(_ iteration: Iteration) throws {
         if origin == nil {
             (origin, endNs) = (iteration.startNs, iteration.startNs)
-            for place in diffs.indices { diffs[place].begin(at: iteration.startNs) }
             windows.start(at: iteration.startNs)
         }
         // Boundaries must not run backwards, whatever a damaged file says.
         endNs = max(iteration.endNs, endNs)
-        takeWords()
-        for place in diffs.indices where diffs[place].endIteration(at: endNs, origin: origin ?? endNs) {
-            for level in levels.indices {
-                levels[level].endDiff(diffs[place], of: place, words, options: options, full: full)
-            }
-            diffs[place].endDiff(words.keys, &pages)
-        }
+        Self.take(&words, of: number, &stamps, shift: windows.shift, row: &windows.row, into: &batch)
+        batch.endIteration(at: endNs)
         windows.endIteration(at: endNs)
         number += 1
+        if batch.isFull { follow() }
     }
 
-    /// The iteration is over: its pages belong to the diffs in progress.
-    private mutating func takeWords() {
-        let keys = words.keys
-        for place in words.touched {
-            let place = Int(place)
-            let word = words.take(place)
-            Self.stamp(word, keys[place], number, &pages, &stamps, shift: windows.shift, row: &windows.row)
-            for cadence in diffs.indices { diffs[cadence].add(word, place) }
-        }
-        words.forgetTouched()
-    }
-
-    /// Counts a word's pages by the group of iterations in which they were last dirtied.
-    private static func stamp(
-        _ word: UInt64, _ key: UInt64, _ iteration: UInt32, _ pages: inout PageIndex, _ stamps: inout [UInt32],
-        shift: UInt32, row: inout [UInt32]
+    /// The iteration is over: its pages are counted by the group of iterations in which they were last dirtied, and belong to the
+    /// diffs in progress.
+    private static func take(
+        _ words: inout PageWords, of iteration: UInt32, _ stamps: inout PageNumbers, shift: UInt32, row: inout [UInt32],
+        into batch: inout DiffBatch
     ) {
         let mask = (UInt32(1) << shift) - 1
-        forEachBit(word) { bit in
-            let page = pages.insert(key << 6 | UInt64(bit))
-            if page == stamps.count { stamps.append(0) }
-            row[Int((stamps[page] &+ mask) >> shift)] &+= 1
-            stamps[page] = iteration
+        words.take { place, word in
+            stamps.update(word, at: place, &row) { last, row in
+                row[Int((last &+ mask) >> shift)] &+= 1
+                last = iteration
+            }
+            batch.add(place, word)
         }
+    }
+
+    private mutating func follow() {
+        Self.follow(following, batch, words, origin: origin ?? 0)
+        batch.removeAll()
+    }
+
+    private static func follow(
+        _ following: [Guarded<DiffSets>], _ batch: DiffBatch, _ words: PageWords, origin: Int64
+    ) {
+        Parallel.forEach(following.count) { cadence, _ in
+            following[cadence].withLock { $0.take(batch, words, origin: origin) }
+        }
+    }
+
+    /// The recording has been read.
+    mutating func finish() {
+        follow()
+        diffs = following.map { $0.withLock { $0 } }
+        following = []
     }
 
     /// Keeps, of cadences that nobody asked for, at most six that say something.
@@ -219,26 +228,24 @@ struct SnapshotPass: RecordingVisitor, Sendable {
             return count > 1 && !diffs[(place + 1)...].contains { $0.cadence.length.count == count }
         }
         if kept.count > 6 { kept = (0..<6).map { kept[$0 * (kept.count - 1) / 5] } }
-        for level in levels.indices { levels[level].keep(kept) }
         diffs = kept.map { diffs[$0] }
     }
 
-    /// Levels that were asked for: pages are counted even when they were not.
-    private var asked: [BlockLevel] { levels.filter { options.blocks.contains($0.block) } }
-
-    private func each<Result>(_ body: (SnapshotCadence, BlockLevel, SnapshotTally, _ pages: SnapshotTally) -> Result)
-        -> [Result]
-    {
-        diffs.indices.filter { diffs[$0].cadence.length.count > 0 }.flatMap { place in
-            asked.map { body(diffs[place].cadence, $0, $0.tallies[place], levels[0].tallies[place]) }
+    private func each<Result>(_ body: (SnapshotCadence, BlockLevel, _ pages: SnapshotTally) -> Result) -> [Result] {
+        diffs.filter { $0.cadence.length.count > 0 }.flatMap { diff in
+            // Pages are counted even when they were not asked for.
+            diff.levels.filter { options.blocks.contains($0.block) }.map {
+                body(diff.cadence, $0, diff.levels[0].tally)
+            }
         }
     }
 
     /// Dirty pages of all complete diffs, by cadence.
-    var dirtyPages: [Int64] { levels[0].tallies.map(\.totalBlocks) }
+    var dirtyPages: [Int64] { diffs.map(\.levels[0].tally.totalBlocks) }
 
     var sizes: [SnapshotSize] {
-        each { cadence, level, tally, pages in
+        each { cadence, level, pages in
+            let tally = level.tally
             let dirty = pages.totalBlocks * pageSize
             func share(_ bytesPerExtent: Double?) -> Double? {
                 guard full.bytes > 0 else { return nil }
@@ -266,8 +273,8 @@ struct SnapshotPass: RecordingVisitor, Sendable {
     }
 
     var chains: [SnapshotChain] {
-        each { cadence, level, tally, _ in
-            tally.chain.map { chain in
+        each { cadence, level, _ in
+            level.tally.chain.map { chain in
                 let bytes = full.bytes + chain.bytes
                 return SnapshotChain(
                     cadenceNs: cadence.cadenceNs, block: level.block, diffs: chain.diffs, restoreBytes: bytes,

@@ -15,7 +15,7 @@ struct Record: ParsableCommand {
             Workloads: \(Workload.Kind.allCases.map(\.rawValue).joined(separator: ", ")). Each takes \
             \(Workload.commonKeys.joined(separator: ", ")); zipf also theta, stride also stride, hotspot also hot, share \
             and phase, dma also burst. size is one vCPU's region (of all, with region=shared), rate is a vCPU's \
-            operations a second.
+            operations a second: between two it spins, or sleeps where vCPUs outnumber the host's CPUs.
 
             Examples:
               dirtyrec record -o demo.db --vcpus 2 --workload zipf:size=64MiB,rate=50k/s --duration 5s
