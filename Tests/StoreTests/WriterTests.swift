@@ -183,7 +183,7 @@ import Testing
         var writer: RecordingWriter? = try self.writer(path)
         for batch in batches { try writer?.commit(batch) }
         var reader: DatabaseQueue?
-        let isWhole = try writer?.finish(reason: .duration, endNs: 9000) { _ in
+        let completion = try writer?.finish(reason: .duration, endNs: 9000) { _ in
             guard reader == nil else { return }
             var configuration = Configuration()
             configuration.allowsUnsafeTransactions = true
@@ -194,7 +194,7 @@ import Testing
             }
         }
         writer = nil
-        #expect(isWhole == false)
+        #expect(completion == .partial)
         do {
             let file = try RecordingFile(path: path)
             #expect(file.state == .complete && file.info.endReason == .duration && !file.isSummarized)
@@ -206,6 +206,38 @@ import Testing
         try reader?.close()
         _ = try Recovery.recover(path: path)
         #expect(try Verifier.verify(path: path) == [])
+    }
+
+    @Test(arguments: [false, true])
+    func `the file is whole beside somebody who has it open, or it is said that it needs its log`(isReading: Bool)
+        throws
+    {
+        let path = scratch.path("a.db")
+        var writer: RecordingWriter? = try self.writer(path)
+        for batch in Sample.batches(3) { try writer?.commit(batch) }
+        var configuration = Configuration()
+        configuration.readonly = true
+        configuration.allowsUnsafeTransactions = true
+        let reader = try DatabaseQueue(path: path, configuration: configuration)
+        try reader.inDatabase { db in
+            try db.beginTransaction(.deferred)
+            _ = try Int.fetchOne(db, sql: "SELECT count(*) FROM harvest")
+            if !isReading { try db.rollback() }
+        }
+        #expect(try writer?.finish(reason: .duration, endNs: 9000) == (isReading ? .withLog : .whole))
+        writer = nil
+        let copy = scratch.path("copy.db")
+        try FileManager.default.copyItem(atPath: path, toPath: copy)
+        if isReading {
+            #expect(throws: RecordingError.self) { try RecordingFile(path: copy) }
+        } else {
+            #expect(try Verifier.verify(path: copy) == [])
+        }
+        if isReading { try reader.inDatabase { try $0.rollback() } }
+        try reader.close()
+        if isReading { _ = try Recovery.recover(path: path) }
+        #expect(try Verifier.verify(path: path) == [])
+        #expect(try Data(contentsOf: URL(fileURLWithPath: path)).count > 8192)
     }
 
     @Test(arguments: ["removed", "renamed", "replaced"])

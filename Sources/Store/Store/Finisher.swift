@@ -11,6 +11,16 @@ package struct FinishProgress: Sendable, Equatable {
     package let total: Int64
 }
 
+/// In how many pieces a finished recording is left.
+package enum Completion: Sendable, Equatable {
+    /// The file is all there is to keep.
+    case whole
+    /// Somebody reads it just now, so the log must stay: the file is not whole without it.
+    case withLog
+    /// Somebody who reads it kept it locked: rows or summaries are missing.
+    case partial
+}
+
 /// Completes a recording: end reason, single file, plain rows, summaries. Each step may be interrupted and repeated.
 ///
 /// Rows and summaries are written without the log, straight into the file: half the bytes. A kill leaves a rollback
@@ -130,23 +140,40 @@ struct Finisher {
 
     /// Moves the log into the file and goes on without one. While somebody reads a recording that has just ended, the
     /// log has to stay; all else works with it, too.
-    func leaveLog() throws {
+    ///
+    /// - Returns: Whether there is no log any more.
+    @discardableResult
+    func leaveLog() throws -> Bool {
         try connection.queue.inDatabase { db in
             // Somebody who follows a recording will not go away: do not wait long.
             try db.execute(sql: "PRAGMA busy_timeout = 500")
             defer { try? db.execute(sql: "PRAGMA busy_timeout = 5000") }
+            var mode: String?
             do {
-                _ = try String.fetchOne(db, sql: "PRAGMA journal_mode = DELETE")
+                mode = try String.fetchOne(db, sql: "PRAGMA journal_mode = DELETE")
             } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {}
             // Without a log each transaction must reach the disk in order, or a power cut could tear pages; with one,
             // nobody else syncs it any more.
             try db.execute(sql: "PRAGMA synchronous = EXTRA")
+            return mode == "delete"
+        }
+    }
+
+    /// Moves the log into the file, which is not in anybody's way unless he is reading at this moment.
+    ///
+    /// - Returns: Whether all of it is there.
+    private func emptyLog() throws -> Bool {
+        try connection.queue.inDatabase { db in
+            try Row.fetchOne(db, sql: "PRAGMA wal_checkpoint(TRUNCATE)")?[0] == 0
         }
     }
 
     /// Leaves the file alone in its folder, if no reader needs the log.
-    func close() throws {
-        try leaveLog()
+    ///
+    /// - Returns: Whether the file is whole without a log.
+    func close() throws -> Bool {
+        let isWhole = try leaveLog() || emptyLog()
         try connection.queue.close()
+        return isWhole
     }
 }

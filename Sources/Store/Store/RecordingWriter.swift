@@ -177,14 +177,14 @@ package final class RecordingWriter {
 
     /// Ends the recording: end reason, more labels, plain rows (unless left out), summaries; then a single file is left.
     ///
-    /// - Returns: Whether rows and summaries could be made. If not, another program kept the file locked: it ended all
-    ///   the same, holds everything recorded, and `dirtyrec recover` makes the rest.
+    /// - Returns: What is left. If another program kept the file locked, it ended all the same, holds everything recorded, and
+    ///   `dirtyrec recover` makes the rest.
     /// - Throws: ``RecordingError``. The file then holds every committed iteration, and `dirtyrec recover` completes it.
     @discardableResult
     package func finish(
         reason: EndReason, endNs: Int64, rows: Bool = true, labels: [String: String] = [:],
         progress: ((FinishProgress) -> Void)? = nil
-    ) throws -> Bool {
+    ) throws -> Completion {
         do {
             if grouped > 0 { try commitGroup() }
             rollBack()
@@ -195,15 +195,15 @@ package final class RecordingWriter {
             sync?.stop()
             sync?.sync()
             if let failure = sync?.failure, failure != 0 { throw DatabaseError(resultCode: .SQLITE_IOERR) }
-            var isWhole = true
+            var completion = Completion.whole
             do {
                 try finisher.leaveLog()
                 if rows { try finisher.expandRows() }
                 try finisher.summarize(takeSummary())
-            } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY { isWhole = false }
-            try finisher.close()
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY { completion = .partial }
+            if try !finisher.close(), completion == .whole { completion = .withLog }
             try Self.syncFolder(target)
-            return isWhole
+            return completion
         } catch { throw failure(error) }
     }
 

@@ -13,6 +13,7 @@ package enum Recovery {
         package var iterations: Int64 = 0
         /// Entries in the file, all of them kept.
         package var entries: Int64 = 0
+        package var completion = Completion.whole
     }
 
     /// Completes a file that was cut off or whose completion was interrupted: end reason, plain rows, summaries, single
@@ -110,7 +111,7 @@ package enum Recovery {
             let finisher = Finisher(connection: connection, path: path, progress: progress)
             try finisher.leaveLog()
             try body(finisher, file, &outcome)
-            try finisher.close()
+            if try !finisher.close() { outcome.completion = .withLog }
             return outcome
         } catch {
             throw RecordingError.writing(path, error, .init(synced: outcome.iterations, committed: outcome.iterations))

@@ -30,8 +30,8 @@ final class FileSink: BatchSink {
 
     /// Ends the file.
     ///
-    /// - Returns: Whether rows and summaries are in it (``RecordingWriter/finish(reason:endNs:rows:labels:progress:)``).
-    func finish(_ outcome: RecorderOutcome, rows: Bool) throws -> Bool {
+    /// - Returns: What is left (``RecordingWriter/finish(reason:endNs:rows:labels:progress:)``).
+    func finish(_ outcome: RecorderOutcome, rows: Bool) throws -> Completion {
         defer { Terminal.endLive() }
         return try writer.withLock { writer in
             try writer.finish(reason: outcome.reason, endNs: outcome.endNs, rows: rows) { progress in

@@ -61,8 +61,8 @@ final class Intake {
     private func finish(_ reason: EndReason, _ endNs: Int64, _ labels: [String: String]) throws {
         Terminal.endLive()
         guard !writer.isEmpty else { return writer.discard() }
-        let isWhole = try writer.finish(reason: reason, endNs: endNs, rows: options.rows, labels: labels)
-        if !isWhole { Terminal.say(RecordingOptions.leftOut(options.output)) }
+        RecordingOptions.tell(
+            try writer.finish(reason: reason, endNs: endNs, rows: options.rows, labels: labels), of: options.output)
     }
 }
 

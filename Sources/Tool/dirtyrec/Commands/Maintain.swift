@@ -159,6 +159,7 @@ struct Recover: ParsableCommand {
             \(file) is complete: \(Units.counted(outcome.iterations, "iteration", "iterations")), \(Units.counted(outcome.entries, "entry", "entries"))\
             \(outcome.wasCutOff ? "; it had been cut off" : "")\(outcome.migratedFrom.map { "; brought up from schema version \($0)" } ?? "").
             """)
+        RecordingOptions.tell(outcome.completion, of: file)
     }
 }
 

@@ -48,8 +48,18 @@ struct RecordingOptions: ParsableArguments {
             path: path, info: info, slots: slots, options: durability.writing(replace: force, groupNs: groupNs))
     }
 
-    /// What to say when somebody who reads the file has kept rows and summaries out of it.
-    static func leftOut(_ path: String) -> String {
-        "Another program reads \(path), so rows and summaries were left out; make them with: dirtyrec recover \(ShellWords.file(path))"
+    /// Says what somebody who reads the file has kept out of it.
+    static func tell(_ completion: Completion, of path: String) {
+        let reads = "Another program reads \(path), so "
+        let remedy = "with: dirtyrec recover \(ShellWords.file(path))"
+        switch completion {
+        case .whole: break
+        case .withLog:
+            Terminal.say(
+                reads
+                    + "\(path)-wal has to stay, without which the file is not whole; once that program has ended, join them "
+                    + remedy)
+        case .partial: Terminal.say(reads + "rows and summaries were left out; make them " + remedy)
+        }
     }
 }
