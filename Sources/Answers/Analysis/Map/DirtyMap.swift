@@ -82,9 +82,9 @@ package struct MapOutline: Sendable {
     private let rings: [RingUse]
 
     init(_ gathered: Gathered) {
-        var found = Set<UInt64>()
-        gathered.pass.pages.forEachPage { gfn, _ in found.insert(gfn / Self.blockPages) }
-        blocks = found.sorted()
+        var found = PageIndex()
+        gathered.pass.pages.forEachPage { gfn, _ in _ = found.insert(gfn / Self.blockPages) }
+        blocks = found.gfns.sorted()
         iterations = gathered.pass.iterations
         startNs = gathered.pass.startNs ?? 0
         rings = gathered.rings

@@ -67,10 +67,10 @@ func forEachBit(_ word: UInt64, _ body: (Int) -> Void) {
     }
 }
 
-/// A number for every page of some words, 0 at first, in lines of 16: 4 bytes each where pages are dense, 80 where no two are neighbours.
+/// A number for every page of some words, 0 at first, in lines of 8: 5 bytes each where pages are dense, 64 where no two are neighbours.
 struct PageNumbers: Sendable {
     private static let none = UInt32.max
-    /// By word and quarter.
+    /// By word and eighth.
     private var lines: [UInt32] = []
     private var numbers: [UInt32] = []
 
@@ -87,20 +87,20 @@ struct PageNumbers: Sendable {
         var rest = word
         while rest != 0 {
             let bit = rest.trailingZeroBitCount
-            body(&numbers[Int(lines[place &* 4 &+ bit >> 4]) &* 16 &+ bit & 15], &sums)
+            body(&numbers[Int(lines[place &* 8 &+ bit >> 3]) &* 8 &+ bit & 7], &sums)
             rest &= rest &- 1
         }
     }
 
     private mutating func makeRoom(for word: UInt64, at place: Int) {
-        let first = place &* 4
-        if first + 4 > lines.count {
-            let wanted = max(first + 4, lines.count * 3 / 2)
+        let first = place &* 8
+        if first + 8 > lines.count {
+            let wanted = max(first + 8, lines.count * 3 / 2)
             lines.append(contentsOf: repeatElement(Self.none, count: wanted - lines.count))
         }
-        for quarter in 0..<4 where lines[first + quarter] == Self.none && word >> UInt64(quarter * 16) & 0xffff != 0 {
-            lines[first + quarter] = UInt32(numbers.count / 16)
-            numbers.append(contentsOf: repeatElement(0, count: 16))
+        for eighth in 0..<8 where lines[first + eighth] == Self.none && word >> UInt64(eighth * 8) & 0xff != 0 {
+            lines[first + eighth] = UInt32(numbers.count / 8)
+            numbers.append(contentsOf: repeatElement(0, count: 8))
         }
     }
 }
