@@ -25,7 +25,8 @@ let extremes = try Extremes.all(of: bases[4])
 for (number, extreme) in extremes.enumerated().dropFirst(arguments.count == 6 ? Int(arguments[5]) ?? 0 : 0) {
     try Files.remove(path)
     try Files.copy(bases[4], path)
-    try Bases.execute(path, extreme.sql)
+    // Keys refuse what is no integer: that is no damage then.
+    guard (try? Bases.execute(path, extreme.sql)) != nil else { continue }
     try interrogation.ask("extreme \(number): \(extreme.name)")
 }
 
