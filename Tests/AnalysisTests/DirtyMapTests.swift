@@ -3,6 +3,15 @@ import Testing
 
 @testable import Analysis
 
+extension DirtyMap {
+    /// Reads `recording` twice, as the page does: for its outline, then for the map.
+    init(_ recording: some Recording, limits: Limits = Limits()) throws {
+        var filler = try MapFiller(MapOutline(Gathered(recording)), slots: recording.slots, limits: limits)
+        try recording.replay(into: &filler)
+        self = filler.map
+    }
+}
+
 struct DirtyMapTests {
     @Test func `every entry is in one cell`() throws {
         let recording = recording(iterations: 10) { iteration in (0..<100).map { GFN($0 * 7 + iteration) } }

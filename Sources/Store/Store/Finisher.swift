@@ -144,10 +144,7 @@ struct Finisher {
     /// - Returns: Whether there is no log any more.
     @discardableResult
     func leaveLog() throws -> Bool {
-        try connection.queue.inDatabase { db in
-            // Somebody who follows a recording will not go away: do not wait long.
-            try db.execute(sql: "PRAGMA busy_timeout = 500")
-            defer { try? db.execute(sql: "PRAGMA busy_timeout = 5000") }
+        try waitingShortly { db in
             var mode: String?
             do {
                 mode = try String.fetchOne(db, sql: "PRAGMA journal_mode = DELETE")
@@ -163,8 +160,15 @@ struct Finisher {
     ///
     /// - Returns: Whether all of it is there.
     private func emptyLog() throws -> Bool {
+        try waitingShortly { try Row.fetchOne($0, sql: "PRAGMA wal_checkpoint(TRUNCATE)")?[0] == 0 }
+    }
+
+    /// Somebody who follows a recording will not go away: nobody waits for him for long.
+    private func waitingShortly<Result>(_ body: (Database) throws -> Result) throws -> Result {
         try connection.queue.inDatabase { db in
-            try Row.fetchOne(db, sql: "PRAGMA wal_checkpoint(TRUNCATE)")?[0] == 0
+            try db.execute(sql: "PRAGMA busy_timeout = 500")
+            defer { try? db.execute(sql: "PRAGMA busy_timeout = 5000") }
+            return try body(db)
         }
     }
 

@@ -36,15 +36,6 @@ package struct DirtyMap: Sendable, Equatable {
     package let iterationsPerColumn: Int64
     package var columns: Int { course.count }
 
-    /// Reads `recording` twice: where pages were dirtied, then how often.
-    ///
-    /// - Throws: whatever reading the recording throws.
-    package init(_ recording: some Recording, limits: Limits = Limits()) throws {
-        var filler = try MapFiller(MapOutline(Gathered(recording)), slots: recording.slots, limits: limits)
-        try recording.replay(into: &filler)
-        self = filler.map
-    }
-
     fileprivate init(
         _ axis: MapAxis, _ layers: [Layer], course: [CourseColumn], iterationsPerColumn: Int64
     ) {

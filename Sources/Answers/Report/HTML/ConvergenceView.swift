@@ -31,12 +31,12 @@ enum ConvergenceView {
 
     /// One cell for the page's script.
     static func cell(_ cell: ConvergenceCell, of report: ConvergenceReport) -> JSON {
-        let outcome = cell.outcome
+        let (outcome, table) = (cell.outcome, Tables.rounds)
         return [
             "bandwidth": JSON(cell.bandwidth), "downtime_ns": JSON(cell.downtimeNs), "verdict": JSON(outcome.verdict),
             "start_ns": JSON(outcome.startNs), "count": JSON(outcome.rounds.count), "title": JSON(title(cell)),
             "sentence": JSON(sentence(cell)),
-            "rounds": JSON(shown(outcome)) { _, round in Tables.rounds.pairs(round, report) },
+            "rounds": JSON(shown(outcome)) { _, round in table.pairs(round, report) },
         ]
     }
 
