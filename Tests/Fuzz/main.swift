@@ -21,6 +21,13 @@ var interrogation = Interrogation(folder: folder, limit: limit)
 let path = interrogation.path
 
 let bases = try Bases.make(folder)
+// Before the first question: a session bounds the memory of SQLite in the whole process, and what hurts needs more.
+let samples = try Hostile.files.map { name, make in
+    let sample = folder + "/sample-\(name.replacing(" ", with: "-").replacing(",", with: "")).db"
+    try Files.remove(sample)
+    try make(sample)
+    return (name, sample)
+}
 let extremes = try Extremes.all(of: bases[4])
 for (number, extreme) in extremes.enumerated().dropFirst(arguments.count == 6 ? Int(arguments[5]) ?? 0 : 0) {
     try Files.remove(path)
@@ -30,10 +37,9 @@ for (number, extreme) in extremes.enumerated().dropFirst(arguments.count == 6 ? 
     try interrogation.ask("extreme \(number): \(extreme.name)")
 }
 
-for (name, make) in Hostile.files {
+for (name, sample) in samples {
     try Files.remove(path)
-    try make(path)
-    try Files.copy(path, folder + "/sample-\(name.replacing(" ", with: "-").replacing(",", with: "")).db")
+    try Files.copy(sample, path)
     try interrogation.ask(name)
 }
 
