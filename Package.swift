@@ -123,7 +123,7 @@ let package = Package(
             name: "RecorderTests",
             dependencies: ["Recorder", "Content", "Analysis", "Platform", "Model", "Guests", "KVM", "CZstd"]),
         .testTarget(name: "ImportTests", dependencies: ["Import", "Model", "TestSupport"], exclude: ["Cases"]),
-        .testTarget(name: "AttachTests", dependencies: ["Attach", "Import", "Model"]),
+        .testTarget(name: "AttachTests", dependencies: ["Attach", "Content", "Import", "Model", "Platform"]),
         .testTarget(name: "CLITests", dependencies: ["Model", "Store", "TestSupport"]),
     ]
 )

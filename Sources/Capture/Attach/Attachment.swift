@@ -1,3 +1,4 @@
+import Content
 import Glibc
 import Import
 import Model
@@ -20,6 +21,7 @@ package final class Attachment {
     private var pending: [RingEvent] = []
     /// Where the VMM keeps the memory of each logged slot that was seen.
     private var regions: [UInt32: VMMMemory.Region] = [:]
+    private var contents: VMMContents?
 
     /// An event's time is taken a moment before it can be read; within this, the order between CPUs is not settled.
     private static let settleNs: Int64 = 2_000_000
@@ -29,11 +31,15 @@ package final class Attachment {
     /// - Parameters:
     ///   - machine: Which VM of a process that runs several, from 1.
     ///   - times: Whether marks are looked at: entries of bitmaps have times and vCPUs only then.
+    ///   - content: The pages that are looked into.
     /// - Throws: ``AttachError``.
-    package init(_ target: Target, machine: Int?, times: Bool, intervalNs: Int64, buffers: TraceBuffers) throws {
+    package init(
+        _ target: Target, machine: Int?, times: Bool, content: ContentShare?, intervalNs: Int64, buffers: TraceBuffers
+    ) throws {
         let tracefs = try Tracefs()
         tracefs.removeStale()
         self.target = target
+        contents = content.map { VMMContents($0, pid: target.pid) }
         if target.ringEntries != nil {
             guard target.machines == 1 else {
                 throw AttachError(
@@ -103,6 +109,9 @@ package final class Attachment {
             ? nil : VMMMemory.zeroPages(of: target.pid, in: Array(regions.values))
     }
 
+    /// Entries whose pages were to be looked at and could not be.
+    package var unseenContents: Int64 { contents?.unseen ?? 0 }
+
     package func mark(_ text: String) { assembler.mark(text, at: monotonicNow()) }
 
     package func compare(_ rate: ForeignRate) { assembler.compare(rate) }
@@ -115,7 +124,7 @@ package final class Attachment {
         try read(upTo: now)
         if now - dropped.ns > Self.lookNs { lookForDropped(at: now) }
         try assemble(before: now - Self.settleNs, commit)
-        if let batch = assembler.advance(to: now - Self.settleNs) { try commit(batch) }
+        if let batch = assembler.advance(to: now - Self.settleNs) { try commit(looked(batch)) }
     }
 
     /// Ends it: the instance goes, and the last iteration comes.
@@ -146,7 +155,13 @@ package final class Attachment {
                 "The kernel's memory slots lie otherwise than dirtyrec thought, and this kernel does not describe them (no /sys/kernel/btf); what was recorded is wrong."
             )
         }
-        try commit(assembler.finish(at: end))
+        try commit(looked(assembler.finish(at: end)))
+    }
+
+    private func looked(_ batch: IterationBatch) -> IterationBatch {
+        var batch = batch
+        contents?.look(&batch, regions.values)
+        return batch
     }
 
     /// How often it is looked whether the kernel dropped events.
@@ -166,18 +181,18 @@ package final class Attachment {
             .sorted { ($0.element.ns, $0.offset) < ($1.element.ns, $1.offset) }
         pending.removeAll { $0.ns < ns }
         for (_, event) in settled {
-            if case .slot(let id, let flags, _, let size, let host) = event.kind, id < 1 << 16 {
+            if case .slot(let id, let flags, let guest, let size, let host) = event.kind, id < 1 << 16 {
                 // A slot is deleted without flags; only logged ones come into the account.
                 if size == 0 {
                     regions[id] = nil
                 } else if flags & 1 != 0 {
-                    regions[id] = VMMMemory.Region(address: host, size: size)
+                    regions[id] = VMMMemory.Region(baseGFN: guest >> 12, address: host, size: size)
                 }
-            } else if case .sync(let id, _, let pages, let host) = event.kind, id < 1 << 16 {
-                regions[id] = VMMMemory.Region(address: host, size: pages << 12)
+            } else if case .sync(let id, let base, let pages, let host) = event.kind, id < 1 << 16 {
+                regions[id] = VMMMemory.Region(baseGFN: base, address: host, size: pages << 12)
             }
             do {
-                if let batch = try assembler.add(event) { try commit(batch) }
+                if let batch = try assembler.add(event) { try commit(looked(batch)) }
             } catch let contradiction as EventContradiction {
                 assembler.note(
                     .aborted, vcpu: nil, entries: 1, at: event.ns, "An event was left out: \(contradiction.problem).")

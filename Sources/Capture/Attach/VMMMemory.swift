@@ -1,12 +1,21 @@
 import Glibc
+import Model
 import Platform
 
 /// The guest's memory as the VMM has it mapped.
-struct VMMMemory {
-    /// One memory slot: where it lies in the VMM's address space, in bytes.
+struct VMMMemory: ~Copyable {
+    /// One memory slot, in bytes, but for its first page.
     struct Region: Equatable {
+        var baseGFN: GFN
+        /// Where it lies in the VMM's address space.
         var address: UInt64
         var size: UInt64
+
+        /// Where a page of the guest lies in the VMM; nil when it is not in this slot.
+        func address(of gfn: GFN) -> UInt64? {
+            guard gfn >= baseGFN, gfn - baseGFN < size / UInt64(pageBytes) else { return nil }
+            return address &+ (gfn - baseGFN) * UInt64(pageBytes)
+        }
     }
 
     private static let pageSize = UInt64(pageBytes)
@@ -19,17 +28,19 @@ struct VMMMemory {
     private let memory: CInt
 
     /// Opens the memory of process `pid`; nil when it cannot be.
-    private init?(pid: Int32) {
-        pagemap = unsafe open("/proc/\(pid)/pagemap", O_RDONLY | O_CLOEXEC)
-        memory = unsafe open("/proc/\(pid)/mem", O_RDONLY | O_CLOEXEC)
-        if pagemap < 0 || memory < 0 {
-            close()
+    init?(pid: Int32) {
+        let pagemap = unsafe open("/proc/\(pid)/pagemap", O_RDONLY | O_CLOEXEC)
+        let memory = unsafe open("/proc/\(pid)/mem", O_RDONLY | O_CLOEXEC)
+        guard pagemap >= 0, memory >= 0 else {
+            for descriptor in [pagemap, memory] where descriptor >= 0 { _ = close(descriptor) }
             return nil
         }
+        (self.pagemap, self.memory) = (pagemap, memory)
     }
 
-    private func close() {
-        for descriptor in [pagemap, memory] where descriptor >= 0 { _ = Glibc.close(descriptor) }
+    deinit {
+        _ = close(pagemap)
+        _ = close(memory)
     }
 
     /// Pages of `regions` that hold only zeros. Pages that nobody ever touched are not read, so that they stay untouched.
@@ -37,7 +48,6 @@ struct VMMMemory {
     /// - Returns: nil when the process's memory cannot be read.
     static func zeroPages(of pid: Int32, in regions: [Region]) -> Int64? {
         guard let memory = VMMMemory(pid: pid) else { return nil }
-        defer { memory.close() }
         var zeros: Int64 = 0
         for region in regions {
             var done: UInt64 = 0
@@ -54,11 +64,23 @@ struct VMMMemory {
         return zeros
     }
 
-    private func zeroPages(from address: UInt64, count: Int) -> Int64? {
+    private func map(from address: UInt64, count: Int) -> [UInt64]? {
         var map = [UInt64](repeating: 0, count: count)
         let place = off_t(clamping: address / Self.pageSize * 8)
         let read = unsafe map.withUnsafeMutableBytes { unsafe pread(pagemap, $0.baseAddress, $0.count, place) }
-        guard read == count * 8 else { return nil }
+        return read == count * 8 ? map : nil
+    }
+
+    /// Reads what lies at `address` of the VMM into `words`.
+    ///
+    /// - Returns: whether all of it can be read.
+    func read(at address: UInt64, into words: inout [UInt64]) -> Bool {
+        let place = off_t(clamping: address)
+        return unsafe words.withUnsafeMutableBytes { unsafe pread(memory, $0.baseAddress, $0.count, place) == $0.count }
+    }
+
+    private func zeroPages(from address: UInt64, count: Int) -> Int64? {
+        guard let map = map(from: address, count: count) else { return nil }
         var page = [UInt64](repeating: 0, count: Int(Self.pageSize / 8))
         var zeros: Int64 = 0
         for (number, entry) in map.enumerated() {
@@ -66,9 +88,7 @@ struct VMMMemory {
                 zeros += 1
                 continue
             }
-            let start = off_t(clamping: address + UInt64(number) * Self.pageSize)
-            let read = unsafe page.withUnsafeMutableBytes { unsafe pread(memory, $0.baseAddress, $0.count, start) }
-            guard read == Int(Self.pageSize) else { return nil }
+            guard read(at: address + UInt64(number) * Self.pageSize, into: &page) else { return nil }
             if page.allSatisfy({ $0 == 0 }) { zeros += 1 }
         }
         return zeros

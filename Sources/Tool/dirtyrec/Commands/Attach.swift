@@ -1,5 +1,6 @@
 import ArgumentParser
 import Attach
+import Content
 import Foundation
 import Import
 import Model
@@ -59,6 +60,13 @@ struct Attach: ParsableCommand {
     /// Whether entries have times.
     enum Times: String, ExpressibleByArgument, CaseIterable { case on, off }
 
+    @Option(
+        help: ArgumentHelp(
+            "Say what dirty pages hold, for `dirtyrec snapshots`, of this share of the pages: all, one in so many such as 1/16, or 5%. Reads them in the VMM's memory after each harvest.",
+            valueName: "share"),
+        completion: .list(["all", "1/4", "1/16", "1/64"]), transform: ContentShare.init(parsing:))
+    var content: ContentShare?
+
     @OptionGroup var metrics: MetricsOptions
 
     @Flag(
@@ -88,7 +96,8 @@ struct Attach: ParsableCommand {
         }
         let buffers = TraceBuffers(for: target, kibibytes: buffer.map { Int($0.bytes / 1024) })
         let attachment = try Attachment(
-            target, machine: vm, times: times == .on, intervalNs: interval?.ns ?? 100_000_000, buffers: buffers)
+            target, machine: vm, times: times == .on, content: content, intervalNs: interval?.ns ?? 100_000_000,
+            buffers: buffers)
         signals.beforeExit = attachment.cleanup.run
         Terminal.say(
             """
@@ -170,6 +179,13 @@ struct Attach: ParsableCommand {
                 The guest addresses of some memory slots could not be learnt\
                 \(attachment.seesSlots ? " (logging was on before)" : " (this kernel has no kprobes)"): their pages have \
                 numbers relative to the slot, from 2^50 on. See docs/attach.md.
+                """)
+        }
+        if attachment.unseenContents > 0 {
+            Terminal.say(
+                """
+                What the pages of \(Units.counted(attachment.unseenContents, "entry", "entries")) hold is not in the file: where \
+                they lie in the VMM's memory was not known, or it could not be read.
                 """)
         }
         for loss in losses.prefix(10) { Terminal.say("LOSS (\(loss.kind.rawValue)): \(loss.detail)") }
