@@ -105,7 +105,15 @@ enum Hostile {
                 WHERE name = 'dirty_entry'
             """
         ),
-        ("an index that computes", "CREATE INDEX evil ON dirty_entry(length(hex(zeroblob(100000000)) || gfn))"),
+        (
+            "an index that computes",
+            // Made of something else: to compute it takes longer than there is time, and more memory than SQLite may have here.
+            """
+            CREATE INDEX evil ON dirty_entry(gfn);
+            PRAGMA writable_schema = ON;
+            UPDATE sqlite_schema SET sql = 'CREATE INDEX evil ON dirty_entry(length(hex(zeroblob(100000000)) || gfn))' WHERE name = 'evil'
+            """
+        ),
         ("an index of the first values", "DROP INDEX harvest_ts_ns; CREATE INDEX harvest_ts_ns ON harvest(iteration)"),
         (
             "tables that hang on ours",

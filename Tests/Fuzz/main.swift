@@ -21,7 +21,7 @@ var interrogation = Interrogation(folder: folder, limit: limit)
 let path = interrogation.path
 
 let bases = try Bases.make(folder)
-// Before the first question: a session bounds the memory of SQLite in the whole process, and what hurts needs more.
+// Before the first question, so that a fault of ours there is seen at once.
 let samples = try Hostile.files.map { name, make in
     let sample = folder + "/sample-\(name.replacing(" ", with: "-").replacing(",", with: "")).db"
     try Files.remove(sample)
