@@ -22,6 +22,8 @@ let package = Package(
         .shim("CSQLiteShim"),
         // line editing for the SQL shell (the setters of libedit are variadic),
         .shim("CLineEdit", linkerSettings: [.linkedLibrary("edit")]),
+        // a full screen (variables and macros of ncurses),
+        .shim("CTerminalScreen", linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
         // one instruction that Swift has no word for,
         .shim("CPrefetch"),
         // one system call that Swift does not import,
@@ -83,7 +85,7 @@ let package = Package(
             dependencies: [
                 "Platform", "KVM", "Guests", "Content", "Recorder", "Model", "Store", "Import", "Attach", "Analysis",
                 "Report",
-                "CLineEdit", "CNoICU", "Notebook", "Fleet",
+                "CLineEdit", "CTerminalScreen", "CNoICU", "Notebook", "Fleet",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/Tool/dirtyrec"),
@@ -130,8 +132,9 @@ let package = Package(
 
 // One place for the rules of every Swift target of ours.
 let cTargets = [
-    "CKVM", "CEntryTable", "CSQLiteShim", "CPrefetch", "CExchange", "CStoreBench", "CLineEdit", "CBuild", "CNoICU",
-    "CCMark", "CZstd",
+    "CKVM", "CEntryTable", "CSQLiteShim", "CPrefetch", "CExchange", "CStoreBench", "CLineEdit", "CTerminalScreen",
+    "CBuild",
+    "CNoICU", "CCMark", "CZstd",
 ]
 for target in package.targets where !cTargets.contains(target.name) {
     target.swiftSettings = [

@@ -5,7 +5,7 @@ import Testing
 @Suite struct `The command line` {
     static let commands = [
         "record", "report", "converge", "snapshots", "diff", "sql", "notebook", "export", "verify", "recover", "rows",
-        "attach",
+        "attach", "top",
         "import", "synth", "fleet", "doctor",
     ]
 
@@ -100,6 +100,14 @@ import Testing
         (["fleet", "F", "--query", "overveiw"], 2, "Did you mean 'overview'?"),
         (["record", "-o", "F/a.db", "--workload", "zpif"], 2, "Did you mean 'zipf'?"),
         (["converge", "F/text.db", "--policy", "qmeu"], 2, "Did you mean 'qemu'?"),
+        (["top"], 2, "Name either a recording, or a VMM"),
+        (["top", "F/text.db", "--pid", "1"], 2, "Name either a recording, or a VMM"),
+        (["top", "F/text.db", "-o", "F/a.db"], 2, "is a recording already"),
+        (["top", "F/text.db", "--delay", "10ms"], 2, "--delay must be at least 100ms."),
+        (["top", "F/text.db", "--plain", "--json"], 2, "Give either --plain or --json"),
+        (["top", "--pid", "1", "--force"], 2, "--force is for -o."),
+        (["top", "F/text.db"], 4, "F/text.db is not an SQLite database."),
+        (["top", "F/missing.db"], 2, "F/missing.db does not exist."),
         (["record", "-o", "-"], 2, "A recording cannot go to standard output"),
         (["record", "-o", ""], 2, "The output has no name"),
         (["synth", "-o", ""], 2, "The output has no name"),
@@ -430,6 +438,68 @@ struct `Recording from the command line` {
             let refused = try Tool.run(["record", "-o", folder + "/b.db", "--metrics", folder + "/a.db"] + Self.quick)
             #expect(refused.status == 2 && refused.stderr.contains("a.db is a recording or another SQLite file"))
             #expect(!FileManager.default.fileExists(atPath: folder + "/b.db"))
+        }
+    }
+
+    @Test func `the last line of top is what the report says`() throws {
+        try withFolder { folder in
+            let file = folder + "/a.db"
+            try Tool.succeed([
+                "synth", "-o", file, "--workload", "zipf:size=8MiB,rate=50k/s", "--vcpus", "2", "--duration", "3s",
+            ])
+            func object(_ text: some StringProtocol) throws -> [String: Any] {
+                try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+            }
+            let lines = try Tool.succeed(["top", file, "--json"]).split(separator: "\n")
+            #expect(lines.count == 1)
+            let top = try object(try #require(lines.last))
+            let report = try object(try Tool.succeed(["report", file, "--json"]))
+            func figure(_ object: [String: Any], _ path: String) -> Double? {
+                var value: Any? = object
+                for key in path.split(separator: ".") {
+                    value = Int(key).map { (value as? [Any])?[$0] } ?? (value as? [String: Any])?[String(key)]
+                }
+                return (value as? NSNumber)?.doubleValue
+            }
+            for (mine, theirs) in [
+                ("entries", "counts.entries"), ("pages", "counts.distinct_gfns"), ("iterations", "counts.iterations"),
+                ("duration_ns", "counts.duration_ns"), ("unique", "duplicates.distinct"),
+                ("duplicates.cross_ring", "duplicates.cross_ring"),
+                ("average.pages_per_s", "rate.pages_per_s"), ("average.bytes_per_s", "rate.bytes_per_s"),
+                ("average.entries_per_s", "rate.entries_per_s"),
+                ("working_set.0.max", "working_set.0.pages.max"), ("working_set.0.p95", "working_set.0.pages.p95"),
+                ("working_set.0.tau_ns", "working_set.0.tau_ns"),
+            ] {
+                let found = figure(top, mine)
+                #expect(found != nil && found == figure(report, theirs), "\(mine), \(theirs)")
+            }
+            let converge = try object(
+                try Tool.succeed([
+                    "converge", file, "--bandwidth", "10Gbit/s", "--downtime", "300ms", "--policy", "qemu", "--json",
+                ]))
+            for (mine, theirs) in [
+                ("total_ns", "grid.0.total_ns"), ("downtime_actual_ns_low", "grid.0.downtime_actual_ns_low"),
+                ("least_bandwidth_bytes_per_s", "least_bandwidth.0.bandwidth_bytes_per_s"),
+            ] {
+                let found = figure(top, "migration." + mine)
+                #expect(found != nil && found == figure(converge, theirs), "\(mine), \(theirs)")
+            }
+        }
+    }
+
+    @Test func `top follows a recording to its end, in lines, and keeps nobody from ending it`() throws {
+        try withFolder { folder in
+            let file = folder + "/a.db"
+            let (recorder, _, _) = try Tool.start(
+                ["record", "-o", file, "--duration", "4s", "--workload", "zipf:size=8MiB,rate=20k/s"])
+            defer { if recorder.isRunning { recorder.terminate() } }
+            while !FileManager.default.fileExists(atPath: file), recorder.isRunning { usleep(20_000) }
+            let lines = try Tool.succeed(["top", file, "--plain", "--delay", "200ms"]).split(separator: "\n")
+            recorder.waitUntilExit()
+            #expect(recorder.terminationStatus == 0)
+            #expect(lines.count > 1 && lines.last?.hasSuffix("ended: duration") == true, "\(lines)")
+            #expect(try Tool.succeed(["verify", file]).contains("summaries agree"))
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["a.db"])
         }
     }
 

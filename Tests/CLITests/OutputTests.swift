@@ -19,7 +19,8 @@ import Testing
     }
 
     static let results = [
-        "--help", "--version", "report a.db", "report a.db --json", "converge a.db", "diff a.db a.db", "verify a.db",
+        "--help", "--version", "report a.db", "report a.db --json", "top a.db", "top a.db --json", "converge a.db",
+        "diff a.db a.db", "verify a.db",
         "sql --list", "sql a.db --csv 'SELECT * FROM dirty'", "export a.db --format csv -o -",
     ]
 

@@ -14,6 +14,8 @@ package struct RunningTotals: Sendable {
     }
 
     package var iterations: Int64 = 0
+    /// When the first iteration began; nil before it is complete.
+    package private(set) var startNs: Int64?
     /// What the entries of all iterations add.
     package var counts = DuplicateCounts()
     /// Distinct pages.
@@ -46,11 +48,9 @@ package struct RunningTotals: Sendable {
     package mutating func add(_ batch: IterationBatch) {
         let iteration = batch.iteration
         iterations += 1
+        startNs = startNs ?? iteration.startNs
         last = iteration
-        for loss in batch.losses {
-            losses[loss.kind, default: 0] += 1
-            lostEntries += loss.entries ?? 0
-        }
+        add(batch.losses)
         kickNs += iteration.kickNs
         pauseNs += iteration.pauseNs
         scanNs += iteration.scanNs
@@ -59,5 +59,20 @@ package struct RunningTotals: Sendable {
         clearNs += iteration.clearNs
         for statistic in batch.statistics { statistics[statistic.name, default: 0] += statistic.value }
         guestProgress = iteration.guestProgress ?? guestProgress
+    }
+
+    /// Adds what may have been lost.
+    package mutating func add(_ rows: [Loss]) {
+        for loss in rows {
+            losses[loss.kind, default: 0] += 1
+            lostEntries += loss.entries ?? 0
+        }
+    }
+
+    /// From the start of the first iteration to the end of the last, in nanoseconds.
+    package var durationNs: Int64 { (last?.endNs ?? 0) - (startNs ?? last?.endNs ?? 0) }
+    /// Unique pages per second, a page counted once an iteration; nil without time.
+    package var pagesPerSecond: Double? {
+        durationNs > 0 ? Double(counts.distinct) * 1e9 / Double(durationNs) : nil
     }
 }

@@ -8,12 +8,20 @@ import Platform
 /// Rows are read some way ahead of the visitor, and another thread decodes their segments meanwhile; SQLite and the visitor stay
 /// on the caller's thread.
 struct RecordingReader {
+    /// What was read before.
+    struct Place: Sendable {
+        var iteration: Iteration?
+        var harvest: Harvest?
+    }
+
     let db: Database
     let path: String
     let info: RecordingInfo
+    /// After which it goes on.
+    var place = Place()
 
     func replay(into visitor: inout some RecordingVisitor) throws {
-        var rows = try RowsAhead(db, path, vcpuCount: info.vcpuCount)
+        var rows = try RowsAhead(db, path, after: place, vcpuCount: info.vcpuCount)
         var ahead = rows.next().map { Decoding($0, path: path, pageSize: info.pageSize) }
         while let decoding = ahead {
             ahead = rows.next().map { Decoding($0, path: path, pageSize: info.pageSize) }
@@ -51,16 +59,18 @@ private struct RowsAhead {
     private var iterations: CheckedRows
     private var harvests: CheckedRows
     private var current: Iteration?
+    private var latest: Iteration?
     private var previous: Harvest?
     /// A harvest that was read and waits for the iterations before its own.
     private var waiting: (harvest: Harvest, row: Int64, segment: [UInt8])?
     private var hasBegun = false
     private var isOver = false
 
-    init(_ db: Database, _ path: String, vcpuCount: Int) throws {
+    init(_ db: Database, _ path: String, after place: RecordingReader.Place, vcpuCount: Int) throws {
         self.path = path
-        iterations = try CheckedRows(db, path, Iteration.table)
-        harvests = try CheckedRows(db, path, Harvest.table, vcpuCount: vcpuCount)
+        (latest, previous) = (place.iteration, place.harvest)
+        iterations = try CheckedRows(db, path, Iteration.table, after: latest?.id)
+        harvests = try CheckedRows(db, path, Harvest.table, after: previous?.id, vcpuCount: vcpuCount)
     }
 
     /// The next rows; nil after the last.
@@ -99,9 +109,10 @@ private struct RowsAhead {
     private mutating func nextIteration() throws -> Iteration? {
         guard try iterations.step() else { return nil }
         let next = try Iteration(row: &iterations)
-        if let current, next.id <= current.id || next.startNs < current.startNs {
-            throw iterations.corrupt("iteration \(next.id) follows iteration \(current.id)")
+        if let latest, next.id <= latest.id || next.startNs < latest.startNs {
+            throw iterations.corrupt("iteration \(next.id) follows iteration \(latest.id)")
         }
+        latest = next
         return next
     }
 

@@ -196,14 +196,19 @@ struct RunningSummary: RecordingVisitor {
     private var entries: Int64 = 0
     private var vcpuRows: [VCPURow] = []
     private let follower: Follower
+    /// Whether ``finish(iteration:page:)`` will be asked; else nothing is kept of iterations and harvests that are over.
+    private let isForTables: Bool
 
     /// 8 MB of GFNs, and as much while they are sorted.
     private static let mostEntries = 1 << 20
     private static let mostEvents = 1 << 14
 
     /// - Parameter workers: Threads that share the work.
-    init(vcpuCount: Int, workers: Int = Parallel.workers, follower: Follower = Follower()) {
+    init(
+        vcpuCount: Int, workers: Int = Parallel.workers, follower: Follower = Follower(), isForTables: Bool = true
+    ) {
         self.follower = follower
+        self.isForTables = isForTables
         shards = PageShards(SummaryShard(), SummaryShard.Tally(), workers: workers)
         add(vcpus: vcpuCount)
     }
@@ -231,7 +236,7 @@ struct RunningSummary: RecordingVisitor {
                     ring: harvest.ring, vcpu: harvest.vcpu, epoch: epochs.epoch(of: harvest),
                     iteration: harvest.iteration, number: UInt32(moments.count)),
                 gfns: gfns, provisionalCount: harvest.provisionalCount))
-        moments.append((harvest.iteration, harvest.tsNs))
+        if isForTables { moments.append((harvest.iteration, harvest.tsNs)) }
         if let vcpu = harvest.vcpu {
             vcpuRows[vcpu].harvests += 1
             vcpuRows[vcpu].entries += Int64(gfns.count)
@@ -280,7 +285,7 @@ struct RunningSummary: RecordingVisitor {
                 pages += newPages
                 (counts, newPages) = (DuplicateCounts(), 0)
                 try follower.iteration(iteration)
-                if let take = follower.row { try take(row) } else { kept.append(row) }
+                if let take = follower.row { try take(row) } else if isForTables { kept.append(row) }
             }
         }
     }

@@ -17,6 +17,7 @@ struct Dirtyrec: ParsableCommand {
         subcommands: [
             Record.self,
             Attach.self,
+            Top.self,
             Import.self,
             Synth.self,
             ReportCommand.self,

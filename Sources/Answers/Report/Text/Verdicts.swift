@@ -29,38 +29,43 @@ struct Verdict {
         else { return nil }
         var verdict = Verdict(
             question: "Would it migrate at 10 Gbit/s and 300 ms?", figure: "", sentence: "", section: "convergence")
+        verdict.answer(cell)
+        return verdict
+    }
+
+    /// Figure, sentence and tone of a replay's verdict.
+    mutating func answer(_ cell: ConvergenceCell) {
         let outcome = cell.outcome
         let rounds = "\(outcome.rounds.count) round\(outcome.rounds.count == 1 ? "" : "s")"
         let total = Text.bracket(outcome.totalNs, Units.duration)
         let pause = Text.bracket(outcome.downtimeNs, Units.duration)
         switch outcome.verdict {
         case .converges:
-            verdict.figure = "Yes"
-            verdict.sentence =
+            figure = "Yes"
+            sentence =
                 outcome.rounds.isEmpty
                 ? "The whole guest fits into the pause: it stands still for \(pause)."
                 : "QEMU sends \(rounds) while the guest runs, then pauses it for \(pause). In all that takes \(total)."
-            verdict.tone = .good
+            tone = .good
         case .mayConverge:
-            verdict.figure = "Perhaps"
-            verdict.sentence =
-                "It takes \(total) with a pause of \(pause): between two harvests the recording cannot tell on which side of 300 ms. Harvest more often to know."
-            verdict.tone = .open
+            figure = "Perhaps"
+            sentence =
+                "It takes \(total) with a pause of \(pause): between two harvests the recording cannot tell on which side of \(Units.duration(cell.downtimeNs)). Harvest more often to know."
+            tone = .open
         case .doesNotConverge:
-            verdict.figure = "No"
-            verdict.sentence =
+            figure = "No"
+            sentence =
                 "It never gets there: \(Sanitizer.line(outcome.reason ?? "every round leaves too much"))."
-            verdict.tone = .bad
+            tone = .bad
         case .exceedsDowntime:
-            verdict.figure = "No"
-            verdict.sentence = "The guest is paused for \(pause), longer than allowed."
-            verdict.tone = .bad
+            figure = "No"
+            sentence = "The guest is paused for \(pause), longer than allowed."
+            tone = .bad
         case .recordingTooShort:
-            verdict.figure = "Not seen"
-            verdict.sentence = "The recording ends after \(rounds), before the migration does. Record for longer."
-            verdict.tone = .open
+            figure = "Not seen"
+            sentence = "The recording ends after \(rounds), before the migration does. Record for longer."
+            tone = .open
         }
-        return verdict
     }
 
     private static func bandwidth(_ analysis: RecordingAnalysis) -> Verdict? {

@@ -18,6 +18,8 @@ struct CheckedRows: RowCoder {
     private let vcpuCount: Int
     private var sum: Int64 = 0
     private(set) var rowNumber: Int64 = 0
+    /// The rowid of the row being read, where the table has one.
+    var rowID: Int64? { rowid }
     /// Bytes that texts and blobs may still add up to.
     private var room: Int64
     private var rowid: Int64?
@@ -28,15 +30,20 @@ struct CheckedRows: RowCoder {
     /// Pages of a hostile file may refer to each other in circles: rowids that must ascend and bytes that must fit into
     /// the file end every walk through it.
     ///
-    /// - Parameter columns: Those that will be read, if not all.
+    /// - Parameters:
+    ///   - columns: Those that will be read, if not all.
+    ///   - after: The rowid after which they begin; all of them without.
     init(
         _ db: Database, _ path: String, _ table: String, _ columns: [String]? = nil, order: String? = nil,
-        vcpuCount: Int = 4096
+        after: Int64? = nil, vcpuCount: Int = 4096
     ) throws {
         let columns = columns ?? SchemaCatalog.columns(of: table)
         let all = (order == nil ? columns + ["rowid"] : columns).joined(separator: ", ")
         statement = try RawStatement(
-            db, "SELECT \(all) FROM main.\(table) NOT INDEXED ORDER BY \(order ?? "rowid")")
+            db,
+            "SELECT \(all) FROM main.\(table) NOT INDEXED \(after == nil ? "" : "WHERE rowid > ? ")ORDER BY \(order ?? "rowid")"
+        )
+        if let after { statement.bind(1, after) }
         let pages = try Int64.fetchOne(db, sql: "PRAGMA page_count") ?? 0
         room = pages * (try Int64.fetchOne(db, sql: "PRAGMA page_size") ?? 0)
         rowid = order == nil ? Int64.min : nil

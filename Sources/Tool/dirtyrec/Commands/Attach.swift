@@ -23,14 +23,7 @@ struct Attach: ParsableCommand {
               dirtyrec attach --pid 4711 -o vm.db
             """)
 
-    @Option(help: "Process of the VMM (default: whoever answers at --qmp).")
-    var pid: Int32?
-
-    @Option(help: ArgumentHelp("Which VM, from 1, of a process that runs several.", valueName: "n"))
-    var vm: Int?
-
-    @Option(help: ArgumentHelp("QEMU's QMP socket.", valueName: "socket"), completion: .file())
-    var qmp: String?
+    @OptionGroup var way: AttachOptions
 
     @OptionGroup var recording: RecordingOptions
 
@@ -38,27 +31,6 @@ struct Attach: ParsableCommand {
         help: ArgumentHelp("End after this time (default: at Ctrl-C, or with the guest).", valueName: "time"),
         transform: Nanoseconds.init(parsing:))
     var duration: Nanoseconds?
-
-    @Option(
-        help: ArgumentHelp(
-            "Shortest iteration: one ends with the VMM's first re-protection after this time (default: 100ms).",
-            valueName: "time"), transform: Nanoseconds.init(parsing:))
-    var interval: Nanoseconds?
-
-    @Option(
-        help: ArgumentHelp(
-            "Kernel memory of the trace buffer of each host CPU on which the VMM may run (default: by ring size, at most 3.5 MiB).",
-            valueName: "size"), transform: ByteSize.init(parsing:))
-    var buffer: ByteSize?
-
-    @Option(
-        help: ArgumentHelp(
-            "Whether entries of a bitmap get their times and vCPUs (default: on); off costs the guest almost nothing.",
-            valueName: "on|off"))
-    var times: Times = .on
-
-    /// Whether entries have times.
-    enum Times: String, ExpressibleByArgument, CaseIterable { case on, off }
 
     @Option(
         help: ArgumentHelp(
@@ -77,40 +49,20 @@ struct Attach: ParsableCommand {
     var zeroPages = false
 
     func validate() throws {
-        if pid == nil, qmp == nil { throw ValidationError("Name the VMM: --pid PID or --qmp SOCKET.") }
-        if let buffer, !(64 << 10...1 << 30).contains(buffer.bytes) {
-            throw ValidationError("--buffer must be 64KiB to 1GiB; it is the memory of one CPU's buffer.")
-        }
-        if let vm, vm < 1 { throw ValidationError("--vm counts from 1.") }
+        guard way.isGiven else { throw ValidationError("Name the VMM: --pid PID or --qmp SOCKET.") }
         if let duration, duration.ns <= 0 { throw ValidationError("--duration must be longer than 0.") }
     }
 
     func run() throws {
         let signals = StopFlag.ofSignals()
-        let monitor = try qmp.map { try QMP(socket: $0) }
-        guard let pid = pid ?? monitor?.peer else { throw AttachError("QEMU's process is unknown; add --pid PID.") }
-        let target = try Target(pid: pid)
-        let meter = monitor.map { DirtyRateMeter($0, hasRings: target.ringEntries != nil) }
-        if target.ringEntries == nil {
-            Terminal.say("The VM has no dirty ring: its bitmaps are followed, by probes in the kernel.")
-        }
-        let buffers = TraceBuffers(for: target, kibibytes: buffer.map { Int($0.bytes / 1024) })
-        let attachment = try Attachment(
-            target, machine: vm, times: times == .on, content: content, intervalNs: interval?.ns ?? 100_000_000,
-            buffers: buffers)
+        let guest = try AttachedGuest(way, content: content)
+        let attachment = guest.attachment
         signals.beforeExit = attachment.cleanup.run
-        Terminal.say(
-            """
-            Trace buffers: \(Units.size(Int64(buffers.kibibytes) << 10)) for each of \
-            \(Units.counted(Int64(buffers.cpuCount), "host CPU", "host CPUs")), \
-            \(Units.size(Int64(buffers.total) << 10)) of kernel memory; --buffer changes it.
-            """)
-        var info = describe(target, attachment)
-        info.memoryBytes = meter?.memoryBytes ?? 0
+        let info = guest.info
         let figures = try metrics.file(of: info)
         defer { figures?.end() }
         let intake = try Intake(recording, info, until: signals)
-        let session = AttachSession(attachment: attachment, meter: meter, durationNs: duration?.ns)
+        let session = AttachSession(attachment: attachment, meter: guest.meter, durationNs: duration?.ns)
         try intake.run(endNs: { attachment.endNs }) {
             var vcpus = info.vcpuCount
             let reason = try session.run(until: { intake.mustStop }) { batch in
@@ -133,26 +85,6 @@ struct Attach: ParsableCommand {
         try conclude(attachment, session.losses, intake.writer.committedIterations)
     }
 
-    private func describe(_ target: Target, _ attachment: Attachment) -> RecordingInfo {
-        let host = Host()
-        var info = RecordingInfo()
-        info.id = RecordingInfo.newID()
-        info.guestKind = "attached"
-        info.guest = "\(target.command) (process \(target.pid))"
-        host.describe(&info)
-        info.vcpuCount = target.vcpuCount
-        info.source = .tracefs
-        info.ringEntries = target.ringEntries
-        info.ringSoftLimit = target.ringEntries.map {
-            RingLimits.softLimit(ringEntries: $0, pml: host.pml == true)
-        }
-        info.intervalNs = interval?.ns ?? 100_000_000
-        info.startNs = attachment.startNs
-        info.wallOffsetNs = wallClockOffset()
-        info.labels[WayIn.key] = attachment.wayIn.rawValue
-        return info
-    }
-
     /// What the time of an event means where the CPU logs pages.
     static let timesWithPML =
         "With PML an entry's time is when the CPU's log was emptied, up to 512 writes after the write; first touches of a page have their own."
@@ -168,7 +100,7 @@ struct Attach: ParsableCommand {
         if Host().pml == true, attachment.entries > 0, attachment.wayIn != .masks { Terminal.say(Self.timesWithPML) }
         if attachment.entries == 0 {
             Terminal.say(
-                qmp == nil
+                way.qmp == nil
                     ? "No page was reported: dirty logging was never on. Let dirtyrec switch it on with --qmp, or attach to a migration."
                     : "No page was reported: the guest wrote nothing while QEMU logged, or QEMU had not harvested yet."
             )

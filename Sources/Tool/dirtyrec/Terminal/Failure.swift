@@ -28,6 +28,7 @@ enum Failure {
         case let error as KVMError: end(host, error.description + ".")
         case let error as RecordError: end(error.isHostLack ? host : usage, error.description)
         case let error as AttachError: end(host, error.description)
+        case let error as UnknownTerminal: end(host, error.description)
         case let error as ImportError: end(input, error.description)
         case let error as FleetError: end(error.isHostLack ? host : input, error.description)
         case let error as GuestError: end(error.isBrokenInput ? input : usage, error.description)

@@ -1,0 +1,107 @@
+import ArgumentParser
+import Attach
+import Content
+import Model
+import Platform
+import Recorder
+
+/// Another VMM's guest, and how it is looked at.
+struct AttachOptions: ParsableArguments {
+    @Option(help: "Process of the VMM (default: whoever answers at --qmp).")
+    var pid: Int32?
+
+    @Option(help: ArgumentHelp("Which VM, from 1, of a process that runs several.", valueName: "n"))
+    var vm: Int?
+
+    @Option(help: ArgumentHelp("QEMU's QMP socket.", valueName: "socket"), completion: .file())
+    var qmp: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Shortest iteration: one ends with the VMM's first re-protection after this time (default: 100ms).",
+            valueName: "time"), transform: Nanoseconds.init(parsing:))
+    var interval: Nanoseconds?
+
+    @Option(
+        help: ArgumentHelp(
+            "Kernel memory of the trace buffer of each host CPU on which the VMM may run (default: by ring size, at most 3.5 MiB).",
+            valueName: "size"), transform: ByteSize.init(parsing:))
+    var buffer: ByteSize?
+
+    @Option(
+        help: ArgumentHelp(
+            "Whether entries of a bitmap get their times and vCPUs (default: on); off costs the guest almost nothing.",
+            valueName: "on|off"))
+    var times: Times = .on
+
+    /// Whether entries have times.
+    enum Times: String, ExpressibleByArgument, CaseIterable { case on, off }
+
+    func validate() throws {
+        if let buffer, !(64 << 10...1 << 30).contains(buffer.bytes) {
+            throw ValidationError("--buffer must be 64KiB to 1GiB; it is the memory of one CPU's buffer.")
+        }
+        if let vm, vm < 1 { throw ValidationError("--vm counts from 1.") }
+    }
+
+    /// Whether a VMM is named.
+    var isGiven: Bool { pid != nil || qmp != nil }
+    /// Shortest iteration, in nanoseconds.
+    var intervalNs: Int64 { interval?.ns ?? 100_000_000 }
+}
+
+/// A guest that `dirtyrec` is attached to, and what is known of it.
+struct AttachedGuest {
+    let attachment: Attachment
+    let meter: DirtyRateMeter?
+    let info: RecordingInfo
+
+    /// Attaches, and says what that takes.
+    ///
+    /// - Parameter content: Of which pages it is to be said what they hold; of none without.
+    /// - Throws: `AttachError`.
+    init(_ options: AttachOptions, content: ContentShare? = nil) throws {
+        let monitor = try options.qmp.map { try QMP(socket: $0) }
+        guard let pid = options.pid ?? monitor?.peer else {
+            throw AttachError("QEMU's process is unknown; add --pid PID.")
+        }
+        let target = try Target(pid: pid)
+        meter = monitor.map { DirtyRateMeter($0, hasRings: target.ringEntries != nil) }
+        if target.ringEntries == nil {
+            Terminal.say("The VM has no dirty ring: its bitmaps are followed, by probes in the kernel.")
+        }
+        let buffers = TraceBuffers(for: target, kibibytes: options.buffer.map { Int($0.bytes / 1024) })
+        attachment = try Attachment(
+            target, machine: options.vm, times: options.times == .on, content: content, intervalNs: options.intervalNs,
+            buffers: buffers)
+        Terminal.say(
+            """
+            Trace buffers: \(Units.size(Int64(buffers.kibibytes) << 10)) for each of \
+            \(Units.counted(Int64(buffers.cpuCount), "host CPU", "host CPUs")), \
+            \(Units.size(Int64(buffers.total) << 10)) of kernel memory; --buffer changes it.
+            """)
+        var info = Self.describe(target, attachment, intervalNs: options.intervalNs)
+        info.memoryBytes = meter?.memoryBytes ?? 0
+        self.info = info
+    }
+
+    private static func describe(_ target: Target, _ attachment: Attachment, intervalNs: Int64) -> RecordingInfo {
+        let host = Host()
+        var info = RecordingInfo()
+        info.id = RecordingInfo.newID()
+        info.guestKind = "attached"
+        info.guest = "\(target.command) (process \(target.pid))"
+        host.describe(&info)
+        info.vcpuCount = target.vcpuCount
+        info.source = .tracefs
+        info.ringEntries = target.ringEntries
+        info.ringSoftLimit = target.ringEntries.map {
+            RingLimits.softLimit(ringEntries: $0, pml: host.pml == true)
+        }
+        info.intervalNs = intervalNs
+        info.startNs = attachment.startNs
+        info.wallOffsetNs = wallClockOffset()
+        info.labels[WayIn.key] = attachment.wayIn.rawValue
+        return info
+    }
+}
