@@ -64,6 +64,20 @@ struct Interrogation {
                 return rows
             }
         }
+        time(name + ": top") {
+            var counter = IterationCounter(vcpuCount: 0)
+            var stretch = RecentStretch(lengthNs: 60_000_000_000)
+            let look = try RecordingTail(path: path).look {
+                try counter.add($0)
+                stretch.add($0)
+            }
+            counter.add(look.losses)
+            let view = try LiveView(
+                info: look.info, state: .cutOff, totals: counter.totals(),
+                recent: RecentAnalysis(stretch, look.info, slots: look.slots), bandwidth: 1_250_000_000,
+                downtimeNs: 300_000_000)
+            _ = LiveScreen(width: 80, height: 24).lines(view).count + view.line.count + view.json.text().count
+        }
         time(name + ": diff") {
             let analysis = try Analyzer.analyze(RecordingFile(path: path))
             _ = DiffReport.text(Comparison(before: [analysis], after: [analysis]), gates: [])

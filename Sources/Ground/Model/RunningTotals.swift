@@ -44,19 +44,19 @@ package struct RunningTotals: Sendable {
 
     package init() {}
 
-    /// Adds an iteration, but for its entries.
+    /// Adds an iteration, but for its entries. Of a file that grows and lies, sums wrap around.
     package mutating func add(_ batch: IterationBatch) {
         let iteration = batch.iteration
         iterations += 1
         startNs = startNs ?? iteration.startNs
         last = iteration
         add(batch.losses)
-        kickNs += iteration.kickNs
-        pauseNs += iteration.pauseNs
-        scanNs += iteration.scanNs
-        resetNs += iteration.resetNs
-        getNs += iteration.getNs
-        clearNs += iteration.clearNs
+        kickNs &+= iteration.kickNs
+        pauseNs &+= iteration.pauseNs
+        scanNs &+= iteration.scanNs
+        resetNs &+= iteration.resetNs
+        getNs &+= iteration.getNs
+        clearNs &+= iteration.clearNs
         for statistic in batch.statistics { statistics[statistic.name, default: 0] += statistic.value }
         guestProgress = iteration.guestProgress ?? guestProgress
     }
@@ -65,7 +65,7 @@ package struct RunningTotals: Sendable {
     package mutating func add(_ rows: [Loss]) {
         for loss in rows {
             losses[loss.kind, default: 0] += 1
-            lostEntries += loss.entries ?? 0
+            lostEntries &+= loss.entries ?? 0
         }
     }
 

@@ -241,7 +241,7 @@ struct RunningSummary: RecordingVisitor {
             vcpuRows[vcpu].harvests += 1
             vcpuRows[vcpu].entries += Int64(gfns.count)
             vcpuRows[vcpu].ringFull += harvest.cause == .ringFull ? 1 : 0
-            vcpuRows[vcpu].stallNs += harvest.stallNs
+            vcpuRows[vcpu].stallNs &+= harvest.stallNs
         }
         batchEntries += gfns.count
         if batchEntries >= Self.mostEntries || events.count >= Self.mostEvents { try count() }

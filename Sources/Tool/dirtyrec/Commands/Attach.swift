@@ -1,13 +1,9 @@
 import ArgumentParser
 import Attach
 import Content
-import Foundation
-import Import
 import Model
 import Platform
-import Recorder
 import Store
-import Synchronization
 
 struct Attach: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -82,47 +78,6 @@ struct Attach: ParsableCommand {
             labels["zero_pages"] = zeros.map(String.init)
             return (reason, labels)
         }
-        try conclude(attachment, session.losses, intake.writer.committedIterations)
-    }
-
-    /// What the time of an event means where the CPU logs pages.
-    static let timesWithPML =
-        "With PML an entry's time is when the CPU's log was emptied, up to 512 writes after the write; first touches of a page have their own."
-
-    private func conclude(_ attachment: Attachment, _ losses: [Loss], _ iterations: Int64) throws {
-        Terminal.say(
-            """
-            Recorded \(Units.counted(iterations, "iteration", "iterations")) with \
-            \(Units.counted(attachment.entries, "entry", "entries")) into \
-            \(recording.output)\(attachment.wayIn == .ring ? "; \(Units.count(attachment.fullExits)) exits because a ring was full" : "").
-            """)
-        if attachment.wayIn != .ring { Terminal.say("Self-check: \(attachment.selfCheck).") }
-        if Host().pml == true, attachment.entries > 0, attachment.wayIn != .masks { Terminal.say(Self.timesWithPML) }
-        if attachment.entries == 0 {
-            Terminal.say(
-                way.qmp == nil
-                    ? "No page was reported: dirty logging was never on. Let dirtyrec switch it on with --qmp, or attach to a migration."
-                    : "No page was reported: the guest wrote nothing while QEMU logged, or QEMU had not harvested yet."
-            )
-        }
-        if attachment.hasUnknownSlots {
-            Terminal.say(
-                """
-                The guest addresses of some memory slots could not be learnt\
-                \(attachment.seesSlots ? " (logging was on before)" : " (this kernel has no kprobes)"): their pages have \
-                numbers relative to the slot, from 2^50 on. See docs/attach.md.
-                """)
-        }
-        if attachment.unseenContents > 0 {
-            Terminal.say(
-                """
-                What the pages of \(Units.counted(attachment.unseenContents, "entry", "entries")) hold is not in the file: where \
-                they lie in the VMM's memory was not known, or it could not be read.
-                """)
-        }
-        for loss in losses.prefix(10) { Terminal.say("LOSS (\(loss.kind.rawValue)): \(loss.detail)") }
-        if losses.count > 10 { Terminal.say("… and \(losses.count - 10) more losses; all are in the file.") }
-        Terminal.say("Next: dirtyrec report \(ShellWords.file(recording.output))")
-        if !losses.isEmpty { throw ExitCode(Failure.no) }
+        try guest.conclude(session.losses, iterations: intake.writer.committedIterations, in: recording.output)
     }
 }

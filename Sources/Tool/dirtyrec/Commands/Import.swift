@@ -116,7 +116,7 @@ struct Import: ParsableCommand {
             Imported \(Units.counted(writer.committedIterations, "iteration", "iterations")) with \
             \(Units.counted(writer.committedEntries, "entry", "entries")) into \(recording.output).
             """)
-        if info.pml == true, info.source == .tracefs { Terminal.say(Attach.timesWithPML) }
+        if info.pml == true, info.source == .tracefs { Terminal.say(AttachedGuest.timesWithPML) }
         Terminal.say("Next: dirtyrec report \(ShellWords.file(recording.output))")
     }
 

@@ -82,10 +82,12 @@ struct Top: ParsableCommand {
     }
 
     func run() throws {
-        Screen.prepare()
+        if form == .screen { Screen.prepare() }
         let signals = StopFlag.ofSignals()
         if let file { try follow(file, until: signals) } else { try attach(until: signals) }
     }
+
+    private var form: LiveDisplay.Form { json ? .json : plain || !Screen.isThere ? .lines : .screen }
 
     private func feed(_ info: RecordingInfo) -> LiveFeed {
         LiveFeed(info, stretch: RecentStretch(lengthNs: stretch?.ns ?? 60_000_000_000))
@@ -96,7 +98,7 @@ struct Top: ParsableCommand {
             feed, until: signals, delayNs: delay?.ns ?? 1_000_000_000,
             bandwidth: link?.bytesPerSecond ?? LiveDisplay.bandwidth,
             downtimeNs: downtime?.ns ?? LiveDisplay.downtimeNs,
-            form: json ? .json : plain || !Screen.isThere ? .lines : .screen)
+            form: form)
     }
 
     private func follow(_ file: String, until signals: StopFlag) throws {
@@ -172,11 +174,7 @@ struct Top: ParsableCommand {
             // Nobody wants to see more of what he ended himself.
             if signals.isSet || feed.mustStop { feed.leave() }
         }
-        if let output {
-            Terminal.say("Next: dirtyrec report \(ShellWords.file(output))")
-        }
-        for loss in session.losses.prefix(10) { Terminal.say("LOSS (\(loss.kind.rawValue)): \(loss.detail)") }
-        if !session.losses.isEmpty { throw Failure.answerIsNo }
+        try guest.conclude(session.losses, iterations: feed.moment.totals.iterations, in: output)
     }
 
     /// A slot that is known comes again when it is deleted; no honest guest has had so many.

@@ -104,4 +104,50 @@ struct AttachedGuest {
         info.labels[WayIn.key] = attachment.wayIn.rawValue
         return info
     }
+
+    /// What the time of an event means where the CPU logs pages.
+    static let timesWithPML =
+        "With PML an entry's time is when the CPU's log was emptied, up to 512 writes after the write; first touches of a page have their own."
+
+    /// Says what was recorded in the file `output`, if there is one, and what is to be known of it.
+    ///
+    /// - Throws: exit status 1 if something was lost.
+    func conclude(_ losses: [Loss], iterations: Int64, in output: String?) throws {
+        Terminal.say(
+            """
+            \(output == nil ? "Saw" : "Recorded") \(Units.counted(iterations, "iteration", "iterations")) with \
+            \(Units.counted(attachment.entries, "entry", "entries"))\
+            \(output.map { " into " + $0 } ?? "")\(attachment.wayIn == .ring ? "; \(Units.count(attachment.fullExits)) exits because a ring was full" : "").
+            """)
+        if attachment.wayIn != .ring { Terminal.say("Self-check: \(attachment.selfCheck).") }
+        if Host().pml == true, attachment.entries > 0, attachment.wayIn != .masks { Terminal.say(Self.timesWithPML) }
+        if attachment.entries == 0 {
+            Terminal.say(
+                meter == nil
+                    ? "No page was reported: dirty logging was never on. Let dirtyrec switch it on with --qmp, or attach to a migration."
+                    : "No page was reported: the guest wrote nothing while QEMU logged, or QEMU had not harvested yet."
+            )
+        }
+        if attachment.hasUnknownSlots {
+            Terminal.say(
+                """
+                The guest addresses of some memory slots could not be learnt\
+                \(attachment.seesSlots ? " (logging was on before)" : " (this kernel has no kprobes)"): their pages have \
+                numbers relative to the slot, from 2^50 on. See docs/attach.md.
+                """)
+        }
+        if attachment.unseenContents > 0 {
+            Terminal.say(
+                """
+                What the pages of \(Units.counted(attachment.unseenContents, "entry", "entries")) hold is not in the file: where \
+                they lie in the VMM's memory was not known, or it could not be read.
+                """)
+        }
+        for loss in losses.prefix(10) { Terminal.say("LOSS (\(loss.kind.rawValue)): \(loss.detail)") }
+        if losses.count > 10 {
+            Terminal.say("… and \(losses.count - 10) more losses\(output == nil ? "" : "; all are in the file").")
+        }
+        if let output { Terminal.say("Next: dirtyrec report \(ShellWords.file(output))") }
+        if !losses.isEmpty { throw ExitCode(Failure.no) }
+    }
 }
