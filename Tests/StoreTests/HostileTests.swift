@@ -26,6 +26,25 @@ import Testing
         return scratch.path(name)
     }
 
+    @Test func `walks through pages in circles end, also those of who may write`() throws {
+        let path = scratch.path("circles.db")
+        try Sample.write(path, Sample.batches(3000, entries: 4))
+        try PageCircles.make(in: path)
+        let before = try Data(contentsOf: URL(fileURLWithPath: path))
+        // SQLite's own count of the rows takes half a minute, and says that all is well.
+        for write in [{ _ = try Recovery.recover(path: path) }, { try Recovery.expandRows(path: path, rebuild: true) }]
+        {
+            do {
+                try write()
+                Issue.record("pages in circles were called complete")
+            } catch let error as RecordingError {
+                #expect(error.isDamage, "\(error)")
+            }
+        }
+        #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
+        #expect(try Verifier.verify(path: path) != [])
+    }
+
     @Test func `what cannot be read is told in one sentence with the next step`() throws {
         let missing = scratch.path("missing.db")
         #expect(error(missing)?.description == "\(missing) does not exist.")
