@@ -127,7 +127,7 @@ extension GuestBench {
     fileprivate func setSpare(bytes: UInt64, readonly: Bool = false) throws {
         let spare = try GuestMemory(size: 1 << 30)
         try machine.vm.setMemory(
-            MemoryRegion(slot: 100, guestAddress: 1 << 40, size: bytes, logged: !readonly, readonly: readonly),
+            MemoryRegion(slot: 100, guestAddress: 1 << 38, size: bytes, logged: !readonly, readonly: readonly),
             memory: spare)
     }
 }

@@ -62,7 +62,7 @@ enum StopBench {
         let churn = Monitor((changes: 0, isOver: false, hasEnded: false))
         let spare = try GuestMemory(size: 2 << 20)
         let thread = Thread {
-            var region = MemoryRegion(slot: 100, guestAddress: 1 << 40, size: 2 << 20, logged: true)
+            var region = MemoryRegion(slot: 100, guestAddress: 1 << 38, size: 2 << 20, logged: true)
             while !churn.read({ $0.isOver }) {
                 // A refused change is none; the count tells.
                 guard (try? machine.vm.setMemory(region, memory: spare)) != nil else { continue }
