@@ -133,8 +133,7 @@ let package = Package(
 // One place for the rules of every Swift target of ours.
 let cTargets = [
     "CKVM", "CEntryTable", "CSQLiteShim", "CPrefetch", "CExchange", "CStoreBench", "CLineEdit", "CTerminalScreen",
-    "CBuild",
-    "CNoICU", "CCMark", "CZstd",
+    "CBuild", "CNoICU", "CCMark", "CZstd",
 ]
 for target in package.targets where !cTargets.contains(target.name) {
     target.swiftSettings = [

@@ -12,16 +12,14 @@ final class GuestBench {
     struct Counts {
         /// Page faults of the guest that KVM served.
         var faults: Int64 = 0
-        /// Requests of all vCPUs to flush their TLBs, and those that had to interrupt one.
-        var flushes: Int64 = 0
+        /// Flushes of all vCPUs' TLBs that KVM asked for, whether one had to be interrupted or not.
         var flushRequests: Int64 = 0
         /// Pages of 2 MiB in KVM's page tables now.
         var large: Int64 = 0
 
         static func - (a: Counts, b: Counts) -> Counts {
             Counts(
-                faults: a.faults - b.faults, flushes: a.flushes - b.flushes,
-                flushRequests: a.flushRequests - b.flushRequests, large: a.large)
+                faults: a.faults - b.faults, flushRequests: a.flushRequests - b.flushRequests, large: a.large)
         }
     }
 
@@ -92,7 +90,6 @@ final class GuestBench {
             for (name, value) in zip(reader.names, try reader.read()) {
                 switch name {
                 case "pf_taken": counts.faults += value
-                case "remote_tlb_flush": counts.flushes += value
                 case "remote_tlb_flush_requests": counts.flushRequests += value
                 case "pages_2m": counts.large += value
                 default: break

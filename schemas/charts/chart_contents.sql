@@ -1,4 +1,4 @@
--- What dirty pages held, of those that were looked at (record --content), were a snapshot taken at the end of every iteration.
+-- What dirty pages held, of those that were looked at (--content), were a snapshot taken at the end of every iteration.
 -- Duplicates are those among the pages looked at: a part of all.
 WITH
     looked AS (

@@ -6,7 +6,7 @@
 --   iteration      Iteration in which it was dirty.
 --   gfn            Guest frame number.
 --   zero           1 when it held nothing but zeros, else 0.
---   changed_words  8-byte words that differ from what it held when it was looked at before, at first when the recording began; 0 when
+--   changed_words  8-byte words that differ from what it held when it was looked at before, at first (of `record`) when the recording began; 0 when
 --                  nothing had changed (a silent write). NULL when what it held before is not known.
 --   xbzrle_bytes   Bytes of those changes in QEMU's XBZRLE encoding, without headers; the page's size when that does not fit.
 --                  NULL as before.

@@ -4,8 +4,9 @@ import Platform
 
 /// Looks at what sampled pages of an attached guest hold, once the VMM has harvested them, if that was asked for.
 ///
-/// The guest runs on: what it wrote between harvest and look is seen twice, the second time as no change. Where the VMM clears by itself a
-/// page may be re-protected after the look only; what is written until then is seen when it is dirty again. A page is known by its place in the VMM, where it keeps its content when its slot moves.
+/// The guest runs on: what it wrote between harvest and look is seen twice, the second time as no change. Where the VMM clears by
+/// itself a page may be re-protected after the look only; what is written until then is seen when it is dirty again. A page is known
+/// by its place in the VMM, where it keeps its content when its slot moves.
 struct VMMContents {
     private let sample: ContentSample
     private let pid: Int32

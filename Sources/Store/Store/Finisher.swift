@@ -46,7 +46,7 @@ struct Finisher {
     /// Makes plain rows of all entries that have none yet.
     func expandRows() throws {
         try connection.queue.inDatabase { db in
-            let total = try RecordingCounts.entries(db, path)
+            let total = try RecordingFile.Counts(db, path).entries
             let (_, derived) = try RecordingInfo.read(db, path)
             var done = derived.rowsThrough
             while done < total {
@@ -128,7 +128,7 @@ struct Finisher {
         _ db: Database, _ take: @escaping (RunningSummary.IterationRow) throws -> Void
     ) throws -> RunningSummary {
         let (info, _) = try RecordingInfo.read(db, path)
-        let total = try RecordingCounts.entries(db, path)
+        let total = try RecordingFile.Counts(db, path).entries
         let report = progress
         var summary = RunningSummary(
             vcpuCount: info.vcpuCount,

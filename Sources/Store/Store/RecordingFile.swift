@@ -61,16 +61,7 @@ package final class RecordingFile: Recording, Sendable {
     package var counts: Counts {
         get throws {
             try read { db in
-                var counts = Counts()
-                var iterations = try CheckedRows(db, path, "iteration", ["id"])
-                while try iterations.step() { counts.iterations += 1 }
-                var harvests = try CheckedRows(db, path, "harvest", ["entry_count"])
-                while try harvests.step() {
-                    var entries: Int64 = 0
-                    try harvests.amount("entry_count", &entries)
-                    counts.harvests += 1
-                    counts.entries += entries
-                }
+                var counts = try Counts(db, path)
                 counts.rows = min(derived.rowsThrough, counts.entries)
                 return counts
             }
@@ -160,5 +151,22 @@ package final class RecordingFile: Recording, Sendable {
             computed.reset()
         }
         return nil
+    }
+}
+
+extension RecordingFile.Counts {
+    /// Counts all but rows, by walks that end: SQLite's own sums over pages that refer to each other in circles need not.
+    ///
+    /// - Throws: ``RecordingError``, or a `DatabaseError`.
+    init(_ db: Database, _ path: String) throws {
+        var walk = try CheckedRows(db, path, Iteration.table, ["id"])
+        while try walk.step() { iterations += 1 }
+        walk = try CheckedRows(db, path, Harvest.table, ["entry_count"])
+        while try walk.step() {
+            var count: Int64 = 0
+            try walk.amount("entry_count", &count)
+            harvests += 1
+            entries += count
+        }
     }
 }

@@ -28,14 +28,16 @@ package enum Recovery {
         path: String, rows: Bool = true, progress: ((FinishProgress) -> Void)? = nil
     ) throws -> Outcome {
         try complete(path, progress) { finisher, file, outcome in
-            let (info, derived, counts) = file
+            let (info, derived) = file
             outcome.wasCutOff = info.endReason == nil
             let areRowsPartial = derived.rowsThrough > 0 && derived.rowsThrough < outcome.entries
             let wasLogLeft = finisher.connection.hadJournal
             guard
                 outcome.wasCutOff || !derived.summarized || areRowsPartial || outcome.migratedFrom != nil || wasLogLeft
             else { throw RecordingError(path, .notCutOff) }
-            if outcome.wasCutOff { try finisher.end(reason: .recovered, endNs: max(counts.lastEndNs, info.startNs)) }
+            if outcome.wasCutOff {
+                try finisher.end(reason: .recovered, endNs: max(lastEnd(finisher, path), info.startNs))
+            }
             if areRowsPartial || (rows && !derived.summarized) { try finisher.expandRows() }
             if !derived.summarized { try finisher.summarize() }
             // What damage has left of rows and summaries is not believed: the packed entries decide.
@@ -81,14 +83,14 @@ package enum Recovery {
 
     private static func complete(
         _ path: String, _ progress: ((FinishProgress) -> Void)?,
-        _ body: (Finisher, (RecordingInfo, Derived, RecordingCounts), inout Outcome) throws -> Void
+        _ body: (Finisher, (RecordingInfo, Derived), inout Outcome) throws -> Void
     ) throws -> Outcome {
         let lock = try FileLock(path, .exclusive)
         guard lock.isGranted else { throw RecordingError(path, .inUse) }
         _ = try FileHeader(path, lock.descriptor)
         var outcome = Outcome()
         let connection: Connection
-        let file: (RecordingInfo, Derived, RecordingCounts)
+        let file: (RecordingInfo, Derived)
         do {
             // First as readers see it: a file that is no recording must not be touched.
             connection = try .writable(path, lock: lock, .asItIs)
@@ -96,10 +98,9 @@ package enum Recovery {
                 outcome.migratedFrom = try RecordingFile.checkIdentity(db, path, olderAllowed: true)
                 try Schema.checkDefinitions(db, path, version: outcome.migratedFrom ?? Schema.version)
                 if outcome.migratedFrom != nil { try Schema.migrate(db, tool: "dirtyrec recover") }
-                let counts = try RecordingCounts(db, path)
+                let counts = try RecordingFile.Counts(db, path)
                 (outcome.iterations, outcome.entries) = (counts.iterations, counts.entries)
-                let (info, derived) = try RecordingInfo.read(db, path)
-                return (info, derived, counts)
+                return try RecordingInfo.read(db, path)
             }
         } catch { throw RecordingError.reading(path, error) }
         do {
@@ -110,6 +111,20 @@ package enum Recovery {
             return outcome
         } catch {
             throw RecordingError.writing(path, error, .init(synced: outcome.iterations, committed: outcome.iterations))
+        }
+    }
+
+    /// When the last iteration ended, in nanoseconds; 0 without one.
+    private static func lastEnd(_ finisher: Finisher, _ path: String) throws -> Int64 {
+        try finisher.connection.queue.inDatabase { db in
+            var rows = try CheckedRows(db, path, Iteration.table, ["end_ns"])
+            var last: Int64 = 0
+            while try rows.step() {
+                var endNs: Int64 = 0
+                try rows.time("end_ns", &endNs)
+                last = max(last, endNs)
+            }
+            return last
         }
     }
 }

@@ -30,7 +30,7 @@ struct Attach: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Say what dirty pages hold, for `dirtyrec snapshots`, of this share of the pages: all, one in so many such as 1/16, or 5%. Reads them in the VMM's memory after each harvest.",
+            "Say what dirty pages hold, for `dirtyrec snapshots`, of this share of the pages: all, one in so many such as 1/16, or 5%. Reads them in the VMM's memory at the end of each iteration.",
             valueName: "share"),
         completion: .list(["all", "1/4", "1/16", "1/64"]), transform: ContentShare.init(parsing:))
     var content: ContentShare?
