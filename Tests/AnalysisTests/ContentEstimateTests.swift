@@ -96,4 +96,30 @@ import Testing
         #expect(bytes[.xbzrle]?.low == 3 && bytes[.xbzrle]?.high == 60)
         #expect(bytes[.distinct]?.low == 8192 && bytes[.whole]?.high == 8192)
     }
+
+    @Test func `what a page held before its first look is between nothing and all`() throws {
+        func content(_ iteration: Int64, _ change: PageContent.Change?) -> PageContent {
+            PageContent(
+                iteration: iteration, gfn: 7,
+                digest: PageContent.Digest(isZero: false, change: change, zstdBytes: 100, hash: 1))
+        }
+        var recording = Recordings.plain([[7], [7]])
+        // Of a guest that was attached to; in the second diff it holds what it held at the end of the first.
+        recording.batches[0].contents = [content(1, nil)]
+        recording.batches[1].contents = [content(2, .init(words: 0, xbzrleBytes: 0))]
+        var options = SnapshotOptions()
+        options.cadencesNs = [1_000_000_000]
+        let bytes = Dictionary(
+            uniqueKeysWithValues: try Snapshots.report(recording, options: options).contents.map { ($0.form, $0) })
+        #expect(bytes[.changed]?.low == 0 && bytes[.changed]?.high == 4096)
+        #expect(bytes[.xbzrle]?.low == 0 && bytes[.xbzrle]?.high == 4096)
+        #expect(bytes[.zstd]?.low == 200 && bytes[.zstd]?.high == 200)
+    }
+
+    @Test func `looks that failed or came early are told`() throws {
+        var recording = Recordings.plain([[7], [7]])
+        recording.info.labels = [RecordingInfo.contentUnseenKey: "3", RecordingInfo.contentEarlyKey: "x"]
+        let report = try Snapshots.report(recording, options: SnapshotOptions())
+        #expect((report.looksFailed, report.looksEarly) == (3, 0))
+    }
 }

@@ -234,6 +234,27 @@ private struct BitmapModel {
         #expect(batches.flatMap(\.slots).map(\.baseGFN) == [0x100, 0x100, 0x200])
     }
 
+    @Test func `and a page is open until its CLEAR`() throws {
+        let assembler = BitmapAssembler(vcpuCount: 1, hasMarks: true, intervalNs: 0, startNs: 0)
+        func add(_ event: RingEvent) throws { _ = try assembler.add(event) }
+        try add(slot(1, logs: true))
+        try add(at(2, .mark(slot: 1, gfn: 0x101), protection: 1))
+        try add(at(3, .mark(slot: 1, gfn: 0x102), protection: 1))
+        try add(at(10, .ioctl(isClear: false), protection: 1))
+        try add(get(11))
+        try add(at(12, .ioctl(isClear: true), protection: 1))
+        try add(get(13))
+        try add(mask(14, 0b10))
+        // The next GET ends the harvest: the one page was cleared meanwhile, the other was not.
+        try add(at(20, .ioctl(isClear: false), protection: 1))
+        try add(get(21))
+        #expect([0x101, 0x102].map(assembler.isOpen) == [false, true])
+        try add(at(22, .ioctl(isClear: true), protection: 1))
+        try add(get(23))
+        try add(mask(24, 0b100))
+        #expect(!assembler.isOpen(0x102))
+    }
+
     @Test func `and two address spaces are two slots`() throws {
         let (batches, _) = try assemble([
             at(1, .mark(slot: 1, gfn: 0x101)), at(2, .mark(slot: 1 << 16 | 1, gfn: 0x101)),

@@ -95,6 +95,10 @@ import Testing
 
     @Test(arguments: [
         ("UPDATE page_content SET gfn = 17 WHERE rowid = 3", "page_content 3: no entry of iteration 2 names GFN 17"),
+        (
+            "INSERT INTO page_content SELECT * FROM page_content WHERE rowid = 6",
+            "page_content 7: no entry of iteration 3 names GFN"
+        ),
         ("UPDATE page_content SET iteration = 4 WHERE rowid = 6", "page_content"),
         ("UPDATE page_content SET iteration = 3 WHERE rowid = 1", "page_content 2: its iteration is over already"),
         ("UPDATE page_content SET zero = 2", "page_content 1: zero is 2, outside 0...1"),

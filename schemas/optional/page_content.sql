@@ -1,6 +1,6 @@
 -- What was in dirty pages when they were harvested. Only recordings made with --content have this table; in sessions of
--- dirtyrec every other one has it, empty. A page of the sample has a row for each iteration in which it was dirty. Nothing
--- tells what a page held.
+-- dirtyrec every other one has it, empty. A page of the sample has a row for each iteration in which it was dirty, and one
+-- more for each change of slots before which it was dirty in the same iteration. Nothing tells what a page held.
 --
 -- Columns
 --   iteration      Iteration in which it was dirty.

@@ -19,8 +19,7 @@ package final class Attachment {
     /// Events that the kernel is known to have dropped, and when that was looked at.
     private var dropped: (count: Int64, ns: Int64) = (0, 0)
     private var pending: [RingEvent] = []
-    /// Where the VMM keeps the memory of each logged slot that was seen.
-    private var regions: [UInt32: VMMMemory.Region] = [:]
+    private var slots = SlotAddresses()
     private var contents: VMMContents?
 
     /// An event's time is taken a moment before it can be read; within this, the order between CPUs is not settled.
@@ -39,7 +38,7 @@ package final class Attachment {
         let tracefs = try Tracefs()
         tracefs.removeStale()
         self.target = target
-        contents = content.map { VMMContents($0, pid: target.pid) }
+        contents = if let content { try VMMContents(content, pid: target.pid) } else { nil }
         if target.ringEntries != nil {
             guard target.machines == 1 else {
                 throw AttachError(
@@ -105,12 +104,15 @@ package final class Attachment {
     /// Pages of the guest that hold only zeros now: reads all its memory. Nil when its slots are not known, because logging
     /// was on before or the kernel has no kprobes, or when the process is gone.
     package func countZeroPages() -> Int64? {
-        regions.isEmpty || hasUnknownSlots
-            ? nil : VMMMemory.zeroPages(of: target.pid, in: Array(regions.values))
+        let regions = slots.regions
+        return regions.isEmpty || hasUnknownSlots ? nil : VMMMemory.zeroPages(of: target.pid, in: regions)
     }
 
-    /// Entries whose pages were to be looked at and could not be.
-    package var unseenContents: Int64 { contents?.unseen ?? 0 }
+    /// Looks that failed, and looks that came before the VMM had protected the page again; nil when nobody asked what pages hold.
+    package var looks: (unseen: Int64, early: Int64)? {
+        guard let tally = contents?.tally else { return nil }
+        return (tally.unseen, tally.early)
+    }
 
     package func mark(_ text: String) { assembler.mark(text, at: monotonicNow()) }
 
@@ -155,12 +157,18 @@ package final class Attachment {
                 "The kernel's memory slots lie otherwise than dirtyrec thought, and this kernel does not describe them (no /sys/kernel/btf); what was recorded is wrong."
             )
         }
-        try commit(looked(assembler.finish(at: end)))
+        // What is written after the end belongs to no recording.
+        try commit(looked(assembler.finish(at: end)) { _ in false })
     }
 
     private func looked(_ batch: IterationBatch) -> IterationBatch {
+        let bitmaps = assembler as? BitmapAssembler
+        return looked(batch) { bitmaps?.isOpen($0) ?? false }
+    }
+
+    private func looked(_ batch: IterationBatch, isOpen: (GFN) -> Bool) -> IterationBatch {
         var batch = batch
-        contents?.look(&batch, regions.values)
+        contents?.look(&batch, &slots, isOpen: isOpen)
         return batch
     }
 
@@ -181,16 +189,7 @@ package final class Attachment {
             .sorted { ($0.element.ns, $0.offset) < ($1.element.ns, $1.offset) }
         pending.removeAll { $0.ns < ns }
         for (_, event) in settled {
-            if case .slot(let id, let flags, let guest, let size, let host) = event.kind, id < 1 << 16 {
-                // A slot is deleted without flags; only logged ones come into the account.
-                if size == 0 {
-                    regions[id] = nil
-                } else if flags & 1 != 0 {
-                    regions[id] = VMMMemory.Region(baseGFN: guest >> 12, address: host, size: size)
-                }
-            } else if case .sync(let id, let base, let pages, let host) = event.kind, id < 1 << 16 {
-                regions[id] = VMMMemory.Region(baseGFN: base, address: host, size: pages << 12)
-            }
+            slots.note(event)
             do {
                 if let batch = try assembler.add(event) { try commit(looked(batch)) }
             } catch let contradiction as EventContradiction {

@@ -1,52 +1,69 @@
 import Content
+import Glibc
 import Model
 import Platform
 
-/// Looks at what sampled pages of an attached guest hold, once the VMM has harvested them, if that was asked for.
+/// Looks at what sampled pages of an attached guest hold, once the VMM has harvested them.
 ///
-/// The guest runs on: what it wrote between harvest and look is seen twice, the second time as no change. Where the VMM clears by
-/// itself a page may be re-protected after the look only; what is written until then is seen when it is dirty again. A page is known
-/// by its place in the VMM, where it keeps its content when its slot moves.
-struct VMMContents {
-    private let sample: ContentSample
-    private let pid: Int32
-    /// Sampled pages of the iteration in progress: their GFNs by their addresses in the VMM.
-    private var due: [UInt64: GFN] = [:]
-    private var words = [UInt64](repeating: 0, count: pageBytes / 8)
-    /// Entries of harvested pages that could not be looked at: where they lie is unknown, or the process is gone.
-    private(set) var unseen: Int64 = 0
+/// The guest runs on: what it wrote between harvest and look is seen twice, the second time as no change. A page is known by its place
+/// in the VMM, where it keeps its content when its slot moves.
+struct VMMContents: ~Copyable {
+    /// What became of the sampled pages, each counted once an iteration.
+    struct Tally: Equatable {
+        /// Looked at before the VMM had protected them again: what the guest wrote from the look until then has no entry.
+        var early: Int64 = 0
+        /// Not looked at: where they lay is not known or no slot's memory any more, or the VMM gave them back.
+        var unseen: Int64 = 0
+    }
 
-    init(_ share: ContentShare, pid: Int32) {
+    private let sample: ContentSample
+    private let memory: VMMMemory
+    /// Sampled pages of the iteration in progress, and where they lie; nil when nobody knows.
+    private var due: [GFN: UInt64?] = [:]
+    private var words = [UInt64](repeating: 0, count: pageBytes / 8)
+    private(set) var tally = Tally()
+
+    /// - Throws: ``AttachError`` when the memory of process `pid` cannot be read, or this host has no room for the copies.
+    init(_ share: ContentShare, pid: Int32) throws(AttachError) {
+        guard let memory = VMMMemory(pid: pid) else {
+            throw AttachError(
+                "What pages hold cannot be seen: /proc/\(pid)/mem and /proc/\(pid)/pagemap cannot be opened (\(systemError())); run as root, or leave --content away."
+            )
+        }
+        if let resident = HostMemory.resident(pid), let available = HostMemory.available,
+            resident / Int(share.oneIn) > available / 2
+        {
+            throw AttachError(
+                "A copy of one page in \(share.oneIn) of the \(Units.size(Int64(resident))) that process \(pid) has takes more than half of the \(Units.size(Int64(available))) that this host has left; ask for a smaller --content."
+            )
+        }
         // What a page held before the first look is not known.
         sample = ContentSample(share, startsAtZero: false)
-        self.pid = pid
+        self.memory = memory
     }
 
     /// Adds to an iteration what its pages hold now; to the last part of one for all parts.
-    mutating func look(_ batch: inout IterationBatch, _ regions: some Collection<VMMMemory.Region>) {
-        // Neighbours in a harvest mostly lie in one slot.
-        var last: VMMMemory.Region?
-        for (_, gfns) in batch.harvests {
-            for gfn in gfns {
-                if last?.address(of: gfn) == nil { last = regions.first { $0.address(of: gfn) != nil } }
-                guard let address = last?.address(of: gfn) else {
-                    unseen += 1
-                    continue
-                }
-                if sample.contains(address) { due[address] = gfn }
+    ///
+    /// - Parameter isOpen: Whether the VMM has yet to protect a page again.
+    mutating func look(_ batch: inout IterationBatch, _ slots: inout SlotAddresses, isOpen: (GFN) -> Bool) {
+        for (number, (harvest, gfns)) in batch.harvests.enumerated() {
+            let times = batch.exactTimes[number]
+            for (entry, gfn) in gfns.enumerated() where sample.contains(gfn) {
+                // A page that was written at two places is looked at where it was last.
+                let address = slots.address(of: gfn, at: times?[entry] ?? harvest.tsNs)
+                if address != nil || due[gfn] == nil { due.updateValue(address, forKey: gfn) }
             }
         }
-        guard !batch.isPart, !due.isEmpty else { return }
+        guard !batch.isPart else { return }
         defer { due.removeAll(keepingCapacity: true) }
-        guard let memory = VMMMemory(pid: pid) else {
-            unseen += Int64(due.count)
-            return
-        }
-        for (address, gfn) in due.sorted(by: { $0.value < $1.value }) {
-            guard memory.read(at: address, into: &words) else {
-                unseen += 1
+        if slots.takeGone() { sample.forget { !slots.holds($0) } }
+        for (gfn, address) in due.sorted(by: { $0.key < $1.key }) {
+            guard let address, slots.holds(address), memory.hasPage(at: address), memory.read(at: address, into: &words)
+            else {
+                tally.unseen += 1
                 continue
             }
+            if isOpen(gfn) { tally.early += 1 }
             batch.contents.append(
                 PageContent(iteration: batch.iteration.id, gfn: gfn, digest: sample.look(at: address, words)))
         }

@@ -16,6 +16,9 @@ struct VMMMemory: ~Copyable {
             guard gfn >= baseGFN, gfn - baseGFN < size / UInt64(pageBytes) else { return nil }
             return address &+ (gfn - baseGFN) * UInt64(pageBytes)
         }
+
+        /// Whether it has what lies at `place` of the VMM.
+        func holds(_ place: UInt64) -> Bool { place >= address && place - address < size }
     }
 
     private static let pageSize = UInt64(pageBytes)
@@ -69,6 +72,13 @@ struct VMMMemory: ~Copyable {
         let place = off_t(clamping: address / Self.pageSize * 8)
         let read = unsafe map.withUnsafeMutableBytes { unsafe pread(pagemap, $0.baseAddress, $0.count, place) }
         return read == count * 8 ? map : nil
+    }
+
+    /// Whether the VMM has a page at `address`. One that it gave back (a balloon) must not be read, which would fetch a new one.
+    func hasPage(at address: UInt64) -> Bool {
+        var entry: UInt64 = 0
+        let place = off_t(clamping: address / Self.pageSize * 8)
+        return unsafe pread(pagemap, &entry, 8, place) == 8 && entry & Self.hasContent != 0
     }
 
     /// Reads what lies at `address` of the VMM into `words`.

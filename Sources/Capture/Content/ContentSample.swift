@@ -2,9 +2,12 @@ import Model
 import Platform
 
 /// Which pages are looked at.
-package struct ContentShare: Sendable, Equatable {
+package struct ContentShare: Sendable, Equatable, CustomStringConvertible {
     /// One page in so many; 1: every page.
     package let oneIn: UInt64
+
+    /// As ``init(parsing:)`` reads it.
+    package var description: String { oneIn == 1 ? "all" : "1/\(oneIn)" }
 
     /// One page in `oneIn`.
     package init(oneIn: UInt64) { self.oneIn = max(1, oneIn) }
@@ -50,6 +53,8 @@ package final class ContentSample {
     /// What a page held before it was looked at for the first time; nil when that is not known.
     private let first: [UInt64]?
     private var places: [GFN: Int] = [:]
+    /// Places of pages that were forgotten.
+    private var free: [Int] = []
     private var chunks: [[UInt64]] = []
     private var before = [UInt64](repeating: 0, count: PageDigester.words)
 
@@ -88,11 +93,19 @@ package final class ContentSample {
         return digest
     }
 
+    /// Forgets what pages held that are not the guest's any more.
+    package func forget(where isGone: (GFN) -> Bool) {
+        for (gfn, place) in places where isGone(gfn) {
+            places[gfn] = nil
+            free.append(place)
+        }
+    }
+
     private func place(of gfn: GFN) -> Int {
         if let place = places[gfn] { return place }
-        let place = places.count
+        let place = free.popLast() ?? places.count
         places[gfn] = place
-        if place % Self.chunk == 0 {
+        if place == chunks.count * Self.chunk {
             chunks.append([UInt64](repeating: 0, count: Self.chunk * PageDigester.words))
         }
         return place

@@ -21,7 +21,7 @@ package final class GuestMemory: @unchecked Sendable {
     /// - Throws: ``KVMError`` also when the host has less than that: taking it all would make the kernel end processes, of whomever.
     package func populate(offset: Int, bytes: Int) throws(KVMError) {
         precondition(offset >= 0 && bytes >= 0 && offset + bytes <= size)
-        if let available = Self.available, bytes > available {
+        if let available = HostMemory.available, bytes > available {
             throw KVMError(
                 "making \(bytes >> 20) MiB of guest memory present",
                 reason: "this host has \(available >> 20) MiB available; choose a smaller guest")
@@ -38,13 +38,6 @@ package final class GuestMemory: @unchecked Sendable {
             unsafe madvise(mapping.base, size, MADV_DONTNEED) == 0
         else { throw KVMError("asking for huge pages", errno: errno) }
         try populate(offset: 0, bytes: size)
-    }
-
-    /// Bytes that the host can give; nil where it does not say.
-    private static var available: Int? {
-        let text = try? String(contentsOfFile: "/proc/meminfo", encoding: .utf8)
-        let line = text?.split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
-        return line?.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
     }
 
     package func store<Value: BitwiseCopyable>(_ value: Value, at offset: Int) {

@@ -124,6 +124,7 @@ package struct Machine: Sendable {
         info.clearChunkPages = plan.source == .clearLog ? plan.clearChunkPages : nil
         info.initiallySet = plan.initiallySet
         info.intervalNs = plan.intervalNs
+        if let content = plan.content { info.labels[RecordingInfo.contentKey] = content.description }
         if guest.vcpus > Parallel.cpus { info.labels[RecordingInfo.sharedCPUsKey] = "\(Parallel.cpus)" }
         for capability in Capability.all { info.capabilities[capability.name] = system.check(capability) }
         return info

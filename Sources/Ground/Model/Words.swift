@@ -40,6 +40,12 @@ package enum WayIn: String, Sendable, CaseIterable {
 extension RecordingInfo {
     /// The label of a recording whose vCPUs were more than the host's CPUs: how many these were.
     package static let sharedCPUsKey = "shared_cpus"
+    /// The label of a recording that says what dirty pages held: the share of the pages that was looked at.
+    package static let contentKey = "content"
+    /// The label with how many looks at pages of that share failed, one a page and iteration; only where some did.
+    package static let contentUnseenKey = "content_unseen"
+    /// The label with how many looks came before the VMM had protected the page again; only where some did.
+    package static let contentEarlyKey = "content_early"
 }
 
 /// Why a harvest took place.

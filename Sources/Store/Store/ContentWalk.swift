@@ -1,15 +1,15 @@
 import GRDB
 import Model
 
-/// Walks through `page_content` beside the harvests: each row needs an entry of its iteration that names the page.
+/// Walks through `page_content` beside the harvests: each row needs an entry of its own in its iteration that names the page.
 final class ContentWalk {
     private let findings: Findings
     private var rows: CheckedRows
     /// The row that was read last, and its number; nil after the last one.
     private var next: PageContent?
     private var number: Int64 = 0
-    /// Rows of the iteration in progress whose entry has not come.
-    private var open: [GFN: Int64] = [:]
+    /// Rows of the iteration in progress whose entries have not come: the last one of a page, and how many.
+    private var open: [GFN: (row: Int64, count: Int)] = [:]
 
     init(_ db: Database, _ path: String, _ findings: Findings) throws {
         self.findings = findings
@@ -25,13 +25,16 @@ final class ContentWalk {
     func check(_ harvest: Harvest, _ gfns: [GFN]) throws {
         try read(through: harvest.iteration)
         guard !open.isEmpty else { return }
-        for gfn in gfns { open[gfn] = nil }
+        for gfn in gfns {
+            guard let place = open.index(forKey: gfn) else { continue }
+            if open.values[place].count == 1 { open.remove(at: place) } else { open.values[place].count -= 1 }
+        }
     }
 
     func endIteration(_ id: Int64) throws {
         try read(through: id)
-        for (gfn, row) in open.sorted(by: { $0.value < $1.value }) {
-            findings.add(PageContent.table, row, "no entry of iteration \(id) names GFN \(gfn)", .restore)
+        for (gfn, left) in open.sorted(by: { $0.value.row < $1.value.row }) {
+            findings.add(PageContent.table, left.row, "no entry of iteration \(id) names GFN \(gfn) for it", .restore)
         }
         open.removeAll(keepingCapacity: true)
     }
@@ -45,7 +48,7 @@ final class ContentWalk {
 
     private func read(through iteration: Int64) throws {
         while let content = next, content.iteration == iteration {
-            open[content.gfn] = number
+            open[content.gfn] = (number, (open[content.gfn]?.count ?? 0) + 1)
             try advance()
         }
     }

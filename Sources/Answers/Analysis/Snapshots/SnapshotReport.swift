@@ -25,6 +25,10 @@ package struct SnapshotReport: Sendable, Equatable {
     package var unfinishedNs: [Int64]
     /// Bytes of the diffs by how their pages are kept, cadence by cadence; empty where nobody asked what pages held.
     package var contents: [ContentEstimate] = []
+    /// Looks at pages of the sample that failed: ``contents`` takes these pages to be like the others.
+    package var looksFailed: Int64 = 0
+    /// Looks that came before the VMM had protected the page again: some changes of these pages are seen a diff late.
+    package var looksEarly: Int64 = 0
 
     /// The policies at one cadence, the best first: by precision and recall together.
     package func ranked(_ cadenceNs: Int64) -> [SetStability] {

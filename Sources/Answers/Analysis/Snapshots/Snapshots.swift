@@ -55,6 +55,9 @@ package enum Snapshots {
             forks: pass.forks,
             unfinishedNs: pass.diffs.map(\.cadence).filter { $0.length.count == 0 }.map(\.cadenceNs))
         report.contents = try contents(recording, resolved.cadencesNs ?? [], pass)
+        let labels = recording.info.labels
+        report.looksFailed = labels[RecordingInfo.contentUnseenKey].flatMap { Int64($0) } ?? 0
+        report.looksEarly = labels[RecordingInfo.contentEarlyKey].flatMap { Int64($0) } ?? 0
         return report
     }
 

@@ -14,7 +14,8 @@ package enum JSONSnapshots {
             "unfinished_ns": JSON(report.unfinishedNs) { JSON($0) }, "sizes": Tables.snapshotSizes.json(report),
             "chains": Tables.snapshotChains.json(report), "stability": Tables.stability.json(report),
             "fork_count": JSON(report.options.forks), "forks": Tables.forks.json(report),
-            "contents": Tables.contents.json(report),
+            "contents": Tables.contents.json(report), "looks_failed": JSON(report.looksFailed),
+            "looks_early": JSON(report.looksEarly),
         ]
     }
 }

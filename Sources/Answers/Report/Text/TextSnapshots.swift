@@ -70,6 +70,16 @@ package enum TextSnapshots {
             any.looked == any.pages
                 ? "Every page was looked at."
                 : "From a sample of the pages: in 95 of 100 samples the truth is within ±.")
+        if report.looksFailed > 0 {
+            section.note(
+                "\(Units.counted(report.looksFailed, "look", "looks")) at pages of the sample failed; those pages are taken to be like the others."
+            )
+        }
+        if report.looksEarly > 0 {
+            section.note(
+                "\(Units.counted(report.looksEarly, "look", "looks")) came before the VMM had protected the page again: some changes count for the next diff that has the page."
+            )
+        }
         return section
     }
 

@@ -177,6 +177,9 @@ package final class BitmapAssembler: EventAssembler {
         return close()
     }
 
+    /// Whether a page's entry is harvested while its bit still waits for the VMM's CLEAR: what the guest writes to it has no entry.
+    package func isOpen(_ gfn: GFN) -> Bool { slots.values.contains { $0.bitmap.isOpen(gfn) } }
+
     package func forget(at ns: Int64) { for slot in slots.values { slot.bitmap.forget() } }
 
     // MARK: Inside

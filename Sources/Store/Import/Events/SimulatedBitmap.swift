@@ -82,6 +82,12 @@ final class SimulatedBitmap {
         (Int(gfn >> 6 & (1 << (chunkBits - 6) - 1)), 1 << (gfn & 63))
     }
 
+    /// Whether the page's entry is harvested, while its bit is still set.
+    func isOpen(_ gfn: GFN) -> Bool {
+        let (word, bit) = Self.place(gfn)
+        return chunks[gfn >> Self.chunkBits].map { $0.harvested[word] & bit != 0 } ?? false
+    }
+
     /// KVM sets a bit.
     ///
     /// - Returns: whether that is an entry.

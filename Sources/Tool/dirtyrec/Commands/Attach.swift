@@ -74,7 +74,7 @@ struct Attach: ParsableCommand {
             if zeroPages, zeros == nil {
                 Terminal.say("Zero pages could not be counted: where the guest's memory lies is unknown.")
             }
-            var labels = [WayIn.checkKey: attachment.selfCheck]
+            var labels = guest.endLabels
             labels["zero_pages"] = zeros.map(String.init)
             return (reason, labels)
         }

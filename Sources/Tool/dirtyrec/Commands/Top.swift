@@ -166,7 +166,7 @@ struct Top: ParsableCommand {
                 try intake.run(endNs: { attachment.endNs }) {
                     let reason = try watch()
                     feed.end(.ended(reason))
-                    return (reason, [WayIn.checkKey: attachment.selfCheck])
+                    return (reason, guest.endLabels)
                 }
             } else {
                 feed.end(.ended(try watch()))

@@ -82,6 +82,7 @@ struct AttachedGuest {
             """)
         var info = Self.describe(target, attachment, intervalNs: options.intervalNs)
         info.memoryBytes = meter?.memoryBytes ?? 0
+        info.labels[RecordingInfo.contentKey] = content?.description
         self.info = info
     }
 
@@ -103,6 +104,16 @@ struct AttachedGuest {
         info.wallOffsetNs = wallClockOffset()
         info.labels[WayIn.key] = attachment.wayIn.rawValue
         return info
+    }
+
+    /// What is known of the recording at its end.
+    var endLabels: [String: String] {
+        var labels = [WayIn.checkKey: attachment.selfCheck]
+        if let looks = attachment.looks {
+            if looks.unseen > 0 { labels[RecordingInfo.contentUnseenKey] = "\(looks.unseen)" }
+            if looks.early > 0 { labels[RecordingInfo.contentEarlyKey] = "\(looks.early)" }
+        }
+        return labels
     }
 
     /// What the time of an event means where the CPU logs pages.
@@ -136,12 +147,21 @@ struct AttachedGuest {
                 numbers relative to the slot, from 2^50 on. See docs/attach.md.
                 """)
         }
-        if attachment.unseenContents > 0 {
-            Terminal.say(
-                """
-                What the pages of \(Units.counted(attachment.unseenContents, "entry", "entries")) hold is not in the file: where \
-                they lie in the VMM's memory was not known, or it could not be read.
-                """)
+        if let looks = attachment.looks {
+            if looks.unseen > 0 {
+                Terminal.say(
+                    """
+                    \(Units.counted(looks.unseen, "look", "looks")) at a page failed: where it lay in the VMM's memory was not known or \
+                    no slot's any more, or the VMM had given it back.
+                    """)
+            }
+            if looks.early > 0 {
+                Terminal.say(
+                    """
+                    \(Units.counted(looks.early, "look", "looks")) at a page came before the VMM had protected it again: what the \
+                    guest wrote from then on until it did is seen when the page is dirty the next time.
+                    """)
+            }
         }
         for loss in losses.prefix(10) { Terminal.say("LOSS (\(loss.kind.rawValue)): \(loss.detail)") }
         if losses.count > 10 {
