@@ -20,14 +20,6 @@ struct DiffBatch: Sendable {
 /// The diffs at one cadence as sets of pages: the one in progress, what blocks of each size it takes, and for every word of pages the
 /// last diffs that held any of it. Cadences know nothing of each other, so each is followed by a thread of its own.
 struct DiffSets: Sendable {
-    /// What earlier diffs held of one word. 72 bytes.
-    struct History: Sendable {
-        /// The last diff that held any of it, from 1; 0 for none.
-        var last: UInt32 = 0
-        /// What that diff held, and those before it, the latest first.
-        var words = InlineArray<8, UInt64>(repeating: 0)
-    }
-
     private(set) var cadence: SnapshotCadence
     private(set) var levels: [BlockLevel]
     private(set) var stability = StabilityTally()
@@ -37,7 +29,7 @@ struct DiffSets: Sendable {
     /// The diff in progress, by the number of the word.
     private var current: [UInt64] = []
     private var touched: [UInt32] = []
-    private var history: [History] = []
+    private var history = DiffHistory()
 
     /// - Parameters:
     ///   - blocks: Sizes in bytes, multiples of a page.
@@ -51,21 +43,18 @@ struct DiffSets: Sendable {
     }
 
     /// Adds iterations, in a recording that began at `origin`.
-    mutating func take(_ batch: DiffBatch, _ words: PageWords, origin: Int64) {
+    mutating func take(_ batch: DiffBatch, _ words: PageWords, _ order: PageOrder, origin: Int64) {
         if self.origin == nil {
             self.origin = origin
             cadence.begin(at: origin)
         }
-        let room = words.before.count
-        if room > current.count {
-            current.append(contentsOf: repeatElement(0, count: room - current.count))
-            history.append(contentsOf: repeatElement(History(), count: room - history.count))
-        }
+        stability.follow(order)
+        current.grow(to: words.before.count, 0)
         var first = 0
         for end in batch.ends {
             add(batch.words[first..<end.word])
             first = end.word
-            if cadence.endIteration(at: end.ns, origin: origin) { endDiff(words) }
+            if cadence.endIteration(at: end.ns, origin: origin) { endDiff(words, order) }
         }
     }
 
@@ -77,7 +66,7 @@ struct DiffSets: Sendable {
     }
 
     /// A snapshot is taken: counts what it holds, and begins the next diff.
-    private mutating func endDiff(_ words: PageWords) {
+    private mutating func endDiff(_ words: PageWords, _ order: PageOrder) {
         for level in levels.indices {
             levels[level].endDiff(current, touched, words, options: options, full: full)
         }
@@ -85,10 +74,68 @@ struct DiffSets: Sendable {
             let word = current[place]
             if word == 0 { return }
             current[place] = 0
-            stability.add(word, at: place, &history[place])
+            stability.add(word, at: place, &history, order)
         }
         touched.removeAll(keepingCapacity: true)
         stability.endDiff()
+    }
+}
+
+/// What earlier diffs of one cadence held of every word, as far back as policies look: 16 bytes a word that one of them held, 72 of others.
+struct DiffHistory: Sendable {
+    /// How far it goes back, in diffs.
+    static let depth = 8
+    private static let none = UInt32.max
+    private struct Head {
+        /// The last diff that held any of it, from 1; 0 for none.
+        var last: UInt32 = 0
+        /// Where the diffs before it are.
+        var line = none
+        /// What the last one held.
+        var word: UInt64 = 0
+    }
+    private var heads: [Head] = []
+    /// What the diffs before the last one held, the latest first.
+    private var lines: [InlineArray<7, UInt64>] = []
+
+    /// Enters what diff `number`, from 1 and ascending, holds of a word.
+    ///
+    /// - Parameter age: Is called with how many diffs ago, 1 to ``depth``, which of its pages were held last.
+    /// - Returns: its pages that none of them held.
+    @inline(__always)
+    mutating func enter(_ word: UInt64, at place: Int, in number: UInt32, _ age: (Int, UInt64) -> Void) -> UInt64 {
+        heads.grow(to: place + 1, Head())
+        var head = heads[place]
+        defer { heads[place] = head }
+        let away = Int(number - head.last)
+        var new = word
+        if head.last == 0 || away > Self.depth {
+            if head.line != Self.none { lines[Int(head.line)] = InlineArray(repeating: 0) }
+        } else {
+            age(away, new & head.word)
+            new &= ~head.word
+            if head.line == Self.none, away < Self.depth {
+                head.line = UInt32(lines.count)
+                lines.append(InlineArray(repeating: 0))
+            } else if head.line != Self.none {
+                for back in 0..<Self.depth - away {
+                    let held = new & lines[Int(head.line)][back]
+                    age(away + 1 + back, held)
+                    new &= ~held
+                }
+            }
+            if head.line != Self.none { Self.push(head.word, onto: &lines[Int(head.line)], after: away) }
+        }
+        (head.last, head.word) = (number, word)
+        return new
+    }
+
+    /// So many diffs after the one that held `word`, which comes into the line of those before.
+    @inline(__always)
+    private static func push(_ word: UInt64, onto line: inout InlineArray<7, UInt64>, after diffs: Int) {
+        for back in (0..<7).reversed() {
+            line[back] = back >= diffs ? line[back - diffs] : back == diffs - 1 ? word : 0
+        }
     }
 }
 

@@ -50,17 +50,14 @@ package struct SetStability: Sendable, Equatable {
 
 /// Follows the pages of the diffs at one cadence.
 struct StabilityTally: Sendable {
-    /// How far back policies look, in diffs.
-    static let depth = 8
-
     /// Pages of the diff in progress by the diffs since they were in one: element 1 for the one before, the last for longer ago or
     /// never.
-    private var ages = [Int64](repeating: 0, count: depth + 2)
+    private var ages = [Int64](repeating: 0, count: DiffHistory.depth + 2)
     /// The same of complete diffs, the latest first.
     private var history: [[Int64]] = []
     private var complete: Int64 = 0
-    /// For every page, diffs that held it.
-    private var counts = PageNumbers()
+    /// For every page, diffs that held it; in the order of the pass.
+    private var counts: [UInt32] = []
     /// Pages by that count, those with 0 not counted.
     private var pagesByCount: [Int64] = [0, 0]
     /// Pages held by at least half of the complete diffs, and by half of those with the one in progress.
@@ -72,31 +69,23 @@ struct StabilityTally: Sendable {
 
     private static func half(_ diffs: Int64) -> UInt32 { UInt32((diffs + 1) / 2) }
 
+    /// Pages have other places.
+    mutating func follow(_ order: PageOrder) { order.follow(&counts) }
+
     /// Takes the pages of a word in the diff in progress, and enters them in what is known of those before.
-    mutating func add(_ word: UInt64, at place: Int, _ history: inout DiffSets.History) {
-        count(word, at: place)
-        let number = UInt32(truncatingIfNeeded: complete + 1)
-        let away = history.last == 0 ? Self.depth : min(Self.depth, Int(number - history.last))
-        var new = word
-        if history.last != 0, number - history.last <= Self.depth {
-            for age in away...Self.depth {
-                let held = new & history.words[age - away]
-                ages[age] += Int64(held.nonzeroBitCount)
-                new &= ~held
-            }
+    mutating func add(_ word: UInt64, at place: Int, _ history: inout DiffHistory, _ order: PageOrder) {
+        count(word, at: place, order)
+        let new = history.enter(word, at: place, in: UInt32(truncatingIfNeeded: complete + 1)) { age, held in
+            ages[age] += Int64(held.nonzeroBitCount)
         }
-        ages[Self.depth + 1] += Int64(new.nonzeroBitCount)
-        for place in (away..<Self.depth).reversed() { history.words[place] = history.words[place - away] }
-        for place in 1..<away { history.words[place] = 0 }
-        history.words[0] = word
-        history.last = number
+        ages[DiffHistory.depth + 1] += Int64(new.nonzeroBitCount)
     }
 
     /// Counts these pages for what is hot.
-    private mutating func count(_ word: UInt64, at place: Int) {
+    private mutating func count(_ word: UInt64, at place: Int, _ order: PageOrder) {
         let (wasHot, isHot) = (complete > 0 ? Self.half(complete) : .max, Self.half(complete + 1))
         var (hits, becoming) = (Int64(0), Int64(0))
-        counts.update(word, at: place, &pagesByCount) { count, pages in
+        order.update(&counts, of: word, at: place, &pagesByCount) { count, pages in
             if count >= wasHot { hits &+= 1 }
             pages[Int(count)] &-= 1
             count &+= 1
@@ -130,7 +119,7 @@ struct StabilityTally: Sendable {
             becomingHot -= old < pagesByCount.count ? pagesByCount[old] : 0
         }
         history.insert(ages, at: 0)
-        if history.count > Self.depth { history.removeLast() }
+        if history.count > DiffHistory.depth { history.removeLast() }
         for age in ages.indices { ages[age] = 0 }
         hotHits = 0
     }

@@ -158,7 +158,9 @@ struct SnapshotPass: RecordingVisitor, Sendable {
     /// Distinct pages of every window, for forks.
     private var windows = WindowTableBuilder()
     /// Of every page, the iteration in which it was last dirtied.
-    private var stamps = PageNumbers()
+    private var stamps: [UInt32] = []
+    /// Where ``stamps`` and the like have a page.
+    private var order = PageOrder()
 
     init(_ info: RecordingInfo, _ options: SnapshotOptions, fullBytes: Int64) {
         pageSize = info.pageSize
@@ -180,7 +182,7 @@ struct SnapshotPass: RecordingVisitor, Sendable {
         }
         // Boundaries must not run backwards, whatever a damaged file says.
         endNs = max(iteration.endNs, endNs)
-        Self.take(&words, of: number, &stamps, shift: windows.shift, row: &windows.row, into: &batch)
+        Self.take(&words, of: number, &order, &stamps, shift: windows.shift, row: &windows.row, into: &batch)
         batch.endIteration(at: endNs)
         windows.endIteration(at: endNs)
         number += 1
@@ -190,12 +192,15 @@ struct SnapshotPass: RecordingVisitor, Sendable {
     /// The iteration is over: its pages are counted by the group of iterations in which they were last dirtied, and belong to the
     /// diffs in progress.
     private static func take(
-        _ words: inout PageWords, of iteration: UInt32, _ stamps: inout PageNumbers, shift: UInt32, row: inout [UInt32],
-        into batch: inout DiffBatch
+        _ words: inout PageWords, of iteration: UInt32, _ order: inout PageOrder, _ stamps: inout [UInt32],
+        shift: UInt32, row: inout [UInt32], into batch: inout DiffBatch
     ) {
         let mask = (UInt32(1) << shift) - 1
         words.take { place, word in
-            stamps.update(word, at: place, &row) { last, row in
+            let done = order.moves.count
+            order.meet(word, at: place)
+            order.follow(&stamps, after: done)
+            order.update(&stamps, of: word, at: place, &row) { last, row in
                 row[Int((last &+ mask) >> shift)] &+= 1
                 last = iteration
             }
@@ -204,15 +209,17 @@ struct SnapshotPass: RecordingVisitor, Sendable {
     }
 
     private mutating func follow() {
-        Self.follow(following, batch, words, origin: origin ?? 0)
+        Self.follow(following, batch, words, order, origin: origin ?? 0)
         batch.removeAll()
+        order.forgetMoves()
     }
 
     private static func follow(
-        _ following: [Guarded<DiffSets>], _ batch: DiffBatch, _ words: PageWords, origin: Int64
+        _ following: [Guarded<DiffSets>], _ batch: DiffBatch, _ words: PageWords, _ order: PageOrder,
+        origin: Int64
     ) {
         Parallel.forEach(following.count) { cadence, _ in
-            following[cadence].withLock { $0.take(batch, words, origin: origin) }
+            following[cadence].withLock { $0.take(batch, words, order, origin: origin) }
         }
     }
 
