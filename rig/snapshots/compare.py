@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Compares what microsandbox's second snapshot added with the pages that changed, page for page: compare.py FOLDER."""
+"""Compares what microsandbox's second snapshot added, and what its forks have for themselves, with the pages that changed, page for
+page: compare.py FOLDER."""
 import json, pathlib, sqlite3, sys
 
 folder = pathlib.Path(sys.argv[1])
@@ -38,4 +39,27 @@ print(f"the second snapshot adds {objects_bytes} bytes in {len(added)} objects, 
       f"{len(covered)} of these pages lie in the mappings that were read")
 print(f"{len(changed)} pages changed: {len(changed & stored)} are stored, {len(changed & zeroed - stored)} have become zero, "
       f"{len(changed - stored - zeroed)} are missing; {len(covered - changed)} are stored and did not change")
-sys.exit(bool(changed - stored - zeroed))
+
+
+def listed(path):
+    return {int(page) for page in path.read_text().split()}
+
+
+def imported(path):
+    return {page for page, in sqlite3.connect(path).execute("SELECT DISTINCT gfn FROM dirty")}
+
+
+strays = 0
+for child, least in ("c1", 500), ("c2", 1):
+    own, changed_here = set(), set()
+    for path in folder.glob(f"{child}.*.private"):
+        mapping = path.name.split(".")[1]
+        ours = imported(folder / f"{child}.{mapping}.db")
+        assert ours == listed(path.with_suffix(".changed")), f"dirtyrec import finds other pages in mapping {mapping} of {child}"
+        own |= {(mapping, page) for page in listed(path)}
+        changed_here |= {(mapping, page) for page in ours}
+    assert len(changed_here) >= least, f"{child} changed {len(changed_here)} pages, not {least}"
+    strays += len(changed_here - own)
+    print(f"fork {child}: {len(changed_here)} pages differ from the base, {len(changed_here - own)} of them are not its own; the kernel keeps "
+          f"{len(own)} for it alone, {len(own - changed_here)} of which did not change")
+sys.exit(bool(changed - stored - zeroed) or bool(strays))

@@ -1,7 +1,11 @@
 // Compares two images of memory page by page: prints the numbers of the pages that differ, and writes these to a sparse file.
 // usage: pages BASE AFTER DIFF
+// Or prints which pages of a private mapping a process has for itself, by /proc/PID/pagemap: those that it wrote since it made it.
+// usage: pages private PID FIRST COUNT, both in pages
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -18,8 +22,28 @@ static const char *map(const char *path, off_t *size)
     return image == MAP_FAILED ? NULL : image;
 }
 
+static int list_private(const char *pid, long long first, long long count)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%s/pagemap", pid);
+    int fd = open(path, O_RDONLY);
+    for (long long page = 0; page < count; page++) {
+        uint64_t entry;
+        if (pread(fd, &entry, 8, (first + page) * 8) != 8) {
+            fprintf(stderr, "pages: %s cannot be read\n", path);
+            return 1;
+        }
+        // Swapped out (bit 62), or there (63) and not of the file (61).
+        if (entry >> 62 & 1 || (entry >> 63 && !(entry >> 61 & 1)))
+            printf("%lld\n", page);
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 5 && !strcmp(argv[1], "private"))
+        return list_private(argv[2], atoll(argv[3]), atoll(argv[4]));
     if (argc != 4)
         return 2;
     off_t size, other;
