@@ -140,8 +140,9 @@ import Testing
         // The thread begins with the first iteration; the others need not wait longer than asked.
         let timed = try writer("timed.db", .every(1_000_000))
         for batch in batches { try timed.commit(batch) }
-        while timed.syncedIterations < 3 { usleep(1000) }
-        #expect(told.withLock { $0.last } == 3)
+        // It is told after it is counted.
+        while told.withLock({ $0.last }) != 3 { usleep(1000) }
+        #expect(timed.syncedIterations == 3)
     }
 
     @Test func `iterations that come fast share a transaction`() throws {

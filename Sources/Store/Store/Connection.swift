@@ -111,6 +111,11 @@ struct Connection {
         } catch { throw RecordingError.reading(path, error) }
     }
 
+    /// A second way into the file for another thread, which must not outlive this one and its lock.
+    func beside() throws -> DatabaseQueue {
+        try DatabaseQueue(path: queue.path, configuration: queue.configuration)
+    }
+
     /// Runs `body` on one state of the file: what others commit meanwhile stays out of sight.
     func snapshot<Result>(_ body: (Database) throws -> Result) throws -> Result {
         try queue.unsafeReentrantRead { db in

@@ -37,31 +37,55 @@ package enum Verifier {
             findings.add("recording", 1, "its completion was interrupted", .recover)
             return findings.all
         }
+        // SQLite's own check reads every page once more: on a thread of its own where there are CPUs for it.
+        let pages = Monitor([Problem]())
+        let queue: DatabaseQueue
+        do { queue = try file.connection.beside() } catch { throw RecordingError.reading(path, error) }
+        let look = { @Sendable in
+            let found = problems(queue, path)
+            pages.change { $0 = found }
+        }
+        let check = Parallel.workers > 1 ? Worker("pages", look) : nil
         do {
             // Of a recording in progress, one moment is checked.
             try file.connection.snapshot { db in
-                try checkDatabase(db, findings)
                 try checkRecording(file, findings)
                 try checkEntries(db, file, findings, progress)
                 try checkLists(file)
             }
         } catch { findings.add(RecordingError.reading(path, error)) }
-        return findings.all
+        if let check { check.join() } else { look() }
+        let database = Findings(file: ShellWords.file(path))
+        for problem in pages.read({ $0 }) {
+            database.add(problem.table, problem.row, problem.text, .restore)
+        }
+        return Array((database.all + findings.all).prefix(mostFindings))
     }
 
-    private static func checkDatabase(_ db: Database, _ findings: Findings) throws {
-        // What constraints compute is the file's own SQL.
-        try db.execute(sql: "PRAGMA ignore_check_constraints = ON")
-        for line in try String.fetchAll(db, sql: "PRAGMA integrity_check(20)") where line != "ok" {
-            findings.add("database", nil, line, .restore)
-        }
-        // A walk along keys need not end where pages contradict each other.
-        guard findings.all.isEmpty else { return }
-        for row in try Row.fetchAll(db, sql: "SELECT \"table\", rowid, parent FROM pragma_foreign_key_check LIMIT 20") {
-            findings.add(
-                row["table"], row["rowid"], "it refers to a row of \(row["parent"] as String) that does not exist",
-                .restore)
-        }
+    private struct Problem: Sendable {
+        var table = "database"
+        var row: Int64?
+        var text: String
+    }
+
+    /// What SQLite finds in the pages of the file, and then in what refers to other rows.
+    private static func problems(_ queue: DatabaseQueue, _ path: String) -> [Problem] {
+        do {
+            return try queue.unsafeRead { db in
+                // What constraints compute is the file's own SQL.
+                try db.execute(sql: "PRAGMA ignore_check_constraints = ON")
+                let lines = try String.fetchAll(db, sql: "PRAGMA integrity_check(20)").filter { $0 != "ok" }
+                // A walk along keys need not end where pages contradict each other.
+                guard lines.isEmpty else { return lines.map { Problem(text: $0) } }
+                return try Row.fetchAll(
+                    db, sql: "SELECT \"table\", rowid, parent FROM pragma_foreign_key_check LIMIT 20"
+                ).map {
+                    Problem(
+                        table: $0["table"], row: $0["rowid"],
+                        text: "it refers to a row of \($0["parent"] as String) that does not exist")
+                }
+            }
+        } catch { return [Problem(text: "\(RecordingError.reading(path, error))")] }
     }
 
     private static func checkRecording(_ file: RecordingFile, _ findings: Findings) throws {
