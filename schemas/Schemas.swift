@@ -15,9 +15,9 @@ package enum Schemas {
         Migration(version: 1, name: "tables", sql: text(PackageResources.v1_sql))
     ]
 
-    /// A table that only those recordings have which asked for what it holds. It is no part of a schema version: who does not know
-    /// it reads the rest.
-    package static let optional = [text(PackageResources.page_content_sql)]
+    /// Tables that only those recordings have which asked for what they hold. They are no part of a schema version: who does not know
+    /// them reads the rest.
+    package static let optional = [PackageResources.page_content_sql, PackageResources.harvest_span_sql].map(text)
 
     /// Definitions of the public views, in an order in which they can be created.
     package static let views = [PackageResources.dirty_sql, PackageResources.rates_sql, PackageResources.pages_sql]

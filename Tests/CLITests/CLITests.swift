@@ -120,6 +120,12 @@ import Testing
         (["record", "-o", "F/a.db", "--metrics", "-"], 2, "--metrics makes its file anew every second"),
         (["record", "-o", "F/a.db", "--metrics", "F/a.prom", "--compare-sources"], 2, "--metrics is of one recording"),
         (["record", "-o", "F/a.db", "--interval", "2562047h"], 2, "a duration is at most 320255h"),
+        (["attach", "--pid", "1", "--soft-dirty", "--qmp", "F/q", "-o", "F/a.db"], 2, "for a VM that logs nothing"),
+        (["attach", "--pid", "1", "--soft-dirty", "--times", "off", "-o", "F/a.db"], 2, "leave --times off away"),
+        (
+            ["attach", "--pid", "1", "--soft-dirty", "--interval", "1ms", "-o", "F/a.db"], 2,
+            "at least 10ms with --soft-dirty"
+        ),
         (["record", "-o", "F/a.db", "--duration", "9223372036854775807ns"], 2, "is too long"),
         (["record", "-o", "F/a.db", "--sync", "9223372036854775807ns"], 2, "is too long"),
         (["record", "-o", "F/a.db", "--slot-event", "9223372036854775807ns:add=2MiB"], 2, "is not usable"),

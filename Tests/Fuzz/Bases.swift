@@ -57,6 +57,7 @@ enum Bases {
                     gfns
                 ))
         }
+        if id % 2 == 0 { batch.harvests[2].harvest.entryPages = 512 }
         batch.losses = [Loss(iteration: id, tsNs: start, kind: .overrun, vcpu: 1, entries: nil, detail: "wrapped")]
         batch.stops = [StopLatency(iteration: id, vcpu: 0, latencyNs: 12)]
         batch.statistics = [KVMStatistic(iteration: id, vcpu: nil, name: "pf_fixed", value: 3)]

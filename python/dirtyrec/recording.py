@@ -12,7 +12,10 @@ from .queries import NamedQuery, named_queries, views
 from .table import Table, Value
 
 _APPLICATION_ID = 0x44726563
-_CONTENT_COLUMNS = ("iteration", "gfn", "zero", "changed_words", "xbzrle_bytes", "zstd_bytes", "hash")
+_OPTIONAL_TABLES = {
+    "page_content": ("iteration", "gfn", "zero", "changed_words", "xbzrle_bytes", "zstd_bytes", "hash"),
+    "harvest_span": ("harvest", "pages"),
+}
 _NEWEST_SCHEMA = 1
 _CHUNK = 1 << 16
 
@@ -79,10 +82,11 @@ class Recording:
                 statement = statement.replace(
                     "h.ts_ns AS ts_ns", "(SELECT t.ts_ns FROM entry_time AS t WHERE t.seq = e.seq) AS ts_ns")
             self._db.execute(statement.replace("CREATE VIEW", "CREATE TEMP VIEW"))
-        # Only recordings that asked for it have this table; in queries the others have it empty.
-        if not one("SELECT count(*) FROM main.sqlite_schema WHERE name = 'page_content'"):
-            columns = ", ".join(f"NULL AS {name}" for name in _CONTENT_COLUMNS)
-            self._db.execute(f"CREATE TEMP VIEW page_content AS SELECT {columns} WHERE 0")
+        # Only recordings that asked for them have these tables; in queries the others have them empty.
+        for table, names in _OPTIONAL_TABLES.items():
+            if not one(f"SELECT count(*) FROM main.sqlite_schema WHERE name = '{table}'"):
+                columns = ", ".join(f"NULL AS {name}" for name in names)
+                self._db.execute(f"CREATE TEMP VIEW {table} AS SELECT {columns} WHERE 0")
         self._db.execute("PRAGMA query_only = ON")
 
     def _shadow_rows(self, extension: Union[str, os.PathLike[str], None]) -> None:

@@ -18,6 +18,8 @@ struct AnalysisPass: RecordingVisitor, Sendable {
     private(set) var uniquePerIteration = Sample()
     private(set) var iterationLength = Sample()
     private(set) var harvests: Int64 = 0
+    /// Entries that stand for more than a page, and the most pages that one stands for.
+    private(set) var large: (entries: Int64, pages: Int64) = (0, 1)
     private(set) var startNs: Int64?
     private(set) var endNs: Int64 = 0
     /// Complete iterations.
@@ -201,6 +203,9 @@ struct AnalysisPass: RecordingVisitor, Sendable {
         _ firsts: [[GFN]]?
     ) {
         harvests += 1
+        if harvest.entryPages > 1 {
+            large = (large.entries &+ Int64(gfns.count), max(large.pages, harvest.entryPages))
+        }
         counts += added.counts
         newPages += added.newPages
         rings[ring].add(

@@ -121,6 +121,7 @@ struct Gathered: Sendable {
             entryTime: Fidelity.EntryTime(recording.info, leastKickNs: pass.costs.leastKickNs),
             ending: Fidelity.Ending(of: recording),
             iterationsPerBoundary: Int64(windows.iterationsPerGroup), hasVCPUs: rings.contains { $0.vcpu != nil })
+        (fidelity.largeEntries, fidelity.mostEntryPages) = pass.large
         fidelity.add(try recording.losses)
         fidelity.add(try recording.verdicts)
         if durationNs > 0 {

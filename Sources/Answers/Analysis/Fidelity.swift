@@ -61,8 +61,10 @@ package struct Fidelity: Sendable, Equatable {
 
         init(_ info: RecordingInfo, leastKickNs: Int64) {
             let isOurs = info.source != .tracefs && !["attached", "imported"].contains(info.guestKind)
-            // Only Intel has page-modification logging, and a guest that was made up has no CPU.
-            if info.pml == false || ["kvm_amd", "kvm_pvm"].contains(info.kvmModule) || info.guestKind == "synthetic" {
+            // Only Intel has page-modification logging, a guest that was made up has no CPU, and a fault has its own time.
+            if info.pml == false || ["kvm_amd", "kvm_pvm"].contains(info.kvmModule) || info.guestKind == "synthetic"
+                || info.labels[WayIn.key] == WayIn.softDirty.rawValue
+            {
                 self = .written
             } else if !isOurs {
                 let hasTimes = info.source == .tracefs && info.labels[WayIn.key] != WayIn.masks.rawValue
@@ -110,6 +112,10 @@ package struct Fidelity: Sendable, Equatable {
     package var iterationsPerBoundary: Int64 = 1
     /// Whether entries name their vCPU.
     package var hasVCPUs = false
+    /// Entries that stand for more than a page, because the host keeps that memory in large pages: at least one page of each was written.
+    package var largeEntries: Int64 = 0
+    /// The most pages that one entry stands for.
+    package var mostEntryPages: Int64 = 1
 
     /// Losses of one kind.
     package func count(of kind: LossKind) -> Int64 { losses.first { $0.kind == kind }?.count ?? 0 }

@@ -56,7 +56,7 @@ package final class AttachSession {
             let now = monotonicNow()
             if isStopped() {
                 reason = .signal
-            } else if !attachment.target.isAlive {
+            } else if attachment.isGone || !attachment.target.isAlive {
                 reason = .guestExit
             } else if let windowEndNs, now >= windowEndNs {
                 if try endWindow(now, until: end) { reason = .duration }

@@ -10,31 +10,45 @@ import Platform
 package final class Attachment {
     package let target: Target
     /// From when on every event is seen.
-    package let startNs: Int64
+    package internal(set) var startNs: Int64
     /// Up to when every event was seen; meaningful after ``finish(_:)``.
     package private(set) var endNs: Int64 = 0
-    private let instance: Instance
-    private var assembler: any EventAssembler
+    let instance: Instance
+    var assembler: any EventAssembler
     private let plan: EventPlan
     /// Events that the kernel is known to have dropped, and when that was looked at.
     private var dropped: (count: Int64, ns: Int64) = (0, 0)
-    private var pending: [RingEvent] = []
-    private var slots = SlotAddresses()
+    var pending: [RingEvent] = []
+    var slots: SlotAddresses
     private var contents: VMMContents?
+    /// Of a VM that logs nothing.
+    var soft: (memory: SoftDirtyMemory, assembler: SoftDirtyAssembler, intervalNs: Int64)?
+    /// How the VMM has mapped the guest's memory; nil where nobody looked.
+    var mappings: GuestMappings?
+    /// Whether the VMM's memory went away, although its process may still be there.
+    package internal(set) var isGone = false
+    /// Guest memory in bytes; 0 where it is not known.
+    package internal(set) var memoryBytes: Int64 = 0
 
     /// An event's time is taken a moment before it can be read; within this, the order between CPUs is not settled.
-    private static let settleNs: Int64 = 2_000_000
+    static let settleNs: Int64 = 2_000_000
 
     /// Attaches to the guest of `target`: to its rings, or to its bitmaps where it has none.
     ///
     /// - Parameters:
     ///   - machine: Which VM of a process that runs several, from 1.
     ///   - times: Whether marks are looked at: entries of bitmaps have times and vCPUs only then.
+    ///   - softDirty: Whether it is a VM that logs nothing, and is to be followed by soft-dirty bits.
     ///   - content: The pages that are looked into.
     /// - Throws: ``AttachError``.
     package init(
-        _ target: Target, machine: Int?, times: Bool, content: ContentShare?, intervalNs: Int64, buffers: TraceBuffers
+        _ target: Target, machine: Int?, times: Bool, softDirty: Bool = false, content: ContentShare?,
+        intervalNs: Int64, buffers: TraceBuffers
     ) throws {
+        if softDirty {
+            try SoftDirtyMemory.checkHost()
+            guard target.ringEntries == nil else { throw Self.logs("has a dirty ring") }
+        }
         let tracefs = try Tracefs()
         tracefs.removeStale()
         self.target = target
@@ -49,19 +63,24 @@ package final class Attachment {
                 throw AttachError("The VM has a dirty ring, whose entries all have times: leave --times off away.")
             }
             plan = .ring
+        } else if softDirty {
+            plan = .soft(try .running())
         } else {
             plan = .bitmap(try .running(), times: times)
         }
+        slots = SlotAddresses(takesAll: softDirty)
         instance = try Instance(tracefs, target, machine: machine, plan: plan, buffers: buffers)
         startNs = monotonicNow()
         assembler =
             switch plan {
+            case .soft: SoftDirtyAssembler(vcpuCount: target.vcpuCount, startNs: startNs, clearedNs: startNs)
             case .ring:
                 Assembler(vcpuCount: target.vcpuCount, mayGrow: true, intervalNs: intervalNs, startNs: startNs)
             case .bitmap(_, let times):
                 BitmapAssembler(
                     vcpuCount: target.vcpuCount, hasMarks: times, intervalNs: intervalNs, startNs: startNs)
             }
+        if case .soft = plan { try beginSoft(intervalNs: intervalNs) }
     }
 
     /// How entries are seen.
@@ -70,6 +89,7 @@ package final class Attachment {
         case .ring: .ring
         case .bitmap(_, times: true): .bitmap
         case .bitmap(_, times: false): .masks
+        case .soft: .softDirty
         }
     }
 
@@ -77,6 +97,7 @@ package final class Attachment {
     package var selfCheck: String {
         let lost =
             "\(Units.count(dropped.count)) events dropped, \(Units.counted(instance.missed, "probe", "probes")) missed"
+        if let check = soft?.assembler.check { return Self.words(check) + ", " + lost }
         guard let check = (assembler as? BitmapAssembler)?.check else { return lost }
         let marks =
             "\(Units.counted(check.marks, "mark", "marks")), \(Units.counted(check.masks, "mask", "masks")) of "
@@ -124,18 +145,21 @@ package final class Attachment {
     package func poll(_ commit: (IterationBatch) throws -> Void) throws {
         let now = monotonicNow()
         try read(upTo: now)
-        if now - dropped.ns > Self.lookNs { lookForDropped(at: now) }
+        // Before an iteration ends it must be known whether all of its events are there.
+        if now - dropped.ns > Self.lookNs || soft?.assembler.isPending == true { lookForDropped(at: now) }
         try assemble(before: now - Self.settleNs, commit)
         if let batch = assembler.advance(to: now - Self.settleNs) { try commit(looked(batch)) }
+        try lookIfDue(now)
     }
 
     /// Ends it: the instance goes, and the last iteration comes.
     ///
     /// - Throws: what `commit` throws.
     package func finish(_ commit: (IterationBatch) throws -> Void) throws {
+        defer { instance.end() }
+        try lookAtEnd(commit)
         let end = monotonicNow()
         endNs = end
-        defer { instance.end() }
         // Events of this very moment may take a while to become readable.
         usleep(useconds_t(Self.settleNs / 1000))
         try? read(upTo: end)
@@ -175,15 +199,15 @@ package final class Attachment {
     /// How often it is looked whether the kernel dropped events.
     private static let lookNs: Int64 = 500_000_000
 
-    private func lookForDropped(at ns: Int64) {
+    func lookForDropped(at ns: Int64) {
         let count = instance.dropped.values.reduce(0, +)
-        if count > dropped.count { assembler.forget(at: ns) }
+        if count > dropped.count || (soft != nil && instance.takeStranger()) { assembler.forget(at: ns) }
         dropped = (count, ns)
     }
 
-    private func read(upTo ns: Int64) throws { try instance.read(upTo: ns, into: &pending) }
+    func read(upTo ns: Int64) throws { try instance.read(upTo: ns, into: &pending) }
 
-    private func assemble(before ns: Int64, _ commit: (IterationBatch) throws -> Void) throws {
+    func assemble(before ns: Int64, _ commit: (IterationBatch) throws -> Void) throws {
         // Stable: events of one thread with equal times stay in their order.
         let settled = pending.enumerated().filter { $0.element.ns < ns }
             .sorted { ($0.element.ns, $0.offset) < ($1.element.ns, $1.offset) }

@@ -19,6 +19,8 @@ package struct HostGuest: Sendable, Equatable, Encodable {
     package let ringEntries: Int?
     /// The command that follows it; nil as long as none can.
     package let follow: String?
+    /// The command that follows it while it logs nothing, on a kernel with soft-dirty bits; nil where there is none.
+    package let followUnlogged: String?
 
     /// All processes of this host that run a guest, as far as the caller may look into them.
     package static func all() -> [HostGuest] {
@@ -38,21 +40,22 @@ package struct HostGuest: Sendable, Equatable, Encodable {
             status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }?
             .split(separator: " ").dropFirst().first.flatMap { Int64($0) }.map { $0 << 10 } ?? 0
         guard let target = try? Target(pid: pid) else {
-            (vcpus, log, ringEntries, follow) = (0, "none", nil, nil)
+            (vcpus, log, ringEntries, follow, followUnlogged) = (0, "none", nil, nil, nil)
             return
         }
         vcpus = target.vcpus
         ringEntries = target.ringEntries
         log = target.ringEntries == nil ? "bitmap" : "ring"
         guard target.machines == 1 || target.ringEntries == nil else {
-            follow = nil
+            (follow, followUnlogged) = (nil, nil)
             return
         }
         let arguments = ((try? Files.read(folder + "/cmdline")) ?? "").split(separator: "\0").map(String.init)
         // With its monitor QEMU's own dirty-rate measurement can switch logging on.
-        let way =
-            Self.monitor(arguments).map { "--qmp \($0)" } ?? "--pid \(pid)" + (target.machines > 1 ? " --vm 1" : "")
-        follow = "dirtyrec attach \(way) -o vm.db"
+        let process = "--pid \(pid)" + (target.machines > 1 ? " --vm 1" : "")
+        follow = "dirtyrec attach \(Self.monitor(arguments).map { "--qmp \($0)" } ?? process) -o vm.db"
+        let isSoft = target.ringEntries == nil && SoftDirtyMemory.isSupported && SoftDirtyMemory.namesAddresses
+        followUnlogged = isSoft ? "dirtyrec attach \(process) --soft-dirty -o vm.db" : nil
     }
 
     /// The socket of `-qmp unix:SOCKET,…`.

@@ -14,12 +14,20 @@ package final class Instance {
     private let decoder: EventDecoder
     private var readers: [CPUReader] = []
     private var threads: Threads
+    /// Our own threads, which clear soft-dirty bits.
+    private var own = Threads(of: getpid())
     private var watch: VMWatch
+    private let isOnlyVM: Bool
+    /// The threads that there were when events were switched on.
+    private let beginners: Set<Int>
+    /// Whether a vCPU was plugged in, whose first events may be missing.
+    private var hasStranger = false
 
     /// Whether memory slots are seen when the VMM sets them.
     package let seesSlots: Bool
 
     private static let events = "/events/kvm/"
+    private static let faults = events + EventDecoder.faults
     private static var probes: String { "/events/\(Tracefs.ownGroup)/" }
 
     /// Makes the instance and switches the events of `target`'s guest on.
@@ -30,6 +38,8 @@ package final class Instance {
         (self.tracefs, self.plan) = (tracefs, plan)
         threads = Threads(of: target.pid)
         watch = VMWatch(vcpus: target.vcpus)
+        isOnlyVM = target.machines == 1
+        beginners = threads.current
         path = tracefs.root + "/instances/\(Tracefs.prefix)-\(getpid())"
         Self.remove(path)
         guard unsafe mkdir(path, 0o700) == 0 else {
@@ -50,9 +60,14 @@ package final class Instance {
                 if seesSlots { names.append(Self.probes + EventDecoder.Probe.slot.rawValue) }
             case .bitmap(let kernel, let times):
                 let probes = Probe.bitmap(kernel, times: times)
-                for probe in probes where !tracefs.add(probe) { throw tracefs.refusal(of: probe) }
+                for probe in probes where !tracefs.add(probe) { throw tracefs.refusal(of: probe, for: plan) }
                 seesSlots = true
                 names = probes.map { Self.probes + $0.event.rawValue }
+            case .soft(let kernel):
+                let probes = try Probe.soft(kernel)
+                for probe in probes where !tracefs.add(probe) { throw tracefs.refusal(of: probe, for: plan) }
+                seesSlots = true
+                names = probes.map { Self.probes + $0.event.rawValue } + [Self.faults]
             }
             try Self.size(path, buffers)
             decoder = try Self.setUp(path, names)
@@ -61,7 +76,7 @@ package final class Instance {
                     try CPUReader(path + "/per_cpu/" + name, name: name, pageSize: layout.size, cleanup))
             }
             try Files.write("1\n", to: path + "/tracing_on")
-            if case .bitmap = plan { try find(machine, of: target) }
+            if plan.kernel != nil { try find(machine, of: target) }
             try follow()
             for name in names where name != enter { try Files.write("1\n", to: path + name + "/enable") }
         } catch {
@@ -96,7 +111,7 @@ package final class Instance {
         try set("trace_clock", "mono")
         // When a buffer is full new events are dropped and counted; nothing that was seen changes.
         try set("options/overwrite", "0")
-        var decoder = EventDecoder()
+        var decoder = EventDecoder(faults: true)
         for event in events {
             guard Files.exists(path + event + "/format") else {
                 throw AttachError("This kernel has no tracepoint \(event.dropFirst(8)); load kvm, Linux 5.11 or newer.")
@@ -137,11 +152,16 @@ package final class Instance {
     /// `set_event_pid` would lose entries: KVM marks the page of the guest's steal time when the vCPU's thread is switched out, and
     /// by then that filter looks at the next thread.
     private func follow() throws {
-        guard case .bitmap(_, let times) = plan else {
-            return try filter(Self.events + EventDecoder.tracepoints[0], Self.condition(threads.current))
-        }
         // A VMM harvests in threads that come and go: what counts is the VM.
         let vm = watch.vm.map { "kvm==0x" + String($0, radix: 16) }
+        let times: Bool
+        switch plan {
+        case .ring: return try filter(Self.events + EventDecoder.tracepoints[0], Self.condition(threads.current))
+        case .soft:
+            for probe in [EventDecoder.Probe.slot, .unmap] { try filter(Self.probes + probe.rawValue, vm) }
+            return try filter(Self.faults, Self.condition(threads.current), "error_code&2")
+        case .bitmap(_, let marks): times = marks
+        }
         for probe in [EventDecoder.Probe.mask, .sync, .slot] { try filter(Self.probes + probe.rawValue, vm) }
         try filter(Self.probes + EventDecoder.Probe.ioctl.rawValue, "cmd==0x4010ae42||cmd==0xc018aec0")
         if times {
@@ -212,7 +232,7 @@ package final class Instance {
     package func read(upTo ns: Int64, into events: inout [RingEvent]) throws {
         // A vCPU that is plugged in is a thread that was not there before. The kernel swaps filters without a gap.
         let isNew = threads.refresh()
-        guard case .bitmap = plan else {
+        guard plan.kernel != nil else {
             if isNew { try follow() }
             return try readAll(upTo: ns) { if threads.contains($0.pid) { events.append($0) } }
         }
@@ -224,6 +244,16 @@ package final class Instance {
             switch event.kind {
             case .enter:
                 guard threads.contains(event.pid), watch.learn(event) else { return }
+                hasStranger = hasStranger || (event.vm == watch.vm && !beginners.contains(event.pid))
+            case .fault:
+                guard threads.contains(event.pid) else { return }
+                let named = watch.named[event.pid]
+                if named == nil { strangers = true }
+                guard named.map({ $0.vm == watch.vm }) ?? isOnlyVM else { return }
+            case .unmap:
+                // Memory is unmapped by others for other reasons, too.
+                guard own.contains(event.pid) else { return }
+                watch.vm = watch.vm ?? event.vm
             case .ioctl:
                 guard threads.contains(event.pid) else { return }
             default:
@@ -235,7 +265,7 @@ package final class Instance {
         if watch.vm != known { try follow() }
         if isNew {
             watch.forget(except: threads.current)
-            if known == nil { try follow() }
+            if known == nil { try follow() } else if case .soft = plan { try follow() }
         }
         if isNew || strangers, watch.searchEndNs == nil {
             try search(until: ns + Self.searchNs)
@@ -260,6 +290,15 @@ package final class Instance {
                 throw AttachError("The kernel's trace cannot be understood: \(damage.problem).")
             }
         }
+    }
+
+    /// How many slots of the VM log, as it was when its vCPUs were found; nil where the kernel does not say it.
+    var loggedSlots: Int? { watch.vm.flatMap { watch.loggedSlots[$0] } }
+
+    /// Whether a vCPU has appeared since this was asked last, whose first events may not have been let in.
+    func takeStranger() -> Bool {
+        defer { hasStranger = false }
+        return hasStranger
     }
 
     /// How often the probes did not work because another probe was at work on the same CPU.
@@ -289,6 +328,8 @@ private struct VMWatch {
     var vm: UInt64?
     /// vCPUs by thread.
     private(set) var named: [Int: (vm: UInt64, vcpu: Int)] = [:]
+    /// How many slots of each VM log.
+    private(set) var loggedSlots: [UInt64: Int] = [:]
     /// Until when threads are looked for; nil: they are not.
     var searchEndNs: Int64?
     private let vcpus: Int
@@ -302,6 +343,7 @@ private struct VMWatch {
     ///
     /// - Returns: whether it says something new.
     mutating func learn(_ event: RingEvent) -> Bool {
+        if let count = event.loggedSlots { loggedSlots[event.vm] = count }
         if let known = named[event.pid], known == (event.vm, event.ring) { return false }
         named[event.pid] = (event.vm, event.ring)
         return true

@@ -7,6 +7,16 @@ enum EventPlan: Sendable {
     case ring
     /// By probes on the functions that mark pages in bitmaps, and take them out. Without times only the latter.
     case bitmap(KernelLayout, times: Bool)
+    /// By KVM's tracepoint of page faults, and a probe on where it drops its mappings.
+    case soft(KernelLayout)
+
+    /// What its probes need.
+    var kernel: KernelLayout? {
+        switch self {
+        case .ring: nil
+        case .bitmap(let kernel, _), .soft(let kernel): kernel
+        }
+    }
 }
 
 /// Where the kernel's structures have what the probes need, in bytes.
@@ -23,6 +33,10 @@ struct KernelLayout: Sendable, Equatable {
     var vcpu = 36
     /// `manual_dirty_log_protect` in `struct kvm`; nil where nobody says it.
     var protection: Int?
+    /// `nr_memslots_dirty_logging` in `struct kvm`; nil where nobody says it, and before Linux 6.2.
+    var logging: Int?
+    /// The slot in `struct kvm_gfn_range`; nil where its function is another one than we know.
+    var range: Int? = 0
     /// Whether the kernel itself said so. Else these are the places in Linux 6.1 to 7.3 on x86-64, and must prove right.
     private(set) var isDescribed = false
 
@@ -59,6 +73,10 @@ struct KernelLayout: Sendable, Equatable {
         (self.base, self.pages, self.host) = (base, pages, host)
         (self.flags, self.id, self.space, self.vm, self.vcpu) = (flags, id, space, vm, vcpu)
         protection = description.offsets(of: "kvm", ["manual_dirty_log_protect"])?.values.first
+        logging = description.offsets(of: "kvm", ["nr_memslots_dirty_logging"])?.values.first
+        range =
+            description.takes("kvm_unmap_gfn_range", ["kvm", "range"]) == false
+            ? nil : description.offsets(of: "kvm_gfn_range", ["slot"])?.values.first
         isDescribed = true
     }
 }
@@ -94,10 +112,7 @@ struct Probe {
                 arguments: "kvm=$arg1:x64 \(number) \(place) host=+\(layout.host)($arg2):x64"
                     + protection(layout, "$arg1")),
             Probe(event: .ioctl, functions: ["kvm_vm_ioctl"], arguments: "cmd=$arg2:x32"),
-            // Any function of a vCPU's thread that gets the vCPU does; these do whenever it enters the guest.
-            Probe(
-                event: .enter, functions: ["vmx_vcpu_run", "svm_vcpu_run", "pvm_vcpu_run", "kvm_arch_vcpu_load"],
-                arguments: "kvm=+\(layout.vm)($arg1):x64 vcpu=+\(layout.vcpu)($arg1):s32"),
+            enter(layout),
         ]
         if times {
             probes.append(
@@ -106,6 +121,35 @@ struct Probe {
                     arguments: "kvm=$arg1:x64 gfn=$arg3:u64 fl=+\(layout.flags)($arg2):u32 \(number)"))
         }
         return probes
+    }
+
+    /// Any function of a vCPU's thread that gets the vCPU does; these do whenever it enters the guest.
+    private static func enter(_ layout: KernelLayout) -> Probe {
+        let logs = layout.logging.map { " logs=+\($0)(+\(layout.vm)($arg1)):s32" } ?? ""
+        return Probe(
+            event: .enter, functions: ["vmx_vcpu_run", "svm_vcpu_run", "pvm_vcpu_run", "kvm_arch_vcpu_load"],
+            arguments: "kvm=+\(layout.vm)($arg1):x64 vcpu=+\(layout.vcpu)($arg1):s32" + logs)
+    }
+
+    /// The probes of a VM that logs nothing.
+    ///
+    /// - Throws: ``AttachError`` where the kernel's KVM is another one than we know.
+    static func soft(_ layout: KernelLayout) throws -> [Probe] {
+        guard let range = layout.range else {
+            throw AttachError(
+                "This kernel's kvm_unmap_gfn_range takes other arguments than dirtyrec knows; please report this kernel."
+            )
+        }
+        func field(_ place: Int) -> String { "+\(place)(+\(range)($arg2))" }
+        return [
+            slot(layout),
+            Probe(
+                event: .unmap, functions: ["kvm_unmap_gfn_range"],
+                arguments: "kvm=$arg1:x64 id=\(field(layout.id)):u16 as=\(field(layout.space)):u16 "
+                    + "flags=\(field(layout.flags)):u32 base=\(field(layout.base)):u64 "
+                    + "pages=\(field(layout.pages)):u64 host=\(field(layout.host)):x64"),
+            enter(layout),
+        ]
     }
 
     private static func protection(_ layout: KernelLayout, _ vm: String) -> String {
@@ -130,14 +174,23 @@ extension Tracefs {
     }
 
     /// Why a probe that is needed cannot be.
-    func refusal(of probe: Probe) -> AttachError {
+    func refusal(of probe: Probe, for plan: EventPlan) -> AttachError {
         let function = probe.functions.last ?? ""
+        if case .soft = plan {
+            let reason =
+                !Files.exists(root + "/kprobe_events")
+                ? "this kernel has no kprobes (CONFIG_KPROBE_EVENTS)"
+                : isLockedDown
+                    ? "the kernel is locked down (confidentiality), which forbids kprobes"
+                    : "this kernel lets no probe be put on \(function); is KVM older than Linux 5.12?"
+            return AttachError("Without a probe the VM's memory slots cannot be seen, and \(reason).")
+        }
         if !Files.exists(root + "/kprobe_events") {
             return AttachError(
                 "This VM has no dirty ring, and this kernel has no kprobes (CONFIG_KPROBE_EVENTS) to see its bitmaps by; start the VMM with a ring."
             )
         }
-        if let lockdown = try? Files.read("/sys/kernel/security/lockdown"), lockdown.contains("[confidentiality]") {
+        if isLockedDown {
             return AttachError(
                 "This VM has no dirty ring, and the kernel is locked down (confidentiality), which forbids the kprobes that see its bitmaps; start the VMM with a ring."
             )
@@ -145,6 +198,10 @@ extension Tracefs {
         return AttachError(
             "This VM has no dirty ring, and this kernel lets no probe be put on \(function) to see its bitmaps by; is KVM older than Linux 5.12?"
         )
+    }
+
+    private var isLockedDown: Bool {
+        (try? Files.read("/sys/kernel/security/lockdown"))?.contains("[confidentiality]") == true
     }
 
     /// How often probes of this process were not counted because another one was at work.

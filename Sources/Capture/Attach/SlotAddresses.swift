@@ -15,8 +15,17 @@ struct SlotAddresses {
     /// Those that ended since ``takeGone()`` was called last.
     private var gone: [VMMMemory.Region] = []
 
+    /// Whether slots count that do not log.
+    private let takesAll: Bool
+
+    /// - Parameter takesAll: Whether slots count that do not log.
+    init(takesAll: Bool = false) { self.takesAll = takesAll }
+
     /// Entries are harvested long before so many slots have changed; older places are forgotten.
     private static let mostFormer = 1024
+
+    /// `KVM_MEM_READONLY`: the guest does not write it.
+    private static let readOnly: UInt32 = 2
 
     /// The slots of the guest's own address space, in the order of their numbers.
     var regions: [VMMMemory.Region] {
@@ -29,10 +38,14 @@ struct SlotAddresses {
         case .slot(let id, _, _, 0, _): end(id, at: event.ns)
         case .slot(let id, let flags, let address, let size, let host):
             // A slot comes into the account when it is logged first.
-            guard flags & 1 != 0 || alive[id] != nil else { return }
+            guard flags & 1 != 0 || alive[id] != nil || takesAll && flags & Self.readOnly == 0 else { return }
             set(id, VMMMemory.Region(baseGFN: address >> 12, address: host, size: size), from: event.ns, at: event.ns)
         case .sync(let id, let base, let pages, let host):
             // One that nobody saw before has been there since logging began.
+            set(
+                id, VMMMemory.Region(baseGFN: base, address: host, size: pages << 12),
+                from: alive[id] == nil ? .min : event.ns, at: event.ns)
+        case .unmap(let id, let flags, let base, let pages, let host) where flags & Self.readOnly == 0:
             set(
                 id, VMMMemory.Region(baseGFN: base, address: host, size: pages << 12),
                 from: alive[id] == nil ? .min : event.ns, at: event.ns)

@@ -69,9 +69,15 @@ struct VMMMemory: ~Copyable {
 
     private func map(from address: UInt64, count: Int) -> [UInt64]? {
         var map = [UInt64](repeating: 0, count: count)
+        return self.map(from: address, into: &map) ? map : nil
+    }
+
+    /// Reads what the kernel says of the pages from `address` on.
+    ///
+    /// - Returns: whether it says something of all of them.
+    func map(from address: UInt64, into map: inout [UInt64]) -> Bool {
         let place = off_t(clamping: address / Self.pageSize * 8)
-        let read = unsafe map.withUnsafeMutableBytes { unsafe pread(pagemap, $0.baseAddress, $0.count, place) }
-        return read == count * 8 ? map : nil
+        return unsafe map.withUnsafeMutableBytes { unsafe pread(pagemap, $0.baseAddress, $0.count, place) == $0.count }
     }
 
     /// Whether the VMM has a page at `address`. One that it gave back (a balloon) must not be read, which would fetch a new one.

@@ -140,6 +140,12 @@ package struct Harvest: Sendable, Equatable {
     package var resetNs: Int64
     /// How long the vCPU had stood still because its ring was full; 0 when it was not.
     package var stallNs: Int64
+    /// Pages for which each entry stands: those of the aligned group around its GFN, a power of two. More than 1 only where the host
+    /// keeps the guest's memory in large pages and tells no more than that something in one was written.
+    package var entryPages: Int64 = 1
+
+    /// The largest ``entryPages``: 1 GiB.
+    package static let mostEntryPages: Int64 = 1 << 18
 
     /// Describes a harvest. `id` and `firstSeq` are assigned by the writer of the file.
     package init(

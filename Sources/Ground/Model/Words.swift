@@ -30,11 +30,17 @@ package enum WayIn: String, Sendable, CaseIterable {
     case bitmap
     /// Probes on what takes pages out of bitmaps alone: entries have no time of their own and no vCPU.
     case masks = "bitmap-masks"
+    /// Write faults after the VMM's pages were protected, and soft-dirty bits: of a VM that logs nothing.
+    case softDirty = "soft-dirty"
 
     /// The recording's label.
     package static let key = "way_in"
     /// The label with what the events said of themselves.
     package static let checkKey = "self_check"
+    /// The label with those who may write the guest's memory unseen.
+    package static let unseenKey = "unseen_writers"
+    /// The label with the share of the guest's memory that the host keeps in large pages.
+    package static let largePagesKey = "large_pages"
 }
 
 extension RecordingInfo {

@@ -58,6 +58,9 @@ private struct RowsAhead {
     private let path: String
     private var iterations: CheckedRows
     private var harvests: CheckedRows
+    /// Of the harvests that have one; nil in a file without any.
+    private var spans: CheckedRows?
+    private var span: HarvestSpan?
     private var current: Iteration?
     private var latest: Iteration?
     private var previous: Harvest?
@@ -71,6 +74,10 @@ private struct RowsAhead {
         (latest, previous) = (place.iteration, place.harvest)
         iterations = try CheckedRows(db, path, Iteration.table, after: latest?.id)
         harvests = try CheckedRows(db, path, Harvest.table, after: previous?.id, vcpuCount: vcpuCount)
+        if try Schema.isThere(HarvestSpan.table, db) {
+            spans = try CheckedRows(db, path, HarvestSpan.table, after: previous?.id)
+            try nextSpan()
+        }
     }
 
     /// The next rows; nil after the last.
@@ -95,7 +102,10 @@ private struct RowsAhead {
             current = try nextIteration()
             return
         }
-        guard let (harvest, row, segment) = waiting else { return isOver = true }
+        guard let (harvest, row, segment) = waiting else {
+            if let span { throw corrupt(span) }
+            return isOver = true
+        }
         guard current?.id == harvest.iteration else {
             throw harvests.corrupt("iteration \(harvest.iteration) does not exist or is over already")
         }
@@ -103,6 +113,17 @@ private struct RowsAhead {
         rows.bytes += segment.count
         previous = harvest
         waiting = nil
+    }
+
+    private mutating func nextSpan() throws {
+        guard var rows = spans else { return }
+        span = try rows.step() ? HarvestSpan(row: &rows) : nil
+        spans = rows
+    }
+
+    private func corrupt(_ span: HarvestSpan) -> any Error {
+        RecordingError(
+            path, .corrupt(table: HarvestSpan.table, row: span.harvest, "there is no harvest \(span.harvest)"))
     }
 
     /// Reads the next iteration; nil after the last.
@@ -117,13 +138,18 @@ private struct RowsAhead {
     }
 
     private mutating func harvest() throws -> (Harvest, row: Int64, segment: [UInt8]) {
-        let harvest = try Harvest(row: &harvests)
+        var harvest = try Harvest(row: &harvests)
         let expected = previous.map { $0.firstSeq + Int64($0.entryCount) } ?? 1
         guard harvest.firstSeq == expected else {
             throw harvests.corrupt("first_seq is \(harvest.firstSeq) instead of \(expected)")
         }
         var segment: [UInt8] = []
         try harvests.blob("entries", &segment)
+        if let span, span.harvest <= harvest.id {
+            guard span.harvest == harvest.id else { throw corrupt(span) }
+            harvest.entryPages = span.pages
+            try nextSpan()
+        }
         return (harvest, harvests.rowNumber, segment)
     }
 }

@@ -101,6 +101,7 @@ final class RecordingTables {
                 some, times: isWhole ? times : times.map { Array($0[start..<end]) }, sinceNs: whole.sinceNs,
                 into: &segment)
             try harvests.insert(part, "entries", segment)
+            if part.entryPages > 1 { try insert([HarvestSpan(harvest: part.id, pages: part.entryPages)]) }
             try summary?.visit(part, gfns: some)
             (part.scanNs, part.resetNs, part.stallNs) = (0, 0, 0)
             position.harvest += 1

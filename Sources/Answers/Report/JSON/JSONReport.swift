@@ -149,7 +149,8 @@ package enum JSONReport {
             "ticks_per_boundary": JSON(fidelity.iterationsPerBoundary),
             "order_confidence": JSON(fidelity.orderConfidence), "entry_time": JSON(fidelity.entryTime),
             "most_late": JSON(fidelity.entryTime.mostLate), "paused_share": JSON(fidelity.pausedShare),
-            "has_vcpus": JSON(fidelity.hasVCPUs), "losses": Tables.losses.json(analysis),
+            "has_vcpus": JSON(fidelity.hasVCPUs), "large_entries": JSON(fidelity.largeEntries),
+            "most_entry_pages": JSON(fidelity.mostEntryPages), "losses": Tables.losses.json(analysis),
             "oracles": Tables.oracles.json(analysis),
         ]
     }

@@ -32,6 +32,7 @@ enum TextFidelity {
             section.field("way in", WayIn(rawValue: way).map(sight) ?? Sanitizer.line(way))
         }
         if let check = info.labels[WayIn.checkKey] { section.field("self-check", Sanitizer.line(check)) }
+        if let large = largeEntries(analysis) { section.field("large pages", large) }
         if let times = times(fidelity) { section.field("times", times) }
         section.field(
             "overhead", "all vCPUs stood still \(Units.percent(fidelity.pausedShare)) of the time for harvests")
@@ -62,7 +63,7 @@ enum TextFidelity {
                     + info.capabilities.sorted { $0.key < $1.key }.map { Sanitizer.line("\($0.key)=\($0.value)") }
                     .joined(separator: " "))
         }
-        section.note("Unseen: reads, and writes by the VMM or by KVM itself that they did not log.")
+        section.note(unseen(info))
         return section
     }
 
@@ -124,7 +125,26 @@ enum TextFidelity {
         case .bitmap:
             "bitmap, by probes on marks and masks: the first write to a page since it was last protected, and first reads of pages that were not there"
         case .masks: "bitmap, by probes on masks alone: what each harvest took, without times and vCPUs"
+        case .softDirty:
+            "soft-dirty bits and write faults: each page's first write by a vCPU in an iteration, with its time; what the VMM, KVM or the host wrote, without (source vmm)"
         }
+    }
+
+    private static func unseen(_ info: RecordingInfo) -> String {
+        guard info.labels[WayIn.key] == WayIn.softDirty.rawValue else {
+            return "Unseen: reads, and writes by the VMM or by KVM itself that they did not log."
+        }
+        let writers = info.labels[WayIn.unseenKey].map { "; " + Sanitizer.line($0) } ?? ""
+        return
+            "Unseen: reads; what the VMM wrote to pages while their bits were read and cleared; pages that it gave back to the host; devices that write by themselves\(writers)."
+    }
+
+    /// What entries that stand for several pages mean for figures.
+    private static func largeEntries(_ analysis: RecordingAnalysis) -> String? {
+        let (large, pages) = (analysis.fidelity.largeEntries, analysis.fidelity.mostEntryPages)
+        guard large > 0 else { return nil }
+        return
+            "\(Units.count(large)) of \(Units.counted(analysis.counts.entries, "entry", "entries")) stand for up to \(Units.count(pages)) pages each, of which one or more were written: figures in pages and bytes are lower bounds"
     }
 
     private static func withinRing(_ order: Order) -> String {

@@ -48,7 +48,9 @@ package enum TextReport {
         section.field("host", host.isEmpty ? "unknown" : host.joined(separator: ", "))
         if !info.tool.isEmpty { section.field("recorded by", Sanitizer.line(info.tool)) }
         // These are in the fidelity card.
-        let labels = info.labels.filter { ![WayIn.key, WayIn.checkKey, RecordingInfo.sharedCPUsKey].contains($0.key) }
+        let labels = info.labels.filter {
+            ![WayIn.key, WayIn.checkKey, WayIn.unseenKey, RecordingInfo.sharedCPUsKey].contains($0.key)
+        }
         if !labels.isEmpty {
             section.field(
                 "labels",

@@ -134,7 +134,7 @@ package struct Assembler: EventAssembler {
             fullExits += rings[event.ring].fullNs == nil ? 1 : 0
             rings[event.ring].fullNs = rings[event.ring].fullNs ?? event.ns
             return nil
-        case .slot, .mark, .mask, .ioctl, .sync, .enter: return nil
+        case .slot, .mark, .mask, .ioctl, .sync, .enter, .fault, .unmap: return nil
         }
     }
 

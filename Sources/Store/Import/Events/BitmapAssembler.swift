@@ -150,7 +150,7 @@ package final class BitmapAssembler: EventAssembler {
             gone.masks += 1
             slot.bitmap.take(first: base + offset, mask: mask)
             slot.lastNs = event.ns
-        case .push, .reset, .full: return nil
+        case .push, .reset, .full, .fault, .unmap: return nil
         }
         return nil
     }

@@ -22,6 +22,10 @@ package struct RingEvent: Sendable, Equatable {
         case sync(slot: UInt32, base: GFN, pages: UInt64, host: UInt64)
         /// The thread lets its vCPU, which is ``RingEvent/ring``, enter the guest.
         case enter
+        /// The vCPU ``RingEvent/ring`` touched a guest address that KVM had not mapped, or not for writing.
+        case fault(address: UInt64, isWrite: Bool)
+        /// KVM is told that what the VMM has mapped for a slot changes, and drops its own mappings of it.
+        case unmap(slot: UInt32, flags: UInt32, base: GFN, pages: UInt64, host: UInt64)
     }
 
     /// When, in nanoseconds of the trace's clock.
@@ -35,10 +39,14 @@ package struct RingEvent: Sendable, Equatable {
     package var vm: UInt64 = 0
     /// The VM's `manual_dirty_log_protect`; nil for events that do not say it.
     package var protection: UInt64?
+    /// How many of the VM's slots log; nil for events that do not say it.
+    package var loggedSlots: Int?
 
-    package init(ns: Int64, pid: Int, ring: Int, kind: Kind, vm: UInt64 = 0, protection: UInt64? = nil) {
+    package init(
+        ns: Int64, pid: Int, ring: Int, kind: Kind, vm: UInt64 = 0, protection: UInt64? = nil, loggedSlots: Int? = nil
+    ) {
         (self.ns, self.pid, self.ring, self.kind) = (ns, pid, ring, kind)
-        (self.vm, self.protection) = (vm, protection)
+        (self.vm, self.protection, self.loggedSlots) = (vm, protection, loggedSlots)
     }
 }
 
@@ -46,6 +54,8 @@ package struct RingEvent: Sendable, Equatable {
 package struct EventDecoder: Sendable {
     /// The tracepoints that are read, all of the group `kvm`.
     package static let tracepoints = ["kvm_dirty_ring_push", "kvm_dirty_ring_reset", "kvm_dirty_ring_exit"]
+    /// The tracepoint of a vCPU's page faults, of the same group.
+    package static let faults = "kvm_page_fault"
     /// Our own probes, by what they show.
     package enum Probe: String, Sendable, CaseIterable {
         /// The function behind `KVM_SET_USER_MEMORY_REGION`.
@@ -60,6 +70,8 @@ package struct EventDecoder: Sendable {
         case ioctl = "vmioctl"
         /// A vCPU enters the guest.
         case enter
+        /// KVM drops its mappings of a slot.
+        case unmap
     }
 
     private enum Layout: Sendable {
@@ -78,6 +90,10 @@ package struct EventDecoder: Sendable {
         case ioctl(command: EventFormat.Field)
         case sync(slot: SlotFields, base: EventFormat.Field, pages: EventFormat.Field, host: EventFormat.Field)
         case enter(vcpu: EventFormat.Field)
+        case fault(vcpu: EventFormat.Field, address: EventFormat.Field, code: EventFormat.Field)
+        case unmap(
+            slot: SlotFields, flags: EventFormat.Field, base: EventFormat.Field, pages: EventFormat.Field,
+            host: EventFormat.Field)
     }
     /// A slot's number and its address space.
     private struct SlotFields: Sendable {
@@ -89,6 +105,7 @@ package struct EventDecoder: Sendable {
         var layout: Layout
         var vm: EventFormat.Field?
         var protection: EventFormat.Field?
+        var loggedSlots: EventFormat.Field?
     }
 
     private var layouts: [Int: Known] = [:]
@@ -96,7 +113,10 @@ package struct EventDecoder: Sendable {
     /// `KVM_CLEAR_DIRTY_LOG` of x86-64 and arm64.
     private static let clearLog: UInt32 = 0xc018_aec0
 
-    package init() {}
+    private let wantsFaults: Bool
+
+    /// - Parameter faults: Whether page faults are wanted, too; somebody else's trace may be full of them.
+    package init(faults: Bool = false) { wantsFaults = faults }
 
     /// Whether it knows what a ring push looks like.
     package var knowsPushes: Bool {
@@ -109,11 +129,12 @@ package struct EventDecoder: Sendable {
     @discardableResult
     package mutating func learn(_ format: EventFormat) -> Bool {
         guard let pid = format.fields["common_pid"],
-            let layout = Self.ringLayout(format)
+            let layout = Self.ringLayout(format) ?? (wantsFaults ? Self.faultLayout(format) : nil)
                 ?? Probe(rawValue: format.name).flatMap({ Self.layout($0, format.fields) })
         else { return false }
         layouts[format.id] = Known(
-            pid: pid, layout: layout, vm: format.fields["kvm"], protection: format.fields["protect"])
+            pid: pid, layout: layout, vm: format.fields["kvm"], protection: format.fields["protect"],
+            loggedSlots: format.fields["logs"])
         return true
     }
 
@@ -131,6 +152,13 @@ package struct EventDecoder: Sendable {
         case "kvm_dirty_ring_exit": return fields["vcpu_id"].map { .full(vcpu: $0) }
         default: return nil
         }
+    }
+
+    private static func faultLayout(_ format: EventFormat) -> Layout? {
+        guard format.name == faults, let vcpu = format.fields["vcpu_id"], let address = format.fields["fault_address"],
+            let code = format.fields["error_code"]
+        else { return nil }
+        return .fault(vcpu: vcpu, address: address, code: code)
     }
 
     private static func layout(_ probe: Probe, _ fields: [String: EventFormat.Field]) -> Layout? {
@@ -156,6 +184,11 @@ package struct EventDecoder: Sendable {
             return .sync(slot: slot, base: base, pages: pages, host: host)
         case .ioctl: return fields["cmd"].map { .ioctl(command: $0) }
         case .enter: return fields["vcpu"].map { .enter(vcpu: $0) }
+        case .unmap:
+            guard let slot, let flags = fields["flags"], let base = fields["base"], let pages = fields["pages"],
+                let host = fields["host"]
+            else { return nil }
+            return .unmap(slot: slot, flags: flags, base: base, pages: pages, host: host)
         }
     }
 
@@ -194,9 +227,17 @@ package struct EventDecoder: Sendable {
         case .enter(let vcpu):
             ring = value(vcpu)
             kind = .enter
+        case .fault(let vcpu, let address, let code):
+            ring = value(vcpu)
+            // Of AMD's error code and of Intel's exit qualification alike, bit 1 is a write.
+            kind = .fault(address: long(address), isWrite: value(code) & 2 != 0)
+        case .unmap(let slot, let flags, let base, let pages, let host):
+            kind = .unmap(
+                slot: key(slot), flags: word(flags), base: long(base), pages: long(pages), host: long(host))
         }
         return RingEvent(
             ns: ns, pid: Int(truncatingIfNeeded: pid), ring: Int(truncatingIfNeeded: ring), kind: kind,
-            vm: known.vm.map(long) ?? 0, protection: known.protection.map(long))
+            vm: known.vm.map(long) ?? 0, protection: known.protection.map(long),
+            loggedSlots: known.loggedSlots.map { Int(truncatingIfNeeded: value($0)) })
     }
 }

@@ -151,6 +151,20 @@ extension Harvest: StoredRecord {
     var contradiction: String? { sinceNs <= tsNs ? nil : "since_ns is later than ts_ns" }
 }
 
+/// For how many pages each entry of a harvest stands, if for more than one.
+struct HarvestSpan: StoredRecord {
+    static let table = "harvest_span"
+    var harvest: Int64 = 0
+    var pages: Int64 = 1
+
+    mutating func code<Row: RowCoder>(_ row: inout Row) throws(Row.Failure) {
+        try row.integer("harvest", &harvest, in: 1...Int64.max)
+        try row.integer("pages", &pages, in: 2...Harvest.mostEntryPages)
+    }
+
+    var contradiction: String? { pages.nonzeroBitCount == 1 ? nil : "pages is \(pages), no power of two" }
+}
+
 extension Loss: StoredRecord {
     static let table = "loss"
 

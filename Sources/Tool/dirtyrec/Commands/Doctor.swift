@@ -25,7 +25,9 @@ struct Doctor: ParsableCommand {
             printResult(String(decoding: try encoder.encode(Answer(findings: findings, guests: guests)), as: UTF8.self))
         } else {
             let lines = guests.map { guest in
-                Sanitizer.line("    \(guest.pid)  \(guest.text): \(guest.follow ?? "cannot be followed")")
+                Sanitizer.line(
+                    "    \(guest.pid)  \(guest.text): \(guest.follow ?? "cannot be followed")"
+                        + (guest.followUnlogged.map { "; while it logs nothing: \($0)" } ?? ""))
             }
             printResult(findings.text(and: lines.isEmpty ? [] : ["", "Guests on this host"] + lines))
         }

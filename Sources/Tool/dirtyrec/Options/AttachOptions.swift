@@ -18,7 +18,7 @@ struct AttachOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Shortest iteration: one ends with the VMM's first re-protection after this time (default: 100ms).",
+            "Shortest iteration: one ends with the VMM's first re-protection after this time (default: 100ms; with --soft-dirty 1s).",
             valueName: "time"), transform: Nanoseconds.init(parsing:))
     var interval: Nanoseconds?
 
@@ -34,6 +34,13 @@ struct AttachOptions: ParsableArguments {
             valueName: "on|off"))
     var times: Times = .on
 
+    @Flag(
+        help: """
+            Follow a VM that logs nothing: once an interval its pages are protected and fault again, reads too, which slows the \
+            guest down. Needs soft-dirty bits in the kernel.
+            """)
+    var softDirty = false
+
     /// Whether entries have times.
     enum Times: String, ExpressibleByArgument, CaseIterable { case on, off }
 
@@ -42,12 +49,28 @@ struct AttachOptions: ParsableArguments {
             throw ValidationError("--buffer must be 64KiB to 1GiB; it is the memory of one CPU's buffer.")
         }
         if let vm, vm < 1 { throw ValidationError("--vm counts from 1.") }
+        if softDirty {
+            guard qmp == nil else {
+                throw ValidationError(
+                    "--qmp lets QEMU log, and --soft-dirty is for a VM that logs nothing: give --pid, or leave --soft-dirty away."
+                )
+            }
+            guard times == .on else {
+                throw ValidationError("Write faults have times: leave --times off away with --soft-dirty.")
+            }
+            if let interval, interval.ns < Self.shortestSoftNs {
+                throw ValidationError(
+                    "--interval must be at least \(Units.exactDuration(Self.shortestSoftNs)) with --soft-dirty: every page faults again in each."
+                )
+            }
+        }
     }
 
     /// Whether a VMM is named.
     var isGiven: Bool { pid != nil || qmp != nil }
     /// Shortest iteration, in nanoseconds.
-    var intervalNs: Int64 { interval?.ns ?? 100_000_000 }
+    var intervalNs: Int64 { interval?.ns ?? (softDirty ? 1_000_000_000 : 100_000_000) }
+    private static let shortestSoftNs: Int64 = 10_000_000
 }
 
 /// A guest that `dirtyrec` is attached to, and what is known of it.
@@ -67,13 +90,21 @@ struct AttachedGuest {
         }
         let target = try Target(pid: pid)
         meter = monitor.map { DirtyRateMeter($0, hasRings: target.ringEntries != nil) }
-        if target.ringEntries == nil {
+        if target.ringEntries == nil, !options.softDirty {
             Terminal.say("The VM has no dirty ring: its bitmaps are followed, by probes in the kernel.")
         }
         let buffers = TraceBuffers(for: target, kibibytes: options.buffer.map { Int($0.bytes / 1024) })
         attachment = try Attachment(
-            target, machine: options.vm, times: options.times == .on, content: content, intervalNs: options.intervalNs,
-            buffers: buffers)
+            target, machine: options.vm, times: options.times == .on, softDirty: options.softDirty, content: content,
+            intervalNs: options.intervalNs, buffers: buffers)
+        if let large = attachment.largePages {
+            Terminal.say(
+                "Soft-dirty bits and write faults are followed: every \(Units.duration(options.intervalNs)) all pages are protected, and fault again."
+            )
+            Terminal.say(
+                "Guest memory: \(Units.size(attachment.memoryBytes)), \(Units.percent(large)) of it in large pages\(large > 0 ? ", where an entry stands for 512 pages" : "")."
+            )
+        }
         Terminal.say(
             """
             Trace buffers: \(Units.size(Int64(buffers.kibibytes) << 10)) for each of \
@@ -81,7 +112,7 @@ struct AttachedGuest {
             \(Units.size(Int64(buffers.total) << 10)) of kernel memory; --buffer changes it.
             """)
         var info = Self.describe(target, attachment, intervalNs: options.intervalNs)
-        info.memoryBytes = meter?.memoryBytes ?? 0
+        info.memoryBytes = meter?.memoryBytes ?? attachment.memoryBytes
         info.labels[RecordingInfo.contentKey] = content?.description
         self.info = info
     }
@@ -103,6 +134,8 @@ struct AttachedGuest {
         info.startNs = attachment.startNs
         info.wallOffsetNs = wallClockOffset()
         info.labels[WayIn.key] = attachment.wayIn.rawValue
+        info.labels[WayIn.largePagesKey] = attachment.largePages.map { Units.percent($0) }
+        info.labels[WayIn.unseenKey] = attachment.unseenWriters
         return info
     }
 
@@ -131,12 +164,18 @@ struct AttachedGuest {
             \(output.map { " into " + $0 } ?? "")\(attachment.wayIn == .ring ? "; \(Units.count(attachment.fullExits)) exits because a ring was full" : "").
             """)
         if attachment.wayIn != .ring { Terminal.say("Self-check: \(attachment.selfCheck).") }
-        if Host().pml == true, attachment.entries > 0, attachment.wayIn != .masks { Terminal.say(Self.timesWithPML) }
+        if let costs = attachment.costs { Terminal.say("Cost to the guest, an iteration: \(costs).") }
+        if let unseen = attachment.unseenWriters { Terminal.say("Unseen writers: \(unseen).") }
+        if Host().pml == true, attachment.entries > 0, [.ring, .bitmap].contains(attachment.wayIn) {
+            Terminal.say(Self.timesWithPML)
+        }
         if attachment.entries == 0 {
             Terminal.say(
-                meter == nil
-                    ? "No page was reported: dirty logging was never on. Let dirtyrec switch it on with --qmp, or attach to a migration."
-                    : "No page was reported: the guest wrote nothing while QEMU logged, or QEMU had not harvested yet."
+                attachment.wayIn == .softDirty
+                    ? "No page was written."
+                    : meter == nil
+                        ? "No page was reported: dirty logging was never on. Let dirtyrec switch it on with --qmp, or attach to a migration."
+                        : "No page was reported: the guest wrote nothing while QEMU logged, or QEMU had not harvested yet."
             )
         }
         if attachment.hasUnknownSlots {
