@@ -12,6 +12,7 @@ let package = Package(
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     ],
     targets: [
         // Shims: C, one reason each. Constants, layout asserts and guest machine code, no logic:
@@ -78,6 +79,13 @@ let package = Package(
             "Report", on: .answers,
             needs: ["Platform", "Model", "Analysis", "Schemas", .product(name: "Mustache", package: "swift-mustache")],
             resources: [.embedInCode("Resources")]),
+        // HTTP for readers whom nobody trusts.
+        .room(
+            "Web", on: .answers,
+            needs: [
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]),
         .room("Notebook", on: .answers, needs: ["CCMark", "Platform", "Store", "Model", "Report"]),
 
         .executableTarget(
@@ -85,7 +93,7 @@ let package = Package(
             dependencies: [
                 "Platform", "KVM", "Guests", "Content", "Recorder", "Model", "Store", "Import", "Attach", "Analysis",
                 "Report",
-                "CLineEdit", "CTerminalScreen", "CNoICU", "Notebook", "Fleet",
+                "CLineEdit", "CTerminalScreen", "CNoICU", "Notebook", "Fleet", "Web",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Sources/Tool/dirtyrec"),
@@ -119,6 +127,7 @@ let package = Package(
         .testTarget(name: "NotebookTests", dependencies: ["Notebook", "Store", "Model", "TestSupport"]),
         .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "Model", "TestSupport"]),
         .testTarget(name: "ReportTests", dependencies: ["Report", "Analysis", "Model", "Store", "Schemas"]),
+        .testTarget(name: "WebTests", dependencies: ["Web"]),
         .testTarget(name: "GuestsTests", dependencies: ["Guests"]),
         .testTarget(name: "KVMTests", dependencies: ["KVM", "Guests", "Platform"]),
         .testTarget(

@@ -48,6 +48,11 @@ import Testing
         let many = Recordings.plain((0..<5000).map { [GFN($0)] }, iterationNs: 1000)
         for batch in many.batches { stretch.add(batch) }
         #expect(stretch.recording(many.info, slots: []).batches.count == RecentStretch.mostIterations)
+        #expect(
+            !stretch.isWhole && stretch.startNs == many.batches[5000 - RecentStretch.mostIterations].iteration.startNs)
+        var longer = RecentStretch(lengthNs: .max / 2, iterations: 5000)
+        for batch in many.batches { longer.add(batch) }
+        #expect(longer.isWhole && longer.startNs == many.batches[0].iteration.startNs)
         // An iteration that does not fit: in parts, of which none is kept.
         let half = Recordings.plain([Array(0..<GFN(RecentStretch.mostEntries / 2 + 1))])
         var part = half.batches[0]
@@ -58,6 +63,26 @@ import Testing
         // The next ones count again.
         stretch.add(many.batches[0])
         #expect(stretch.recording(many.info, slots: []).batches.count == 1)
+    }
+
+    @Test func `what a recording was so far is what a report of its last stretch says`() throws {
+        var recording = Recordings.plain((0..<100).map { [GFN($0), 1000] })
+        recording.info.endReason = nil
+        let markers = [Marker(tsNs: recording.info.startNs, iteration: 1, text: "begins")]
+        let losses = [Loss(iteration: 1, tsNs: 1, kind: .overrun, vcpu: 0, entries: 1, detail: "")]
+        let info = recording.info
+        func soFar(_ stretch: RecentStretch) -> RecordingSoFar {
+            RecordingSoFar(stretch, info, slots: [], losses: losses, markers: markers)
+        }
+        let whole = soFar(stretch(recording))
+        #expect(whole.info == recording.info && whole.markers == markers)
+        let (all, mine) = try (Analyzer.analyze(recording), Analyzer.analyze(whole))
+        #expect(all.workingSet == mine.workingSet && all.timeline == mine.timeline && all.duplicates == mine.duplicates)
+        #expect(mine.fidelity.ending == .inProgress && mine.fidelity.lost == 1)
+        let last = soFar(stretch(recording, lengthNs: 10_000_000_000))
+        #expect(last.markers.isEmpty && last.losses == losses)
+        #expect(last.info.startNs == recording.batches[90].iteration.startNs)
+        #expect(try Analyzer.analyze(last).counts.iterations == 10)
     }
 
     @Test func `regions come in the asked order`() throws {

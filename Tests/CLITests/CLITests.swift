@@ -100,6 +100,14 @@ import Testing
         (["fleet", "F", "--query", "overveiw"], 2, "Did you mean 'overview'?"),
         (["record", "-o", "F/a.db", "--workload", "zpif"], 2, "Did you mean 'zipf'?"),
         (["converge", "F/text.db", "--policy", "qmeu"], 2, "Did you mean 'qemu'?"),
+        (["report", "F/text.db", "--listen", "127.0.0.1:1"], 2, "--listen says where a page is served"),
+        (["report", "F/text.db", "--follow", "--html", "F/a.html"], 2, "--follow serves the page"),
+        (["report", "F/text.db", "--follow", "--json"], 2, "--follow serves the page"),
+        (["report", "F/text.db", "--open"], 2, "--open shows a page: give --html"),
+        (["report", "F/text.db", "--follow", "--listen", "8080"], 2, "'8080' is no address and port in digits"),
+        (["report", "F/text.db", "--follow", "--listen", "example.com:80"], 2, "is no address and port in digits"),
+        (["report", "F/text.db", "--follow"], 4, "F/text.db is not an SQLite database."),
+        (["report", "F/missing.db", "--follow"], 2, "F/missing.db does not exist."),
         (["top"], 2, "Name either a recording, or a VMM"),
         (["top", "F/text.db", "--pid", "1"], 2, "Name either a recording, or a VMM"),
         (["top", "F/text.db", "-o", "F/a.db"], 2, "is a recording already"),
@@ -506,6 +514,86 @@ struct `Recording from the command line` {
             #expect(lines.count > 1 && lines.last?.hasSuffix("ended: duration") == true, "\(lines)")
             #expect(try Tool.succeed(["verify", file]).contains("summaries agree"))
             #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["a.db"])
+        }
+    }
+
+    /// A page that is served, until Ctrl-C.
+    private func withServed(_ arguments: [String], _ body: (_ url: String, _ process: Process) throws -> Void) throws {
+        let (server, out, err) = try Tool.start(["report"] + arguments + ["--follow"])
+        defer { if server.isRunning { server.terminate() } }
+        var line = Data()
+        while !line.contains(UInt8(ascii: "\n")), case let more = out.fileHandleForReading.availableData, !more.isEmpty
+        {
+            line += more
+        }
+        let url = String(decoding: line, as: UTF8.self).trimmingCharacters(in: .newlines)
+        try #require(url.hasPrefix("http://"), "\(url)")
+        try body(url, server)
+        kill(server.processIdentifier, SIGINT)
+        let said = String(decoding: err.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        server.waitUntilExit()
+        #expect(server.terminationStatus == 0 && !said.contains("dirtyrec:"), "\(said)")
+    }
+
+    /// A status and a body.
+    private func fetch(_ url: String) throws -> Tool.Result {
+        let script = """
+            import sys, urllib.request, urllib.error
+            try: reply = urllib.request.urlopen(sys.argv[1], timeout=600)
+            except urllib.error.HTTPError as error: reply = error
+            sys.stdout.buffer.write(reply.read())
+            sys.exit(0 if reply.status == 200 else reply.status % 256)
+            """
+        return try Tool.run(["python3", "-c", script, url], program: "/usr/bin/env")
+    }
+
+    @Test func `a recording that has ended is served as the page of a file`() throws {
+        try withFolder { folder in
+            let file = folder + "/a.db"
+            try Tool.succeed(["synth", "-o", file, "--workload", "zipf:size=1MiB,rate=20k/s", "--duration", "1s"])
+            try Tool.succeed(["report", file, "--html", folder + "/a.html"])
+            let page = try String(contentsOfFile: folder + "/a.html", encoding: .utf8)
+            try withServed([file, "--listen", "127.0.0.1:0"]) { url, _ in
+                // While it is read there is a page that follows.
+                var served = try fetch(url)
+                while served.stdout.contains("EventSource") { served = try fetch(url) }
+                #expect(served.status == 0 && served.stdout == page)
+                let metrics = try fetch(url + "metrics")
+                #expect(metrics.stdout.contains("\ndirtyrec_recording_active{") && metrics.stdout.contains("} 0\n"))
+                #expect(try fetch(url + "missing").status == Int32(404 % 256))
+                let port = try #require(url.split(separator: ":").last?.dropLast())
+                let second = try Tool.run(["report", file, "--follow", "--listen", "127.0.0.1:\(port)"])
+                #expect(second.status == 3 && second.stdout.isEmpty)
+                #expect(second.stderr.hasPrefix("dirtyrec: Somebody listens at 127.0.0.1:\(port) already"))
+            }
+            try withServed([file, "--listen", "0.0.0.0:0"]) { url, _ in
+                let parts = url.split(separator: "/")
+                let (port, token) = (try #require(parts[1].split(separator: ":").last), try #require(parts.last))
+                #expect(token.wholeMatch(of: /\?token=[0-9a-f]{32}/) != nil, "\(url)")
+                #expect(try fetch("http://127.0.0.1:\(port)/metrics").status == Int32(403 % 256))
+                #expect(try fetch("http://127.0.0.1:\(port)/metrics\(token)").status == 0)
+            }
+        }
+    }
+
+    @Test func `what is to be a recording in a moment is waited for, what is none is not`() throws {
+        try withFolder { folder in
+            try Tool.succeed(["synth", "-o", folder + "/whole.db", "--duration", "1s"])
+            let file = folder + "/a.db"
+            // As a recorder leaves it for a moment: a database without tables.
+            _ = try Tool.sqlite(file, "PRAGMA user_version = 0; VACUUM")
+            let (top, out, _) = try Tool.start(["top", file, "--plain"])
+            usleep(300_000)
+            #expect(top.isRunning)
+            let status = unsafe rename(folder + "/whole.db", file)
+            #expect(status == 0)
+            let said = String(decoding: out.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            top.waitUntilExit()
+            #expect(top.terminationStatus == 0 && said.contains("ended: duration"), "\(said)")
+            _ = try Tool.sqlite(folder + "/old.db", "CREATE TABLE t(a)")
+            let old = [FileAttributeKey.modificationDate: Date(timeIntervalSinceNow: -60)]
+            try FileManager.default.setAttributes(old, ofItemAtPath: folder + "/old.db")
+            #expect(try Tool.run(["top", folder + "/old.db"]).status == 4)
         }
     }
 

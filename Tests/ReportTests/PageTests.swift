@@ -21,6 +21,42 @@ struct PageTests {
         #expect(page.components(separatedBy: "</style>").count - 1 == 1)
     }
 
+    @Test func `the page of a recording in the making may ask its server, and nobody else`() throws {
+        var recording = RichRecording.make()
+        (recording.info.guest, recording.info.endReason) = (PageSample.hostile, nil)
+        var stretch = RecentStretch(lengthNs: .max / 2)
+        var totals = RunningTotals()
+        for batch in recording.batches {
+            stretch.add(batch)
+            totals.add(batch)
+        }
+        let soFar = RecordingSoFar(
+            stretch, recording.info, slots: recording.slots, losses: recording.losses, markers: recording.markers)
+        let report = try HTMLReport(soFar, options: AnalysisOptions(), fileName: "a.db", vega: nil)
+        let page = try report.render(live: LiveStatus(.recording, totals, stretchNs: 5_000_000_000), version: 7)
+        let policy = try #require(page.between("Content-Security-Policy\" content=\"", "\">").first)
+        #expect(policy.hasPrefix("default-src 'none'; script-src 'sha256-") && !policy.contains("unsafe"))
+        #expect(policy.hasSuffix("; connect-src 'self'"))
+        for inline in page.between("<script>", "</script>") + page.between("<style>", "</style>") {
+            #expect(policy.contains("'sha256-\(Data(SHA256.digest(inline.utf8)).base64EncodedString())'"))
+        }
+        #expect(!page.contains("<img src=x") && !page.contains("\u{202e}"))
+        #expect(page.contains("<p class=\"live bad\" id=\"live\" data-version=\"7\"><b class=\"word\">recording</b>"))
+        #expect(page.contains("2 losses</span> <span class=\"note\">Below: the last 5 s.</span>"))
+        #expect(page.contains("it is being recorded"))
+        // What the analysis does not hold is left out, not called empty.
+        #expect(!page.contains("data-set=\"kvm_stats\"") && page.contains("data-set=\"losses\""))
+        // A page of a file has nothing of it.
+        let file = try report.render { _ in [] }
+        #expect(!file.contains("connect-src") && !file.contains("EventSource") && !file.contains("id=\"live\""))
+        #expect(file.contains("asks no network") && !page.contains("asks no network"))
+        let event = LiveStatus(.recording, RunningTotals(), stretchNs: nil).event(page: 3)
+        #expect(
+            event
+                == #"{"word":"recording","text":"0 ns · 0 iterations · 0 entries of 0 pages · nothing lost","tone":"good","page":3}"#
+        )
+    }
+
     @Test func `the policy allows what is in the file and nothing else`() throws {
         let folder = try PageFolder()
         try PageSample.record(folder.file("a.db"), 6)

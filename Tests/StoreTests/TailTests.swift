@@ -14,12 +14,14 @@ import Testing
         let tail = RecordingTail(path: path)
         var counter = IterationCounter(vcpuCount: 0)
         var batches: [IterationBatch] = []
+        var markers: [Marker] = []
         func look() throws -> RecordingTail.Look {
             let look = try tail.look {
                 try counter.add($0)
                 batches.append($0)
             }
             counter.add(look.losses)
+            markers += look.markers
             return look
         }
         #expect(try look().state == .recording && batches.isEmpty)
@@ -31,6 +33,7 @@ import Testing
         let last = try look()
         #expect(last.state == .recording && !last.hasMore && last.slots.count == Sample.slots.count)
         #expect(batches.map(\.iteration) == all.map(\.iteration))
+        #expect(markers == all.flatMap(\.markers) && !markers.isEmpty)
         for (one, other) in zip(batches, all) { #expect(one.harvests.map(\.gfns) == other.harvests.map(\.gfns)) }
         let (mine, writers) = (try counter.totals(), writer.totals)
         #expect(mine.counts == writers.counts && mine.pages == writers.pages && mine.losses == writers.losses)

@@ -4,6 +4,10 @@ import Model
 package struct RecentStretch: Sendable {
     /// How far back it reaches, in nanoseconds.
     package let lengthNs: Int64
+    /// The most iterations.
+    package let limit: Int
+    /// Whether it still holds everything that was added.
+    package private(set) var isWhole = true
     private var batches: [IterationBatch] = []
     /// Harvests of an iteration that has not ended.
     private var parts: [(harvest: Harvest, gfns: [GFN])] = []
@@ -17,7 +21,12 @@ package struct RecentStretch: Sendable {
     package static let mostEntries = 4 << 20
     package static let mostIterations = 1024
 
-    package init(lengthNs: Int64) { self.lengthNs = lengthNs }
+    package init(lengthNs: Int64, iterations limit: Int = Self.mostIterations) {
+        (self.lengthNs, self.limit) = (lengthNs, limit)
+    }
+
+    /// When its first iteration began; nil without one.
+    package var startNs: Int64? { batches.dropFirst(first).first?.iteration.startNs }
 
     /// The iterations, as a recording of their own.
     package func recording(_ info: RecordingInfo, slots: [MemorySlot]) -> MemoryRecording {
@@ -36,20 +45,22 @@ package struct RecentStretch: Sendable {
         let added = partEntries
         (parts, partEntries, isTooLarge) = ([], 0, false)
         guard isKept else {
+            isWhole = false
             (batches, entries, first) = ([], 0, 0)
             return
         }
         batches.append(whole)
         entries += added
         while first < batches.count - 1,
-            batches.count - first > Self.mostIterations || entries > Self.mostEntries
+            batches.count - first > limit || entries > Self.mostEntries
                 || batches[first].iteration.endNs <= batch.iteration.endNs - lengthNs
         {
             entries -= batches[first].entryCount
             batches[first] = IterationBatch(iteration: batches[first].iteration)
             first += 1
+            isWhole = false
         }
-        if first > Self.mostIterations {
+        if first > limit {
             batches.removeFirst(first)
             first = 0
         }

@@ -19,6 +19,13 @@ static struct termios before;
 static int has_colors_on;
 static char leave[256];
 
+int cterminalscreen_is_known(void) {
+    int error;
+    if (setupterm(NULL, STDOUT_FILENO, &error) != OK) return 0;
+    del_curterm(set_curterm(NULL));
+    return 1;
+}
+
 int cterminalscreen_open(int colors) {
     setlocale(LC_CTYPE, "");
     if (tcgetattr(STDIN_FILENO, &before) != 0) return -1;

@@ -15,12 +15,15 @@ package final class RecordingTail {
         package var state: RecordingFile.State
         /// Losses that came since the look before.
         package var losses: [Loss] = []
+        /// Markers that came since the look before.
+        package var markers: [Marker] = []
     }
 
     private let path: String
     private var id: String?
     private var place = RecordingReader.Place()
     private var lastLoss: Int64?
+    private var lastMarker: Int64?
 
     /// A look ends with the first iteration after this time.
     private static let longestNs: Int64 = 1_000_000_000
@@ -55,6 +58,11 @@ package final class RecordingTail {
                 while try losses.step() {
                     look.losses.append(try Loss(row: &losses))
                     lastLoss = losses.rowID
+                }
+                var markers = try CheckedRows(db, path, Marker.table, after: lastMarker)
+                while try markers.step() {
+                    look.markers.append(try Marker(row: &markers))
+                    lastMarker = markers.rowID
                 }
             }
         } catch let error as DatabaseError { throw RecordingError.reading(path, error) }

@@ -50,12 +50,21 @@ package struct HTMLReport {
     /// The page.
     ///
     /// - Parameter query: Runs a statement on the recording, for the few tables that the analysis does not hold.
-    package func render(query: PageQuery) throws -> String {
-        let sets = try sets(query: query)
+    package func render(query: PageQuery) throws -> String { try render(sets(query: query), live: nil) }
+
+    /// The page of a recording that is being made, without the tables that only the file can answer.
+    ///
+    /// - Parameter version: which of the pages of this recording it is.
+    package func render(live: LiveStatus, version: Int) throws -> String {
+        try render(sets { _ in [] }.filter { !PageSets.ofFile.contains($0.name) }, live: (live, version))
+    }
+
+    private func render(_ sets: [PageData], live: (status: LiveStatus, version: Int)?) throws -> String {
         let picture = MapPicture(map)
         // Vega comes last: the page answers before it is read.
         let scripts =
             [PackageResources.format_js, PackageResources.map_js, PackageResources.page_js].map(PageTemplate.text)
+            + (live == nil ? [] : [PageTemplate.text(PackageResources.live_js)])
             + (vega.map { [$0, PageTemplate.text(PackageResources.charts_js)] } ?? [])
         let page = PageContext(report: self, sets: Dictionary(uniqueKeysWithValues: sets.map { ($0.name, $0) }))
         var context = page.all
@@ -63,7 +72,9 @@ package struct HTMLReport {
         context["data"] = HTML.embed(data(sets, picture))
         context["specs"] =
             "{" + sets.compactMap { set in set.spec.map { "\"\(set.name)\":\($0)" } }.joined(separator: ",") + "}"
-        return try PageTemplate.render(PackageResources.page_mustache, context, scripts: scripts)
+        context["live"] = live.map { $0.status.view(version: $0.version) } ?? false
+        return try PageTemplate.render(
+            PackageResources.page_mustache, context, scripts: scripts, asksServer: live != nil)
     }
 
     private func data(_ sets: [PageData], _ picture: MapPicture) -> JSON {

@@ -53,6 +53,9 @@ package typealias PageQuery = (_ sql: String) throws -> [[SQLValue]]
 
 /// Every set of rows on the page.
 enum PageSets {
+    /// Those that only a file has.
+    static let ofFile: Set = ["contents", "kvm_stats"]
+
     /// - Parameter query: Runs a statement on the recording: for what the analysis does not hold.
     static func all(_ report: HTMLReport, query: PageQuery) throws -> [PageData] {
         let analysis = report.analysis

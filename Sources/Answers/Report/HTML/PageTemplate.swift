@@ -9,11 +9,14 @@ enum PageTemplate {
     /// - Parameters:
     ///   - template: The Mustache template of the body.
     ///   - scripts: In the order in which they run.
-    static func render(_ template: [UInt8], _ context: [String: Any], scripts: [String]) throws -> String {
+    ///   - asksServer: Whether they may ask who served the page, and nobody else.
+    static func render(
+        _ template: [UInt8], _ context: [String: Any], scripts: [String], asksServer: Bool = false
+    ) throws -> String {
         let style = text(PackageResources.report_css)
         let scripts = scripts.map(harmless)
         var context = context.mapValues(withoutControls)
-        context["csp"] = policy(style: style, scripts: scripts)
+        context["csp"] = policy(style: style, scripts: scripts) + (asksServer ? "; connect-src 'self'" : "")
         context["style"] = style
         context["scripts"] = scripts
         let library = MustacheLibrary(templates: [

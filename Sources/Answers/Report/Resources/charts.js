@@ -65,12 +65,16 @@
     }
   }, { rootMargin: "300px" });
   let queue = Promise.resolve();
-  for (const chart of document.querySelectorAll("[data-chart]")) if (specs[chart.dataset.chart]) waiting.observe(chart);
+  dirtyrec.onBegin((all) => {
+    for (const chart of all("[data-chart]")) if (specs[chart.dataset.chart]) waiting.observe(chart);
+  });
 
-  dirtyrec.onSelect(() => {
+  const refresh = () => {
     hint.hidden = true;
     for (const [name, { result }] of views) result.view.data(name, rowsOf(name)).runAsync();
-  });
+  };
+  dirtyrec.onSelect(refresh);
+  dirtyrec.onUpdate(refresh);
   dark.addEventListener("change", () => {
     for (const [, { figureElement, result }] of views) {
       result.finalize();

@@ -41,7 +41,7 @@ const dirtyrec = (() => {
     return low === high ? high : low + ".." + high;
   }
 
-  const listeners = [];
+  const listeners = [], updaters = [], beginners = [];
   // What is selected on the map: seconds and GFNs, or null.
   let selection = null;
   // Which rows of a set lie in the selection: by time, by iteration, or by GFN, whichever it has.
@@ -59,10 +59,19 @@ const dirtyrec = (() => {
     return rows;
   }
 
+  // Selects in an element that has come, itself included.
+  const within = (root) => (selector) => [...(root.matches?.(selector) ? [root] : []), ...root.querySelectorAll(selector)];
+
   return {
     data, selected, line, things, count, duration, size, hex, percent, figure, bracket,
     get selection() { return selection; },
     select(next) { selection = next; for (const listener of listeners) listener(next); },
     onSelect(listener) { listeners.push(listener); },
+    // On a page that follows a recording, the data change, and elements come.
+    onUpdate(updater) { updaters.push(updater); },
+    update(next, redraw) { Object.assign(data, next); redraw(); for (const updater of updaters) updater(); },
+    // Now, and whenever elements come.
+    onBegin(beginner) { beginners.push(beginner); beginner(within(document)); },
+    begin(element) { for (const beginner of beginners) beginner(within(element)); },
   };
 })();

@@ -2,12 +2,11 @@
 // The dirty map: every cell of the recording on one canvas.
 (() => {
   const { data, count, things, hex } = dirtyrec;
-  const map = data.map;
   const canvas = document.getElementById("map-canvas");
   const context = canvas.getContext("2d");
   const readout = document.getElementById("map-readout");
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const { columns, rows, segments, times, pagesPerRow } = map;
+  let map, columns, rows, segments, times, pagesPerRow, layers = [];
   for (const element of document.querySelectorAll("#map [data-script]")) element.hidden = false;
 
   // Unpacks LEB128 numbers; 0 is followed by a number of zeros.
@@ -25,7 +24,13 @@
     }
     return counts;
   }
-  const layers = map.layers.map((layer) => ({ name: layer.name, counts: unpack(layer.data), shown: true }));
+  function load() {
+    ({ map } = data);
+    ({ columns, rows, segments, times, pagesPerRow } = map);
+    const hidden = new Set(layers.filter((layer) => !layer.shown).map((layer) => layer.name));
+    layers = map.layers.map((layer) => ({ name: layer.name, counts: unpack(layer.data), shown: !hidden.has(layer.name) }));
+  }
+  load();
   let totals = new Uint32Array(rows * columns);
   let most = 1;
   function addUp() {
@@ -97,6 +102,10 @@
     const from = first + (row - firstRow) * pagesPerRow;
     return [from, Math.min(from + pagesPerRow, first + pages) - 1];
   }
+  const rowAt = (gfn) => {
+    const segment = segments.find(([first, pages]) => gfn < first + pages) ?? segments[segments.length - 1];
+    return segment ? segment[2] + limit(Math.floor((gfn - segment[0]) / pagesPerRow), 0, segment[3]) : 0;
+  };
   const slotOf = (gfn) => map.slots.find(([, base, pages]) => gfn >= base && gfn < base + pages);
 
   // The picture: a pixel shows the cell with the most entries among those that it stands for, so that hot spots stay.
@@ -339,13 +348,15 @@
   }
 
   const group = document.querySelector("#map .layers");
-  if (layers.length > 1) {
-    for (const layer of layers) {
+  function makeButtons() {
+    group.replaceChildren();
+    for (const place of layers.length > 1 ? layers.keys() : []) {
       const button = document.createElement("button");
       button.type = "button";
-      button.textContent = layer.name;
-      button.setAttribute("aria-pressed", "true");
+      button.textContent = layers[place].name;
+      button.setAttribute("aria-pressed", String(layers[place].shown));
       button.addEventListener("click", () => {
+        const layer = layers[place];
         layer.shown = !layer.shown;
         button.setAttribute("aria-pressed", String(layer.shown));
         addUp();
@@ -431,7 +442,31 @@
   dark.addEventListener("change", () => { makePalette(); refresh(true); });
   new ResizeObserver(() => refresh(true)).observe(canvas);
 
+  // New data: what was shown and selected, by its times and pages, unless it was the whole map.
+  dirtyrec.onUpdate(() => {
+    const isWhole = view.x0 === 0 && view.y0 === 0 && view.x1 === Math.max(columns, 1) && view.y1 === Math.max(rows, 1);
+    const shown = columns && rows ? [secondsAt(view.x0), secondsAt(view.x1 - 1e-9), gfns(view.y0)[0], gfns(Math.max(view.y1 - 1, 0))[1]] : null;
+    const focus = cursor && columns && rows ? [secondsAt(cursor.x), gfns(cursor.y)[0]] : null;
+    const names = layers.map((layer) => layer.name).join();
+    load();
+    if (layers.map((layer) => layer.name).join() !== names) makeButtons();
+    view = whole();
+    if (!isWhole && shown && columns && rows) {
+      const x0 = limit(columnAt(shown[0]), 0, Math.max(0, columns - 2)), y0 = limit(rowAt(shown[2]), 0, Math.max(0, rows - 4));
+      view = { x0, y0, x1: limit(columnAt(shown[1]), Math.min(x0 + 2, columns), columns), y1: limit(rowAt(shown[3]) + 1, Math.min(y0 + 4, rows), rows) };
+    }
+    cursor = focus ? { x: Math.floor(columnAt(focus[0])), y: rowAt(focus[1]) } : null;
+    corner = null;
+    const chosen = dirtyrec.selection;
+    if (chosen) {
+      brush = between({ x: columnAt(chosen.start + 1e-9), y: rowAt(chosen.low) }, { x: columnAt(chosen.end - 1e-9) + 1e-9, y: rowAt(chosen.high) + 1 });
+    }
+    addUp();
+    refresh(true);
+  });
+
   makePalette();
+  makeButtons();
   addUp();
   paint();
   draw();

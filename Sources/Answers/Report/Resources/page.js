@@ -31,7 +31,7 @@
   };
 
   function makeTable(table) {
-    const set = data.sets[table.dataset.rows];
+    let set = data.sets[table.dataset.rows];
     let sort = null, filter = "";
     const body = table.tBodies[0];
     const heads = [...table.tHead.rows[0].cells];
@@ -88,6 +88,10 @@
     const isOpen = () => !details || details.open;
     details?.addEventListener("toggle", () => { if (details.open) render(); });
     dirtyrec.onSelect(() => { if (isOpen()) render(); });
+    dirtyrec.onUpdate(() => {
+      set = data.sets[table.dataset.rows] ?? set;
+      if (table.isConnected && isOpen()) render();
+    });
     if (isOpen()) render();
   }
 
@@ -114,13 +118,22 @@
     card.querySelector(".scroll").hidden = cell.rounds.length === 0;
   }
 
-  for (const table of document.querySelectorAll("table[data-rows]")) makeTable(table);
-  for (const button of document.querySelectorAll("[data-cell]")) button.addEventListener("click", () => showCell(button));
-  for (const pre of document.querySelectorAll("pre[data-sql]")) {
-    const button = element("button", "Copy", { type: "button", class: "copy" });
-    button.addEventListener("click", () => copy(pre.textContent, button));
-    pre.after(button);
-  }
+  dirtyrec.onBegin((all) => {
+    for (const table of all("table[data-rows]")) makeTable(table);
+    for (const pre of all("pre[data-sql]")) {
+      const button = element("button", "Copy", { type: "button", class: "copy" });
+      button.addEventListener("click", () => copy(pre.textContent, button));
+      pre.after(button);
+    }
+  });
+  document.querySelector(".grid").addEventListener("click", (event) => {
+    const button = event.target.closest("[data-cell]");
+    if (button) showCell(button);
+  });
+  dirtyrec.onUpdate(() => {
+    const button = document.querySelector("[data-cell][aria-pressed=true]");
+    if (button) showCell(button);
+  });
 
   document.documentElement.dataset.ready = Math.round(performance.now());
 })();

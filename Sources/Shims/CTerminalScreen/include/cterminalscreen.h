@@ -26,6 +26,8 @@ enum cterminalscreen_key {
     CTERMINALSCREEN_RESIZED,
 };
 
+/// Whether the terminal is known; changes nothing on it.
+int cterminalscreen_is_known(void);
 /// Takes stdin and stdout, both terminals; -1 when the terminal is not known. SIGTSTP and SIGWINCH must be blocked.
 int cterminalscreen_open(int colors);
 /// Whether the terminal shows UTF-8.

@@ -6,6 +6,7 @@ import Platform
 import Report
 import Store
 import Synchronization
+import Web
 
 struct ReportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -17,6 +18,7 @@ struct ReportCommand: ParsableCommand {
             Example:
               dirtyrec report demo.db --tau 1s,10s
               dirtyrec report demo.db --html demo.html --open
+              dirtyrec report vm.db --follow --listen 127.0.0.1:8080
             """)
 
     @Argument(help: "The recording.", completion: .recording)
@@ -38,7 +40,20 @@ struct ReportCommand: ParsableCommand {
         help: ArgumentHelp("Write one self-contained HTML page to this file.", valueName: "page"), completion: .page)
     var html: String?
 
-    @Flag(help: "Show the page in the browser; with --html.")
+    @Flag(
+        help:
+            "Serve the page while the recording is being made: it follows, and ends as the page of --html. Until Ctrl-C (docs/report.md)."
+    )
+    var follow = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Where to serve it (default: 127.0.0.1:8080); port 0 is any that is free. Others than this machine need the token that is printed.",
+            valueName: "address:port"), completion: .list(["127.0.0.1:8080", "[::1]:8080", "0.0.0.0:8080"]),
+        transform: ListenAddress.init(parsing:))
+    var listen: ListenAddress?
+
+    @Flag(help: "Show the page in the browser; with --html or --follow.")
     var open = false
 
     @Flag(help: .hidden)
@@ -49,15 +64,24 @@ struct ReportCommand: ParsableCommand {
             throw ValidationError("--top \(top) is not usable: give 0 to 100000.")
         }
         guard html == nil || !json else { throw ValidationError("Give either --html or --json, not both.") }
-        guard html != nil || !open else { throw ValidationError("--open shows a page: give --html FILE as well.") }
+        guard !follow || html == nil && !json else {
+            throw ValidationError("--follow serves the page, so it takes neither --html nor --json.")
+        }
+        guard follow || listen == nil else {
+            throw ValidationError("--listen says where a page is served: give --follow as well.")
+        }
+        guard html != nil || follow || !open else {
+            throw ValidationError("--open shows a page: give --html FILE or --follow as well.")
+        }
     }
 
     func run() throws {
         if reference { return try printReference() }
-        let recording = try RecordingFile(path: file)
+        let recording = try follow ? LiveFeed.open(file) : RecordingFile(path: file)
         var options = AnalysisOptions()
         options.tausNs = tau?.ns ?? []
-        options.topPages = top ?? (html == nil ? 16 : 64)
+        options.topPages = top ?? (html == nil && !follow ? 16 : 64)
+        if follow { return try serve(recording.info, options) }
         if let html { return try writePage(html, of: recording, options) }
         let analysis = try Analyzer.analyze(recording, options: options)
         if json { return printResult(JSONReport.render(analysis).text(indented: true)) }
@@ -80,16 +104,61 @@ struct ReportCommand: ParsableCommand {
         let vega = VegaBundle.find()
         let text = try Self.page(of: recording, options, vega: vega)
         try Page.write(text, to: path, open: open)
-        if vega == nil {
-            Terminal.say("Its charts are static; scripts/vega installs what makes them interactive.")
-        }
+        if vega == nil { Self.sayStatic() }
     }
 
-    static func page(of recording: RecordingFile, _ options: AnalysisOptions, vega: String?) throws -> String {
+    private static func sayStatic() {
+        Terminal.say("Its charts are static; scripts/vega installs what makes them interactive.")
+    }
+
+    /// Half an hour of usual iterations; what they may hold is limited, too.
+    private static let mostIterations = 16_384
+
+    private func serve(_ info: RecordingInfo, _ options: AnalysisOptions) throws {
+        // The guest and whoever records it come first: threads inherit it.
+        _ = nice(10)
+        let signals = StopFlag.ofSignals()
+        let address = try listen ?? ListenAddress(parsing: "127.0.0.1:8080")
+        let feed = LiveFeed(info, stretch: RecentStretch(lengthNs: .max / 2, iterations: Self.mostIterations))
+        let vega = VegaBundle.find()
+        let page = LivePage(feed, Self.forPage(options), fileName: file, vega: vega)
+        let token = address.isLoopback ? nil : Self.token()
+        let server = try WebServer(at: address, token: token, source: page.source)
+        defer { server.stop() }
+        let url = server.address.url(token: token)
+        printResult(url)
+        Output.standard.flush()
+        try Output.standard.check()
+        if vega == nil { Self.sayStatic() }
+        if open { Page.show(url) }
+        try page.serving(by: server) {
+            let hasEnded = try feed.follow(file, every: 1_000_000_000, or: signals)
+            return hasEnded ? try Self.page(of: RecordingFile(path: file), options, vega: vega) : nil
+        }
+        if signals.isSet { return }
+        Terminal.say("The recording has ended, and its page is finished; Ctrl-C ends this.")
+        feed.wait(until: .max) { signals.isSet }
+    }
+
+    /// 128 bits that nobody guesses.
+    private static func token() -> String {
+        var random = SystemRandomNumberGenerator()
+        return (0..<2).map { _ in
+            let digits = String(random.next(), radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }.joined()
+    }
+
+    /// With what the page shows more than the text.
+    private static func forPage(_ options: AnalysisOptions) -> AnalysisOptions {
         var options = options
         options.convergence = HTMLReport.convergenceOptions
         options.convergence.namesBlockingPages = false
-        let page = try HTMLReport(recording, options: options, fileName: recording.path, vega: vega)
+        return options
+    }
+
+    static func page(of recording: RecordingFile, _ options: AnalysisOptions, vega: String?) throws -> String {
+        let page = try HTMLReport(recording, options: forPage(options), fileName: recording.path, vega: vega)
         let session = try QuerySession(path: recording.path)
         return try page.render { sql in
             var rows: [[SQLValue]] = []

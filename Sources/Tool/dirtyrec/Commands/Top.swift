@@ -82,7 +82,7 @@ struct Top: ParsableCommand {
     }
 
     func run() throws {
-        if form == .screen { Screen.prepare() }
+        if form == .screen { try Screen.prepare() }
         let signals = StopFlag.ofSignals()
         if let file { try follow(file, until: signals) } else { try attach(until: signals) }
     }
@@ -102,35 +102,11 @@ struct Top: ParsableCommand {
     }
 
     private func follow(_ file: String, until signals: StopFlag) throws {
-        let tail = RecordingTail(path: file)
-        let feed = feed(try RecordingFile(path: file).info)
-        var counter = IterationCounter(vcpuCount: 0)
+        let feed = feed(try LiveFeed.open(file).info)
         let endNs = duration.map { monotonicNow() + $0.ns }
-        let display = display(feed, until: signals)
-        try display.showing {
-            while !signals.isSet, !feed.mustStop {
-                let now = monotonicNow()
-                let isOver = endNs.map { now >= $0 } ?? false
-                let look = try tail.look { batch in
-                    try counter.add(batch)
-                    feed.add(batch)
-                }
-                counter.add(vcpus: look.info.vcpuCount)
-                counter.add(look.losses)
-                let state: LiveView.State =
-                    switch look.state {
-                    case _ where look.hasMore: .recording
-                    case .recording: .recording
-                    case .cutOff: .cutOff
-                    case .complete: .ended(look.info.endReason ?? .error)
-                    }
-                feed.show(look.info, slots: look.slots, try counter.totals(), state)
-                if state != .recording { return }
-                if isOver { break }
-                if look.hasMore { continue }
-                feed.wait(until: min(now + (delay?.ns ?? 1_000_000_000), endNs ?? .max)) { signals.isSet }
-            }
-            feed.leave()
+        try display(feed, until: signals).showing {
+            let hasEnded = try feed.follow(file, every: delay?.ns ?? 1_000_000_000, until: endNs, or: signals)
+            if !hasEnded { feed.leave() }
         }
     }
 

@@ -9,6 +9,7 @@ import KVM
 import Platform
 import Recorder
 import Store
+import Web
 
 /// What each failure means to the caller.
 enum Failure {
@@ -28,6 +29,7 @@ enum Failure {
         case let error as KVMError: end(host, error.description + ".")
         case let error as RecordError: end(error.isHostLack ? host : usage, error.description)
         case let error as AttachError: end(host, error.description)
+        case let error as WebError: end(host, error.description)
         case let error as UnknownTerminal: end(host, error.description)
         case let error as ImportError: end(input, error.description)
         case let error as FleetError: end(error.isHostLack ? host : input, error.description)

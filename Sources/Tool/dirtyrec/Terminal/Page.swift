@@ -13,8 +13,8 @@ enum Page {
         if open { show(path) }
     }
 
-    /// Shows a file, or says that it cannot.
-    private static func show(_ path: String) {
+    /// Shows a file or a URL, or says that it cannot.
+    static func show(_ path: String) {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         #if os(macOS)

@@ -21,9 +21,7 @@ final class Screen {
     /// - Throws: ``UnknownTerminal`` where the terminal is not known.
     init() throws {
         let hasColors = ProcessInfo.processInfo.environment["NO_COLOR", default: ""].isEmpty
-        guard cterminalscreen_open(hasColors ? 1 : 0) == 0 else {
-            throw UnknownTerminal(name: ProcessInfo.processInfo.environment["TERM"] ?? "")
-        }
+        guard cterminalscreen_open(hasColors ? 1 : 0) == 0 else { throw UnknownTerminal() }
         leftover = Leftovers.add { cterminalscreen_restore() }
         Terminal.hold()
     }
@@ -32,7 +30,10 @@ final class Screen {
     static var isThere: Bool { Output.standard.isTerminal && isatty(STDIN_FILENO) == 1 }
 
     /// Makes suspending and resizing wait until the screen's own thread waits for a key. To be called before there are threads.
-    static func prepare() {
+    ///
+    /// - Throws: ``UnknownTerminal``: better now than when a guest is attached.
+    static func prepare() throws {
+        guard cterminalscreen_is_known() != 0 else { throw UnknownTerminal() }
         var mask = sigset_t()
         unsafe sigemptyset(&mask)
         unsafe sigaddset(&mask, SIGTSTP)
@@ -101,7 +102,7 @@ final class Screen {
 
 /// ncurses does not know the terminal.
 struct UnknownTerminal: Error, CustomStringConvertible {
-    let name: String
+    private let name = ProcessInfo.processInfo.environment["TERM"] ?? ""
 
     var description: String {
         "The terminal '\(Sanitizer.line(name))' is not known here: set TERM to one that is, such as xterm, or use --plain."
