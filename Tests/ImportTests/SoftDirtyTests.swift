@@ -17,11 +17,10 @@ private func unmap(_ ns: Int64, slot: UInt32 = 1, base: GFN = 0x400, pages: UInt
         vm: 1)
 }
 
-private func region(_ marked: some Sequence<GFN>) -> Look.Region {
-    let (base, pages): (GFN, Int) = (0x400, 2048)
+private func region(base: GFN = 0x400, pages: Int = 2048, _ marked: [GFN]) -> Look.Region {
     var bits = [UInt64](repeating: 0, count: (pages + 63) / 64)
     for gfn in marked { bits[Int(gfn - base) / 64] |= 1 << ((gfn - base) % 64) }
-    return Look.Region(baseGFN: base, bits: bits)
+    return Look.Region(baseGFN: base, pages: UInt64(pages), bits: bits)
 }
 
 /// What an iteration says: pages by who wrote them and for how many pages each stands.
@@ -78,7 +77,7 @@ private func summary(_ batch: IterationBatch) -> [String: [GFN]] {
         let assembler = try begun()
         // The bits are read at 200, and KVM's mappings go at 210.
         assembler.expect(
-            Look(beganNs: 200, readNs: 205, clear: .init(beganNs: 206, endedNs: 220), regions: [region([GFN]())]))
+            Look(beganNs: 200, readNs: 205, clear: .init(beganNs: 206, endedNs: 220), regions: [region([])]))
         #expect(try assembler.add(fault(203, 0x420)) == nil)
         let first = try #require(try assembler.add(unmap(210)))
         #expect(summary(first) == ["0": [0x420]])
@@ -113,9 +112,24 @@ private func summary(_ batch: IterationBatch) -> [String: [GFN]] {
 
     @Test func `tells how many pages lack the bit that a fault should have left`() throws {
         let assembler = try begun()
-        _ = try assembler.add(fault(110, 0x410))
-        #expect(summary(try end(assembler, at: 200, [])) == ["0": [0x410]])
-        #expect(assembler.check.unmarked == 1)
+        for event in [fault(110, 0x410), fault(120, 0x411), fault(115, 0x412, vcpu: 1)] { _ = try assembler.add(event) }
+        #expect(summary(try end(assembler, at: 200, [])) == ["0": [0x410, 0x411], "1": [0x412]])
+        // The last fault of a vCPU may not have got so far.
+        #expect([assembler.check.unmarked, assembler.check.between] == [1, 2])
+    }
+
+    /// The last word of the first one's bits goes on where the second one begins.
+    @Test func `has slots whose pages are no multiple of 64`() throws {
+        let assembler = try begun()
+        _ = try assembler.add(unmap(101, slot: 2, base: 0xc00, pages: 10))
+        _ = try assembler.add(unmap(102, slot: 3, base: 0xc0a, pages: 100))
+        for event in [fault(110, 0xc0b), fault(120, 0xc0c)] { _ = try assembler.add(event) }
+        assembler.expect(
+            Look(
+                beganNs: 200, readNs: 205, clear: .init(beganNs: 206, endedNs: 220),
+                regions: [region(base: 0xc00, pages: 10, []), region(base: 0xc0a, pages: 100, [0xc0b, 0xc0c])]))
+        #expect(summary(try #require(try assembler.add(unmap(210)))) == ["0": [0xc0b, 0xc0c]])
+        #expect([assembler.check.unmarked, assembler.check.between] == [0, 0])
     }
 
     @Test func `names nobody where events were dropped`() throws {
@@ -235,7 +249,7 @@ private func summary(_ batch: IterationBatch) -> [String: [GFN]] {
             }
             let clear = Look.Clear(beganNs: ns + 1, endedNs: ns + 9)
             assembler.expect(
-                Look(beganNs: beganNs, readNs: ns, clear: clear, regions: [region(read)]))
+                Look(beganNs: beganNs, readNs: ns, clear: clear, regions: [region(Array(read))]))
             for (time, gfn) in late { try #require(try assembler.add(fault(time, gfn)) == nil) }
             let batch = try #require(try assembler.add(unmap(ns + 3)))
             let found = summary(batch)

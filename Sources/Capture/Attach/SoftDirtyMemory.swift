@@ -152,7 +152,7 @@ final class SoftDirtyMemory {
             }
             page = end
         }
-        return SoftDirtyLook.Region(baseGFN: region.baseGFN, bits: bits)
+        return SoftDirtyLook.Region(baseGFN: region.baseGFN, pages: pages, bits: bits)
     }
 
     /// Whether the host's pages from `firstFrame` on are one large page.

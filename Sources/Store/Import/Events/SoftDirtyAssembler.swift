@@ -5,13 +5,17 @@ package struct SoftDirtyLook: Sendable, Equatable {
     /// The bits of one slot.
     package struct Region: Sendable, Equatable {
         package var baseGFN: GFN
+        package var pages: UInt64
         /// Bit n of word m is page 64 m + n of the slot.
         package var bits: [UInt64]
 
-        package init(baseGFN: GFN, bits: [UInt64]) { (self.baseGFN, self.bits) = (baseGFN, bits) }
+        /// - Parameter bits: One for each page, the last word filled up with zeros.
+        package init(baseGFN: GFN, pages: UInt64, bits: [UInt64]) {
+            (self.baseGFN, self.pages, self.bits) = (baseGFN, pages, bits)
+        }
 
         func isMarked(_ gfn: GFN) -> Bool? {
-            guard gfn >= baseGFN, gfn - baseGFN < UInt64(bits.count) * 64 else { return nil }
+            guard gfn >= baseGFN, gfn - baseGFN < pages else { return nil }
             let page = gfn - baseGFN
             return bits[Int(page >> 6)] >> (page & 63) & 1 != 0
         }
@@ -73,9 +77,9 @@ package final class SoftDirtyAssembler: EventAssembler {
         package var repeats: Int64 = 0
         /// Write faults outside of the guest's memory: devices.
         package var elsewhere: Int64 = 0
-        /// Pages with a fault whose bit was not set when it was read, although the fault came before.
+        /// Pages with a fault whose bit was not set when it was read, although the fault was over: the VMM has given them back to the host since.
         package var unmarked: Int64 = 0
-        /// Pages that only a fault has, as it came while bits were read and cleared.
+        /// Pages that only a fault has, as it came, or was not over, while bits were read and cleared.
         package var between: Int64 = 0
         /// Entries that only bits have.
         package var vmm: Int64 = 0
@@ -260,11 +264,18 @@ package final class SoftDirtyAssembler: EventAssembler {
 
     /// What a fault says must stand in the bits, unless it came too late for them.
     private func compare(with look: SoftDirtyLook) {
+        // A vCPU's last fault before may not have been over: KVM tells of it first, and sets the bit then.
+        var latest: [Int: GFN] = [:]
+        for fault in faults where fault.ns < look.beganNs { latest[fault.vcpu] = fault.gfn }
         var region: SoftDirtyLook.Region?
         for fault in faults where fault.isFirst {
             if region?.isMarked(fault.gfn) == nil { region = look.regions.first { $0.isMarked(fault.gfn) != nil } }
             guard region?.isMarked(fault.gfn) == false else { continue }
-            if fault.ns < look.beganNs { check.unmarked += 1 } else { check.between += 1 }
+            if fault.ns < look.beganNs, latest[fault.vcpu] != fault.gfn {
+                check.unmarked += 1
+            } else {
+                check.between += 1
+            }
         }
     }
 
