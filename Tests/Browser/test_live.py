@@ -104,6 +104,7 @@ class LiveTest(unittest.TestCase):
         sorted_by = page.evaluate(sort)
         page.locator("[data-set=hottest] input").fill("0x1")
         page.locator("[data-cell='0']").click()
+        self.assertEqual(page.locator("[data-cell='0']").get_attribute("aria-pressed"), "true")
         title = page.locator(".cell-title").text_content()
         page.locator("[data-map=in]").click()
         layer = page.locator("#map .layers button").first

@@ -126,7 +126,8 @@
       pre.after(button);
     }
   });
-  document.querySelector(".grid").addEventListener("click", (event) => {
+  // Cells may be replaced by newer ones.
+  document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-cell]");
     if (button) showCell(button);
   });
