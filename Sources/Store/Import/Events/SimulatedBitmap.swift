@@ -40,6 +40,8 @@ final class SimulatedBitmap {
         var taken = [UInt64](repeating: 0, count: 1 << (chunkBits - 6))
         /// Its entry is harvested, while the bit stays set until a CLEAR.
         var harvested = [UInt64](repeating: 0, count: 1 << (chunkBits - 6))
+        /// Marked, and not in the mask of a CLEAR that took others of its word since the GET began: the GET did not have it.
+        var passed = [UInt64](repeating: 0, count: 1 << (chunkBits - 6))
         /// The bit is as its origin says.
         var untouched = [UInt64](repeating: .max, count: 1 << (chunkBits - 6))
     }
@@ -125,17 +127,18 @@ final class SimulatedBitmap {
 
     /// KVM has taken the 64 bits from page `first` on that are set in `mask`.
     func take(first: GFN, mask: UInt64) {
+        guard mask != 0 else { return }
         // A slot may begin anywhere, so one word of KVM's may be two of ours.
         let shift = first & 63
-        take(word: first - shift, mask << shift)
-        if shift > 0 { take(word: first - shift + 64, mask >> (64 - shift)) }
+        take(word: first - shift, mask << shift, of: UInt64.max << shift)
+        if shift > 0 { take(word: first - shift + 64, mask >> (64 - shift), of: UInt64.max >> (64 - shift)) }
     }
 
-    private func take(word first: GFN, _ mask: UInt64) {
-        guard mask != 0 else { return }
+    private func take(word first: GFN, _ mask: UInt64, of range: UInt64) {
         let chunk = chunk(first)
         let (word, _) = Self.place(first)
         let marked = mask & chunk.dirty[word]
+        chunk.passed[word] |= range & chunk.dirty[word] & ~mask
         chunk.dirty[word] &= ~mask
         chunk.taken[word] |= marked & ~chunk.harvested[word]
         chunk.harvested[word] &= ~mask
@@ -172,7 +175,8 @@ final class SimulatedBitmap {
     /// The GET that began at `begin` is over, and with it its harvest.
     ///
     /// - Parameter isManual: Whether GET leaves the bits set, for CLEAR to take: then it has what was marked before it began, and what a
-    ///   CLEAR took afterwards. Else it has what was taken.
+    ///   CLEAR took afterwards. Else it has what was taken. KVM sets a bit a moment after its mark: what was marked shortly before, and
+    ///   passed over by a CLEAR, belongs to the next one.
     func endGet(begunAt begin: Int64, isManual: Bool) -> Harvest {
         sort()
         var harvest = Harvest(unmarked: unmarked)
@@ -182,6 +186,8 @@ final class SimulatedBitmap {
             let (word, bit) = Self.place(entry.gfn)
             if chunk.taken[word] & bit != 0 {
                 chunk.taken[word] &= ~bit
+            } else if isManual, entry.ns > begin - Self.markNs, chunk.passed[word] & bit != 0 {
+                return false
             } else if isManual, entry.ns < begin {
                 chunk.harvested[word] |= bit
             } else if !isManual, entry.ns <= previousGetNs {
@@ -200,6 +206,7 @@ final class SimulatedBitmap {
             if !maybe.isEmpty { maybe = maybe.filter { $0.value.ns > begin - Self.markNs } }
             settle()
         }
+        for chunk in chunks.values { for word in chunk.passed.indices { chunk.passed[word] = 0 } }
         previousGetNs = begin
         return harvest
     }
