@@ -20,20 +20,22 @@ import Testing
         #expect(PagemapEntry(swapped | 77).frame == nil)
     }
 
-    @Test func `is that pages may be a large one where they lie in a row and all are dirty`() {
+    @Test func `is that pages may be a large one where they lie in a row and all are dirty, or none`() {
         let row = (1024..<1536).map { UInt64($0) | dirty | present }
-        #expect(PagemapEntry.firstFrame(of: row[...]) == 1024)
-        #expect(PagemapEntry.firstFrame(of: row[3...]) == 1027)
+        #expect(PagemapEntry.row(row[...])?.firstFrame == 1024)
+        #expect(PagemapEntry.row(row[3...])?.firstFrame == 1027)
         for place in [0, 100, 511] {
             for entry in [row[place] & ~dirty, row[place] + 1, row[place] & ~present | swapped] {
                 var other = row
                 other[place] = entry
-                #expect(PagemapEntry.firstFrame(of: other[...]) == nil)
+                #expect(PagemapEntry.row(other[...]) == nil)
             }
         }
-        #expect(PagemapEntry.firstFrame(of: []) == nil)
+        #expect(PagemapEntry.row(row[...])?.isDirty == true)
+        #expect(PagemapEntry.row(row.map { $0 & ~dirty }[...])?.isDirty == false)
+        #expect(PagemapEntry.row([]) == nil)
         // Without the right to see it, the kernel says 0.
-        #expect(PagemapEntry.firstFrame(of: [dirty | present]) == nil)
+        #expect(PagemapEntry.row([dirty | present]) == nil)
     }
 
     @Test func `is that they are one where the first is its head and all others its tails`() {

@@ -187,6 +187,17 @@ private func summary(_ batch: IterationBatch) -> [String: [GFN]] {
         #expect(summary(batch) == ["0 × 512": [0x432], "vmm × 512": [0x600]])
     }
 
+    @Test func `has one entry for a large page that is written while bits are read`() throws {
+        let assembler = try begun()
+        let clean = [large, other].map { Look.LargePage(gfns: $0.gfns, host: $0.host, isDirty: false) }
+        assembler.expect(
+            Look(
+                beganNs: 200, readNs: 205, clear: .init(beganNs: 206, endedNs: 220), regions: [region([])],
+                largePages: clean))
+        _ = try assembler.add(fault(203, 0x432))
+        #expect(summary(try #require(try assembler.add(unmap(210)))) == ["0 × 512": [0x432]])
+    }
+
     @Test func `has exact entries where KVM maps pages of a large page one by one`() throws {
         let assembler = try begun()
         for page in 0x400..<0x600 { _ = try assembler.add(fault(Int64(page), GFN(page))) }

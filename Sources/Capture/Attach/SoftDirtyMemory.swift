@@ -109,7 +109,7 @@ final class SoftDirtyMemory {
         return look
     }
 
-    /// Dirty pages that may be one, or a part of one, for the host.
+    /// Pages that may be one, or a part of one, for the host.
     private struct Candidate {
         var page: SoftDirtyLook.LargePage
         /// The number of the whole one's first page in the host's memory.
@@ -138,13 +138,15 @@ final class SoftDirtyMemory {
                     let place = page + offset + UInt64(number)
                     bits[Int(place / 64)] |= 1 << (place % 64)
                 }
-                if let frame = PagemapEntry.firstFrame(of: part) {
+                if let (frame, isDirty) = PagemapEntry.row(part) {
                     let inside = (first + page + offset) % Self.largePages
                     if frame % Self.largePages == inside {
                         let gfns = region.baseGFN + page + offset..<region.baseGFN + page + next
                         candidates.append(
                             Candidate(
-                                page: .init(gfns: gfns, host: (first + page + offset - inside) * Self.pageSize),
+                                page: .init(
+                                    gfns: gfns, host: (first + page + offset - inside) * Self.pageSize, isDirty: isDirty
+                                ),
                                 firstFrame: frame - inside))
                     }
                 }
@@ -186,14 +188,14 @@ struct PagemapEntry: Equatable {
     /// Its place in the host's memory, in pages; nil when it has none.
     var frame: UInt64? { bits & Self.present != 0 ? bits & (Self.softDirty - 1) : nil }
 
-    /// Where pages begin that are all dirty and lie one after the other in the host's memory; nil when they are not, or do not.
-    static func firstFrame(of entries: ArraySlice<UInt64>) -> UInt64? {
-        guard let first = entries.first.flatMap({ PagemapEntry($0).frame }), first > 0 else { return nil }
+    /// Where pages begin that lie one after the other in the host's memory, and are all dirty or all clean; nil when they do not, or are not.
+    static func row(_ entries: ArraySlice<UInt64>) -> (firstFrame: UInt64, isDirty: Bool)? {
+        guard let first = entries.first.map(PagemapEntry.init), let frame = first.frame, frame > 0 else { return nil }
         for (number, entry) in entries.enumerated() {
             let entry = PagemapEntry(entry)
-            guard entry.isSoftDirty, entry.frame == first + UInt64(number) else { return nil }
+            guard entry.isSoftDirty == first.isSoftDirty, entry.frame == frame + UInt64(number) else { return nil }
         }
-        return first
+        return (frame, first.isSoftDirty)
     }
 }
 

@@ -21,13 +21,17 @@ package struct SoftDirtyLook: Sendable, Equatable {
         }
     }
 
-    /// A large page of the host, or the part of one that lies in a slot. All of its bits are set, whatever was written in it.
+    /// A large page of the host, or the part of one that lies in a slot. All of its bits are set, whatever was written in it, or none is.
     package struct LargePage: Sendable, Equatable {
         package var gfns: Range<GFN>
         /// Where the whole of it begins in the VMM: several slots may have parts of one.
         package var host: UInt64
+        /// Whether its bits were set when they were read. It may be written until they are cleared.
+        package var isDirty: Bool
 
-        package init(gfns: Range<GFN>, host: UInt64) { (self.gfns, self.host) = (gfns, host) }
+        package init(gfns: Range<GFN>, host: UInt64, isDirty: Bool = true) {
+            (self.gfns, self.host, self.isDirty) = (gfns, host, isDirty)
+        }
 
         /// KVM maps it as one only where it is one of the guest's, too.
         var isWhole: Bool { gfns.count == Self.pages && gfns.lowerBound % GFN(Self.pages) == 0 }
@@ -435,7 +439,9 @@ private struct LargePages {
     /// A page of each group that was written, but in no part of the host's page by a vCPU.
     var untouched: [GFN] {
         groups.flatMap { group, parts in
-            parts.filter { !touched.contains($0.host) }.map { max($0.gfns.lowerBound, group * Self.pages) }.min()
+            parts.filter { $0.isDirty && !touched.contains($0.host) }.map {
+                max($0.gfns.lowerBound, group * Self.pages)
+            }.min()
                 .map { [$0] } ?? []
         }.sorted()
     }
