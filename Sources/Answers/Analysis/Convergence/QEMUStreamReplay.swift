@@ -1,5 +1,4 @@
 import Model
-import Platform
 
 /// Drives migrations along a recording, all of them in one pass.
 ///
@@ -10,8 +9,7 @@ struct QEMUStreamReplay: RecordingVisitor {
         var page: Int
     }
 
-    /// They know nothing of each other: where there is enough to do, several threads take one after the other.
-    private let streams: [Guarded<QEMUStream>]
+    private(set) var streams: [QEMUStream]
     private let pages: PageLedger
     /// Number in the order of addresses, of each page.
     private let places: [Int32]
@@ -80,13 +78,12 @@ struct QEMUStreamReplay: RecordingVisitor {
             progress(.stream(pass: pass + 1, of: canRepeat ? mostPasses : 1))
             if !replay.skipsEnds { replay.start(at: replay.startNs) }
             try recording.replay(into: &replay)
-            if replay.isDone { break }
+            if replay.streams.allSatisfy(\.isDone) { break }
         }
         let outcomes = replay.streams.map {
-            $0.withLock { stream in
-                if !stream.isDone { stream.giveUp(hasRepeated: canRepeat) }
-                return stream.outcome
-            }
+            var stream = $0
+            if !stream.isDone { stream.giveUp(hasRepeated: canRepeat) }
+            return stream.outcome
         }
         return QEMUStreamOutcome.settled(
             stride(from: 0, to: outcomes.count, by: starts.count).map {
@@ -115,7 +112,7 @@ struct QEMUStreamReplay: RecordingVisitor {
         iterations: Int, skipsEnds: Bool
     ) {
         self.pages = pages
-        self.streams = streams.map(Guarded.init)
+        self.streams = streams
         firstIterations = streams.indices.map { starts[$0 % starts.count] }
         (self.delayNs, self.iterations, self.skipsEnds) = (delayNs, iterations, skipsEnds)
         self.startNs = startNs
@@ -129,15 +126,11 @@ struct QEMUStreamReplay: RecordingVisitor {
     /// Goes on at `time`, from wherever it was.
     private mutating func start(at time: Int64) {
         for place in streams.indices {
-            streams[place].withLock {
-                $0.rewind(from: endNs, to: time)
-                if hasBegun(place, at: time) { $0.begin(at: time) }
-            }
+            streams[place].rewind(from: endNs, to: time)
+            if hasBegun(place, at: time) { streams[place].begin(at: time) }
         }
         endNs = time
     }
-
-    private var isDone: Bool { streams.allSatisfy { $0.withLock { $0.isDone } } }
 
     private func hasBegun(_ stream: Int, at time: Int64) -> Bool {
         !isFirstPass || place >= firstIterations[stream] && time &- startNs >= delayNs
@@ -168,20 +161,11 @@ struct QEMUStreamReplay: RecordingVisitor {
         if skipsEnds, place >= iterations { return }
         writes.sort { ($0.time, $0.page) < ($1.time, $1.page) }
         let end = max(iteration.endNs, endNs)
-        let (streams, writes) = (streams, writes)
-        let begun = streams.indices.map { hasBegun($0, at: end) }
-        let workers = streams.count * writes.count < Self.fewWrites ? 1 : Parallel.workers
-        Parallel.forEach(streams.count, workers: workers) { place, _ in
-            streams[place].withLock { stream in
-                if stream.isDone { return }
-                for write in writes { stream.write(write.page, at: min(write.time, end)) }
-                stream.advance(to: end)
-                if begun[place] { stream.begin(at: end) }
-            }
+        for place in streams.indices where !streams[place].isDone {
+            for write in writes { streams[place].write(write.page, at: min(write.time, end)) }
+            streams[place].advance(to: end)
+            if hasBegun(place, at: end) { streams[place].begin(at: end) }
         }
         endNs = end
     }
-
-    /// Writes, of all streams together, that are done sooner than another thread has begun.
-    private static let fewWrites = 1 << 12
 }
