@@ -33,7 +33,7 @@ struct KernelLayout: Sendable, Equatable {
     var vcpu = 36
     /// `manual_dirty_log_protect` in `struct kvm`; nil where nobody says it.
     var protection: Int?
-    /// `nr_memslots_dirty_logging` in `struct kvm`; nil where nobody says it, and before Linux 6.2.
+    /// `nr_memslots_dirty_logging` in `struct kvm`; nil where nobody says it: Linux 6.1 has no such field, 6.12 has.
     var logging: Int?
     /// The slot in `struct kvm_gfn_range`; nil where its function is another one than we know.
     var range: Int? = 0
