@@ -57,7 +57,7 @@ import Testing
         var batches = Sample.batches(2)
         let writer = try RecordingWriter(path: path, info: Sample.info(), slots: Sample.slots)
         try writer.commit(batches[0])
-        try writer.add(vcpus: 4)
+        batches[1].vcpus = 4
         batches[1].harvests[0].harvest.vcpu = 3
         try writer.commit(batches[1])
         try writer.finish(reason: .duration, endNs: 1_000_000)

@@ -18,6 +18,8 @@ package final class Attachment {
     private let plan: EventPlan
     /// Events that the kernel is known to have dropped, and when that was looked at.
     private var dropped: (count: Int64, ns: Int64) = (0, 0)
+    /// vCPUs that a batch has told of.
+    private var toldVCPUs: Int
     var pending: [RingEvent] = []
     var slots: SlotAddresses
     private var contents: VMMContents?
@@ -52,6 +54,7 @@ package final class Attachment {
         let tracefs = try Tracefs()
         tracefs.removeStale()
         self.target = target
+        toldVCPUs = target.vcpuCount
         contents = if let content { try VMMContents(content, pid: target.pid) } else { nil }
         if target.ringEntries != nil {
             guard target.machines == 1 else {
@@ -192,6 +195,10 @@ package final class Attachment {
 
     private func looked(_ batch: IterationBatch, isOpen: (GFN) -> Bool) -> IterationBatch {
         var batch = batch
+        if vcpuCount > toldVCPUs {
+            batch.vcpus = vcpuCount
+            toldVCPUs = vcpuCount
+        }
         contents?.look(&batch, &slots, isOpen: isOpen)
         return batch
     }

@@ -23,7 +23,7 @@ struct Harvester {
     private let machine: Machine
     private let crew: VCPUCrew
     private let events: EventLog
-    private let queue: BatchQueue
+    private let queue: BoundedQueue<IterationBatch>
     private let status: StatusBoard
     /// What vCPU threads know of the slots.
     private let map: CurrentMap
@@ -51,7 +51,8 @@ struct Harvester {
     ///
     /// - Throws: ``KVMError`` when the host has no room for what oracles keep, or no statistics.
     init(
-        _ machine: Machine, guest: any Guest, crew: VCPUCrew, events: EventLog, queue: BatchQueue, status: StatusBoard,
+        _ machine: Machine, guest: any Guest, crew: VCPUCrew, events: EventLog, queue: BoundedQueue<IterationBatch>,
+        status: StatusBoard,
         map current: CurrentMap
     ) throws(KVMError) {
         plan = machine.plan

@@ -41,7 +41,7 @@ package final class Recorder: Sendable {
     private let machine: Machine
     private let crew: VCPUCrew
     private let events: EventLog
-    private let queue: BatchQueue
+    private let queue: BoundedQueue<IterationBatch>
     private let status = StatusBoard()
     private let map: CurrentMap
 
@@ -59,7 +59,7 @@ package final class Recorder: Sendable {
         map = CurrentMap(machine.map)
         self.guest = guest
         events = EventLog()
-        queue = BatchQueue(capacity: plan.queueEntries)
+        queue = BoundedQueue(capacity: plan.queueEntries, weigh: \.entryCount)
         let exits = GuestExits(guest: guest, map: map, events: events)
         crew = VCPUCrew(vcpus: machine.vcpus) { vcpu, exit in exits.serve(exit, of: vcpu) }
         info = machine.info
@@ -99,11 +99,7 @@ package final class Recorder: Sendable {
             crew.quit(timeout: machine.plan.stopTimeoutNs)
             throw error
         }
-        let writer = Worker("writer") { [queue] in
-            while let batch = queue.pop() {
-                do { try sink.commit(batch) } catch { return queue.fail(error) }
-            }
-        }
+        let writer = Worker("writer") { [queue] in queue.takeAll(by: sink.commit) }
         let ended = Monitor<Result<RecorderOutcome, KVMError>?>(nil)
         let harvester = Worker("harvester") { [machine, guest, crew, events, queue, status, map] in
             let result: Result<RecorderOutcome, KVMError>

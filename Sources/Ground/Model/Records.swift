@@ -447,6 +447,8 @@ package struct IterationBatch: Sendable {
     package var contents: [PageContent] = []
     /// Slots created, or closed (with `deletedNs`), during the iteration.
     package var slots: [MemorySlot] = []
+    /// How many vCPUs there are from this iteration on, where some were plugged in; nil: as many as before.
+    package var vcpus: Int?
 
     package init(iteration: Iteration) { self.iteration = iteration }
 

@@ -16,6 +16,7 @@ package struct IterationCounter {
 
     /// Adds an iteration, or a part of one.
     package mutating func add(_ batch: IterationBatch) throws {
+        if let vcpus = batch.vcpus { summary.add(vcpus: vcpus) }
         for (harvest, gfns) in batch.harvests {
             if let vcpu = harvest.vcpu { summary.add(vcpus: vcpu + 1) }
             try summary.visit(harvest, gfns: gfns)

@@ -43,6 +43,13 @@ final class RecordingTables {
         _ batch: IterationBatch, at position: inout Position, into summary: inout RunningSummary?
     ) throws {
         if !batch.exactTimes.isEmpty, !hasExactTimes { try keepExactTimes() }
+        if let vcpus = batch.vcpus {
+            try db.execute(sql: "UPDATE recording SET vcpu_count = max(vcpu_count, ?)", arguments: [vcpus])
+            for vcpu in 0..<vcpus {
+                try db.execute(sql: "INSERT OR IGNORE INTO vcpu(vcpu) VALUES (?)", arguments: [vcpu])
+            }
+            summary?.add(vcpus: vcpus)
+        }
         if !batch.isPart { try iterations.insert(batch.iteration) }
         for (index, (harvest, gfns)) in batch.harvests.enumerated() {
             try insert(harvest, gfns, times: batch.exactTimes[index], at: &position, into: &summary)

@@ -145,25 +145,6 @@ package final class RecordingWriter {
         }
     }
 
-    /// vCPUs were plugged in: from the next iteration on there are `count`.
-    ///
-    /// - Throws: ``RecordingError``.
-    package func add(vcpus count: Int) throws {
-        do {
-            if grouped > 0 { try commitGroup() }
-            summary?.add(vcpus: count)
-            try connection.queue.inDatabase { db in
-                try db.inTransaction {
-                    try db.execute(sql: "UPDATE recording SET vcpu_count = max(vcpu_count, ?)", arguments: [count])
-                    for vcpu in 0..<count {
-                        try db.execute(sql: "INSERT OR IGNORE INTO vcpu(vcpu) VALUES (?)", arguments: [vcpu])
-                    }
-                    return .commit
-                }
-            }
-        } catch { throw failure(error) }
-    }
-
     /// Commits the iterations of the open transaction.
     private func commitGroup() throws {
         try requirePlace()

@@ -57,18 +57,10 @@ struct Attach: ParsableCommand {
         let info = guest.info
         let figures = try metrics.file(of: info)
         defer { figures?.end() }
-        let intake = try Intake(recording, info, until: signals)
+        let intake = try Intake(recording, info, metrics: figures, until: signals)
         let session = AttachSession(attachment: attachment, meter: guest.meter, durationNs: duration?.ns)
-        try intake.run(endNs: { attachment.endNs }) {
-            var vcpus = info.vcpuCount
-            let reason = try session.run(until: { intake.mustStop }) { batch in
-                if attachment.vcpuCount > vcpus {
-                    vcpus = attachment.vcpuCount
-                    try intake.writer.add(vcpus: vcpus)
-                }
-                try intake.commit(batch)
-                figures?.show(intake.writer.totals)
-            }
+        try intake.run(endNs: { attachment.endNs }) { keep in
+            let reason = try session.run(until: { intake.mustStop }, commit: keep)
             Terminal.endLive()
             let zeros = zeroPages ? attachment.countZeroPages() : nil
             if zeroPages, zeros == nil {
@@ -78,6 +70,6 @@ struct Attach: ParsableCommand {
             labels["zero_pages"] = zeros.map(String.init)
             return (reason, labels)
         }
-        try guest.conclude(session.losses, iterations: intake.writer.committedIterations, in: recording.output)
+        try guest.conclude(session.losses, iterations: intake.committedIterations, in: recording.output)
     }
 }

@@ -3,14 +3,14 @@ import Recorder
 import Store
 import Synchronization
 
-/// Puts the recorder's iterations into a file, and counts for the live line and the summary.
+/// Puts iterations into a file, and counts for the live line and the summary.
 final class FileSink: BatchSink {
     private let writer: Mutex<RecordingWriter>
     private let logsCommits: Bool
     private let metrics: MetricsFile?
 
     /// - Parameters:
-    ///   - logsCommits: whether to say on stderr which iteration is committed, as soon as it is.
+    ///   - logsCommits: whether to say on stderr how many iterations are committed, as soon as they are.
     ///   - metrics: gets the totals after each iteration.
     init(_ writer: sending RecordingWriter, logsCommits: Bool = false, metrics: MetricsFile? = nil) {
         self.writer = Mutex(writer)
@@ -18,12 +18,16 @@ final class FileSink: BatchSink {
     }
 
     var totals: RunningTotals { writer.withLock { $0.totals } }
+    var committedIterations: Int64 { writer.withLock { $0.committedIterations } }
+    var committedEntries: Int64 { writer.withLock { $0.committedEntries } }
+    /// Whether no iteration has come yet.
+    var isEmpty: Bool { writer.withLock { $0.isEmpty } }
 
     func commit(_ batch: IterationBatch) throws {
         try writer.withLock { writer in
             try writer.commit(batch)
             guard !batch.isPart else { return }
-            if logsCommits { Terminal.say("committed \(batch.iteration.id)") }
+            if logsCommits { Terminal.say("committed \(writer.committedIterations)") }
             metrics?.show(writer.totals)
         }
     }
@@ -31,10 +35,12 @@ final class FileSink: BatchSink {
     /// Ends the file.
     ///
     /// - Returns: What is left (``RecordingWriter/finish(reason:endNs:rows:labels:progress:)``).
-    func finish(_ outcome: RecorderOutcome, rows: Bool) throws -> Completion {
+    func finish(
+        _ reason: EndReason, endNs: Int64, rows: Bool, labels: [String: String] = [:]
+    ) throws -> Completion {
         defer { Terminal.endLive() }
         return try writer.withLock { writer in
-            try writer.finish(reason: outcome.reason, endNs: outcome.endNs, rows: rows) { progress in
+            try writer.finish(reason: reason, endNs: endNs, rows: rows, labels: labels) { progress in
                 Terminal.live("\(progress.phase.rawValue): \(progress.completed) of \(progress.total)")
             }
         }

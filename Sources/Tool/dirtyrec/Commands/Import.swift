@@ -91,7 +91,7 @@ struct Import: ParsableCommand {
         info.pml = pml.map { $0 == .on } ?? info.pml
         let rates = try qemuRate.map { try QEMUDirtyRate.read($0, since: source.info.startNs) } ?? []
         let intake = try Intake(recording, info, source.slots, groupNs: Intake.groupNs)
-        try intake.run(endNs: { source.endNs }) {
+        try intake.run(endNs: { source.endNs }) { keep in
             // One is read ahead: it says why there is no next one.
             var next = try source.next()
             next?.foreignRates += rates
@@ -102,19 +102,18 @@ struct Import: ParsableCommand {
                         Loss(
                             iteration: batch.iteration.id, tsNs: batch.iteration.endNs, kind: .aborted, entries: nil,
                             detail: "The import ended at an error, and what follows is missing: \(error)"))
-                    try intake.commit(batch)
+                    try keep(batch)
                     throw error
                 }
-                try intake.commit(batch)
+                try keep(batch)
             }
             return (source.endReason, [:])
         }
-        let writer = intake.writer
-        guard !writer.isEmpty else { throw ImportError(file, "holds no harvest; nothing was written.") }
+        guard !intake.isEmpty else { throw ImportError(file, "holds no harvest; nothing was written.") }
         Terminal.say(
             """
-            Imported \(Units.counted(writer.committedIterations, "iteration", "iterations")) with \
-            \(Units.counted(writer.committedEntries, "entry", "entries")) into \(recording.output).
+            Imported \(Units.counted(intake.committedIterations, "iteration", "iterations")) with \
+            \(Units.counted(intake.committedEntries, "entry", "entries")) into \(recording.output).
             """)
         if info.pml == true, info.source == .tracefs { Terminal.say(AttachedGuest.timesWithPML) }
         Terminal.say("Next: dirtyrec report \(ShellWords.file(recording.output))")

@@ -6,51 +6,54 @@ import Synchronization
 /// Somebody pressed Ctrl-C; what was made before is kept.
 struct Interrupted: Error {}
 
-/// A recording that is made of entries at hand: one iteration is stored after the other, and what came before an error
-/// or Ctrl-C is kept.
+/// A recording of iterations that a command gets from elsewhere. They are stored one after the other by a thread of its own: whoever reads the
+/// kernel's buffers must not wait for a disk. What came before an error or Ctrl-C is kept.
 final class Intake {
     /// Iterations that are at hand anyway are committed together for so long, in nanoseconds.
     static let groupNs: Int64 = 50_000_000
+    /// Entries that may wait for the disk: 16 MB, with times.
+    private static let mostWaiting = 1 << 20
 
-    let writer: RecordingWriter
+    private let file: FileSink
     private let options: RecordingOptions
     private let signals: StopFlag
 
     init(
         _ options: RecordingOptions, _ info: RecordingInfo, _ slots: [MemorySlot] = [], groupNs: Int64 = 0,
-        until signals: StopFlag = .ofSignals()
+        metrics: MetricsFile? = nil, until signals: StopFlag = .ofSignals()
     ) throws {
         self.options = options
         self.signals = signals
-        writer = try options.writer(info, slots, groupNs: groupNs)
+        file = try FileSink(
+            options.writer(info, slots, groupNs: groupNs), logsCommits: options.durability.logCommits, metrics: metrics)
     }
 
     /// Whether somebody asked to stop.
     var mustStop: Bool { signals.isSet }
+    var committedIterations: Int64 { file.committedIterations }
+    var committedEntries: Int64 { file.committedEntries }
+    /// Whether no iteration has come.
+    var isEmpty: Bool { file.isEmpty }
 
-    /// Stores an iteration, and shows how far it is.
-    func commit(_ batch: IterationBatch) throws {
-        try writer.commit(batch)
-        if options.durability.logCommits { Terminal.say("committed \(writer.committedIterations)") }
-        Terminal.live("\(Units.counted(writer.committedEntries, "entry", "entries")), iteration \(batch.iteration.id)")
-    }
-
-    /// Runs `body`, which commits everything, and ends the file.
+    /// Runs `body`, which hands iterations over to be stored, and ends the file.
     ///
     /// - Parameters:
     ///   - endNs: The end so far.
     ///   - body: Returns why it ended, and labels to add.
     /// - Throws: what `body` throws, after the file was ended.
-    func run(endNs: () -> Int64, _ body: () throws -> (EndReason, labels: [String: String])) throws {
+    func run(
+        endNs: () -> Int64,
+        _ body: (_ keep: (IterationBatch) throws -> Void) throws -> (EndReason, labels: [String: String])
+    ) throws {
         do {
-            let (reason, labels) = try body()
+            let (reason, labels) = try storing(body)
             try finish(reason, endNs(), labels)
         } catch {
             Terminal.endLive()
-            writer.discard()
-            if !(error is RecordingError), writer.committedIterations > 0 {
+            file.discard()
+            if !(error is RecordingError), file.committedIterations > 0 {
                 try finish(error is Interrupted ? .signal : .error, endNs(), [:])
-                let kept = Units.counted(writer.committedIterations, "iteration", "iterations")
+                let kept = Units.counted(file.committedIterations, "iteration", "iterations")
                 Terminal.say(
                     "\(options.output) holds the \(kept) before \(error is Interrupted ? "Ctrl-C" : "the error").")
             }
@@ -58,11 +61,30 @@ final class Intake {
         }
     }
 
+    private func storing<Result>(_ body: ((IterationBatch) throws -> Void) throws -> Result) throws -> Result {
+        // Iterations and harvests without entries take memory, too.
+        let queue = BoundedQueue<IterationBatch>(capacity: Self.mostWaiting) {
+            $0.entryCount + 64 * ($0.harvests.count + 1)
+        }
+        let worker = Worker("writer") { [file] in
+            queue.takeAll { batch in
+                try file.commit(batch)
+                Terminal.live(
+                    "\(Units.counted(file.committedEntries, "entry", "entries")), iteration \(batch.iteration.id)")
+            }
+        }
+        let result = Swift.Result { try body(queue.push) }
+        queue.close()
+        worker.join()
+        if let failure = queue.failure { throw failure }
+        return try result.get()
+    }
+
     private func finish(_ reason: EndReason, _ endNs: Int64, _ labels: [String: String]) throws {
         Terminal.endLive()
-        guard !writer.isEmpty else { return writer.discard() }
+        guard !file.isEmpty else { return file.discard() }
         RecordingOptions.tell(
-            try writer.finish(reason: reason, endNs: endNs, rows: options.rows, labels: labels), of: options.output)
+            try file.finish(reason, endNs: endNs, rows: options.rows, labels: labels), of: options.output)
     }
 }
 

@@ -205,7 +205,7 @@ struct Record: ParsableCommand {
         console?.finish()
         guard let file = sink.withLock({ $0 }) else { preconditionFailure("a recording that ran has a sink") }
         if let failure = outcome.storeFailure { throw failure }
-        RecordingOptions.tell(try file.finish(outcome, rows: recording.rows), of: path)
+        RecordingOptions.tell(try file.finish(outcome.reason, endNs: outcome.endNs, rows: recording.rows), of: path)
         return (outcome, file.totals)
     }
 

@@ -60,20 +60,19 @@ struct Synth: ParsableCommand {
         let intake = try Intake(recording, guest.info, guest.slots, groupNs: Intake.groupNs)
         // After Ctrl-C it ends with the last iteration.
         var endNs = guest.endNs
-        try intake.run(endNs: { endNs }) {
+        try intake.run(endNs: { endNs }) { keep in
             while let batch = guest.next() {
                 if intake.mustStop { throw Interrupted() }
-                try intake.commit(batch)
+                try keep(batch)
                 endNs = batch.iteration.endNs
             }
             endNs = guest.endNs
             return (.duration, [:])
         }
-        let writer = intake.writer
         Terminal.say(
             """
-            Made \(Units.count(writer.committedIterations)) synthetic iterations with \
-            \(Units.counted(writer.committedEntries, "entry", "entries")): \(recording.output).
+            Made \(Units.count(intake.committedIterations)) synthetic iterations with \
+            \(Units.counted(intake.committedEntries, "entry", "entries")): \(recording.output).
             """)
     }
 }

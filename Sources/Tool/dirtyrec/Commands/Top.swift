@@ -122,30 +122,25 @@ struct Top: ParsableCommand {
         let session = AttachSession(attachment: attachment, meter: guest.meter, durationNs: duration?.ns)
         let display = display(feed, until: signals)
         var slots: [MemorySlot] = []
-        let watch = {
+        func watch(_ keep: (IterationBatch) throws -> Void) throws -> EndReason {
             try session.run(until: { signals.isSet || feed.mustStop }) { batch in
-                if attachment.vcpuCount > info.vcpuCount {
-                    info.vcpuCount = attachment.vcpuCount
-                    try intake?.writer.add(vcpus: info.vcpuCount)
-                }
-                try intake?.commit(batch)
-                if intake == nil { try counter.add(batch) }
+                info.vcpuCount = batch.vcpus ?? info.vcpuCount
+                try keep(batch)
+                try counter.add(batch)
                 Self.keep(batch.slots, in: &slots)
                 feed.add(batch)
-                if !batch.isPart {
-                    feed.show(info, slots: slots, try intake?.writer.totals ?? counter.totals(), .recording)
-                }
+                if !batch.isPart { feed.show(info, slots: slots, try counter.totals(), .recording) }
             }
         }
         try display.showing {
             if let intake {
-                try intake.run(endNs: { attachment.endNs }) {
-                    let reason = try watch()
+                try intake.run(endNs: { attachment.endNs }) { keep in
+                    let reason = try watch(keep)
                     feed.end(.ended(reason))
                     return (reason, guest.endLabels)
                 }
             } else {
-                feed.end(.ended(try watch()))
+                feed.end(.ended(try watch { _ in }))
             }
             // Nobody wants to see more of what he ended himself.
             if signals.isSet || feed.mustStop { feed.leave() }
