@@ -6,9 +6,15 @@ package final class Worker: Sendable {
 
     /// Runs `body` on a thread called `name`. Signals are blocked there: a reset of dirty rings must not be interrupted, and
     /// Ctrl-C belongs to the thread of ``Termination``.
-    package init(_ name: String, stackBytes: Int? = nil, _ body: @escaping @Sendable () -> Void) {
+    ///
+    /// - Parameter niceness: 0...19: how far it stands back where others want its CPU (nice(2)).
+    package init(
+        _ name: String, stackBytes: Int? = nil, niceness: CInt = 0, _ body: @escaping @Sendable () -> Void
+    ) {
         let thread = Thread { [hasEnded] in
             SignalMask.blockAll()
+            // Of this thread alone, on Linux.
+            if niceness > 0 { _ = nice(niceness) }
             body()
             hasEnded.change { $0 = true }
         }

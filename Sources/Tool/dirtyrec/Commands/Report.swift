@@ -115,8 +115,6 @@ struct ReportCommand: ParsableCommand {
     private static let mostIterations = 16_384
 
     private func serve(_ info: RecordingInfo, _ options: AnalysisOptions) throws {
-        // The guest and whoever records it come first: threads inherit it.
-        _ = nice(10)
         let signals = StopFlag.ofSignals()
         let address = try listen ?? ListenAddress(parsing: "127.0.0.1:8080")
         let feed = LiveFeed(info, stretch: RecentStretch(lengthNs: .max / 2, iterations: Self.mostIterations))

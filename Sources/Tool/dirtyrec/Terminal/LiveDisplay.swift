@@ -48,7 +48,7 @@ final class LiveDisplay: Sendable {
     ///
     /// - Throws: what `body` throws, or why nothing can be shown.
     func showing(_ body: () throws -> Void) throws {
-        let worker = Worker("display") { [self] in
+        let worker = Worker("display", niceness: LiveFeed.niceness) { [self] in
             do {
                 if form == .screen { try showScreen() } else { try showLines() }
             } catch { failure.withLock { $0 = error } }

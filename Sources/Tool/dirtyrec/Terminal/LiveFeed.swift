@@ -141,6 +141,8 @@ final class LiveFeed: Sendable {
 
     // MARK: Who looks
 
+    /// Of the threads that analyse and show: the guest comes first where it wants all CPUs.
+    static let niceness: CInt = 19
     var moment: Moment { state.read { $0.moment } }
     var version: Int { state.read { $0.moment.version } }
     var isLeft: Bool { state.read { $0.isLeft } }

@@ -6,7 +6,8 @@ import Synchronization
 import Web
 
 /// Serves what a ``LiveFeed`` knows: the page of what is recorded so far, figures for a monitoring system, and at the end the finished page.
-/// A page is made by a thread of its own, only while somebody looks, and so that this program takes at most a tenth of a CPU for it.
+/// A page is made by a thread of its own, only while somebody looks, and so that this program takes at most a tenth of a CPU for it,
+/// or less where guests want all of them.
 final class LivePage: Sendable {
     private typealias Reply = @Sendable (WebServer.Document?) -> Void
     private struct State {
@@ -67,7 +68,7 @@ final class LivePage: Sendable {
     ///
     /// - Throws: what `body` throws, or why no page can be made.
     func serving(by server: WebServer, _ body: () throws -> String?) throws {
-        let worker = Worker("page") { [self] in
+        let worker = Worker("page", niceness: LiveFeed.niceness) { [self] in
             do { try work(server) } catch {
                 failure.withLock { $0 = error }
                 feed.stop()
