@@ -2,6 +2,8 @@
 // usage: pages BASE AFTER DIFF
 // Or prints which pages of a private mapping a process has for itself, by /proc/PID/pagemap: those that it wrote since it made it.
 // usage: pages private PID FIRST COUNT, both in pages
+// Or writes a word at the begin of each of COUNT pages of a file, or prints which pages of an image begin with it.
+// usage: pages mark FILE COUNT WORD; pages marked IMAGE WORD
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -40,10 +42,43 @@ static int list_private(const char *pid, long long first, long long count)
     return 0;
 }
 
+static int mark(const char *path, long long count, const char *word)
+{
+    int fd = open(path, O_RDWR | O_CREAT, 0644);
+    char page[4096];
+    for (long long number = 0; number < count; number++) {
+        memset(page, 0, sizeof page);
+        snprintf(page, sizeof page, "%s %lld", word, number);
+        if (pwrite(fd, page, sizeof page, number * 4096) != sizeof page) {
+            fprintf(stderr, "pages: %s cannot be written\n", path);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int list_marked(const char *path, const char *word)
+{
+    off_t size;
+    const char *image = map(path, &size);
+    if (!image) {
+        fprintf(stderr, "pages: %s cannot be read\n", path);
+        return 1;
+    }
+    for (off_t at = 0; at + 4096 <= size; at += 4096)
+        if (!strncmp(image + at, word, strlen(word)))
+            printf("%lld\n", (long long)at / 4096);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 5 && !strcmp(argv[1], "private"))
         return list_private(argv[2], atoll(argv[3]), atoll(argv[4]));
+    if (argc == 5 && !strcmp(argv[1], "mark"))
+        return mark(argv[2], atoll(argv[3]), argv[4]);
+    if (argc == 4 && !strcmp(argv[1], "marked"))
+        return list_marked(argv[2], argv[3]);
     if (argc != 4)
         return 2;
     off_t size, other;

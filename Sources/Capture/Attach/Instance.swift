@@ -43,6 +43,7 @@ package final class Instance {
         path = tracefs.root + "/instances/\(Tracefs.prefix)-\(getpid())"
         Self.remove(path)
         guard unsafe mkdir(path, 0o700) == 0 else {
+            if Tracefs.isLockedDown { throw Tracefs.lockdown }
             throw AttachError("A trace instance cannot be made: \(systemError()); attach needs root.")
         }
         cleanup = TraceCleanup(tracefs, path: path, probes: Tracefs.ownGroup)

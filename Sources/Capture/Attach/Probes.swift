@@ -178,11 +178,9 @@ extension Tracefs {
         let function = probe.functions.last ?? ""
         if case .soft = plan {
             let reason =
-                !Files.exists(root + "/kprobe_events")
-                ? "this kernel has no kprobes (CONFIG_KPROBE_EVENTS)"
-                : isLockedDown
-                    ? "the kernel is locked down (confidentiality), which forbids kprobes"
-                    : "this kernel lets no probe be put on \(function); is KVM older than Linux 5.12?"
+                Files.exists(root + "/kprobe_events")
+                ? "this kernel lets no probe be put on \(function); is KVM older than Linux 5.12?"
+                : "this kernel has no kprobes (CONFIG_KPROBE_EVENTS)"
             return AttachError("Without a probe the VM's memory slots cannot be seen, and \(reason).")
         }
         if !Files.exists(root + "/kprobe_events") {
@@ -190,18 +188,9 @@ extension Tracefs {
                 "This VM has no dirty ring, and this kernel has no kprobes (CONFIG_KPROBE_EVENTS) to see its bitmaps by; start the VMM with a ring."
             )
         }
-        if isLockedDown {
-            return AttachError(
-                "This VM has no dirty ring, and the kernel is locked down (confidentiality), which forbids the kprobes that see its bitmaps; start the VMM with a ring."
-            )
-        }
         return AttachError(
             "This VM has no dirty ring, and this kernel lets no probe be put on \(function) to see its bitmaps by; is KVM older than Linux 5.12?"
         )
-    }
-
-    private var isLockedDown: Bool {
-        (try? Files.read("/sys/kernel/security/lockdown"))?.contains("[confidentiality]") == true
     }
 
     /// How often probes of this process were not counted because another one was at work.

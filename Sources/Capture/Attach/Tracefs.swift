@@ -61,6 +61,15 @@ package final class Tracefs: Sendable {
         return removed
     }
 
+    /// Whether the kernel shuts its tracing off, and probes with it.
+    static var isLockedDown: Bool {
+        (try? Files.read("/sys/kernel/security/lockdown"))?.contains("[confidentiality]") == true
+    }
+
+    static let lockdown = AttachError(
+        "The kernel is locked down (confidentiality), which forbids tracing: no guest of this host can be followed; boot it with lockdown=integrity."
+    )
+
     private static func isDead(_ pid: Int32) -> Bool { kill(pid, 0) != 0 && errno == ESRCH }
 
     /// Removes a group of probes, which no instance may use any more.
