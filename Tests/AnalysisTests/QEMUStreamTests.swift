@@ -10,7 +10,7 @@ import Testing
 
     private func run(
         _ recording: some Recording, downtimeMs: Int64 = 300, link: Int64? = nil, zeroPages: Int64? = nil,
-        zeroPageNs: Int64 = 0,
+        zeroPageNs: Int64 = 0, log: QEMUStreamOptions.DirtyLog = .ring,
         extend: ConvergenceOptions.Extension = .none
     ) throws -> QEMUStreamOutcome {
         var options = ConvergenceOptions()
@@ -22,6 +22,7 @@ import Testing
         options.qemu?.link = link
         options.qemu?.zeroPages = zeroPages
         options.qemu?.zeroPageNs = zeroPageNs
+        options.qemu?.log = log
         return try #require(
             try QEMUStreamReplay.run(
                 recording, Gathered(recording), memory: LoggedMemory(recording, dirtyPages: 0), options: options,
@@ -120,6 +121,23 @@ import Testing
         let outcome = try run(late, downtimeMs: 1)
         #expect(outcome.verdict == .converges)
         #expect(outcome.bytes == 2000 * 4104)
+    }
+
+    @Test func `with bitmaps a page that is written before its chunk is sent goes once`() throws {
+        // 5 s of sending; until 4 s the last 2,000 pages are written in every second, which wait in chunks 11 and 12 of 4,096 pages.
+        let pages = Array(GFN(48_000)..<50_000)
+        let recording = Recordings.plain(
+            (0..<10).map { $0 < 4 ? pages : [] }, iterationNs: 1_000_000_000, memoryPages: 50_000)
+        #expect(try run(recording).bytes == 52_000 * 4104)
+        #expect(try run(recording, log: .bitmap(clearShift: 12)).bytes == 50_000 * 4104)
+        // One chunk is protected when its first page is sent: nearly all that is written comes later.
+        #expect(try run(recording, log: .bitmap(clearShift: 18)).bytes == 52_000 * 4104)
+        // Pages that were sent are protected: they go twice in any case.
+        let early = Recordings.plain(
+            (0..<10).map { $0 < 4 ? Array(0..<2000) : [] }, iterationNs: 1_000_000_000, memoryPages: 50_000)
+        for log in [QEMUStreamOptions.DirtyLog.ring, .bitmap(clearShift: 12)] {
+            #expect(try run(early, log: log).bytes == 52_000 * 4104)
+        }
     }
 
     @Test func `random recordings end, with sums that can be`() throws {

@@ -107,6 +107,8 @@ package struct ConvergenceReport: Sendable, Equatable {
     package var unknownTimesNs: Int64?
     /// Pages of zeros that ``streams`` assume; nil when unknown.
     package var zeroPages: Int64?
+    /// How ``streams`` read the dirty log.
+    package var log = QEMUStreamOptions.DirtyLog.ring
     /// Policy by policy, downtime by downtime.
     package var leastBandwidth: [LeastBandwidth] = []
     /// Bandwidth by bandwidth, policy-free: the first round whose rest can be sent so fast.

@@ -9,6 +9,29 @@ package struct QEMUStreamOptions: Sendable, Equatable {
     /// Bytes a second that the connection carries while the guest is paused, when QEMU lifts its own limit. Nil when that
     /// is the bandwidth.
     package var link: Int64?
+    /// How QEMU reads the dirty log.
+    package var log = DirtyLog.ring
+
+    /// When the pages of a dirty log are protected again (question C3b).
+    package enum DirtyLog: Sendable, Equatable {
+        /// All of them when the log is read: with dirty rings.
+        case ring
+        /// 2^`clearShift` pages when the first of them is sent after a reading: with bitmaps, QEMU's `clear-bitmap-shift`.
+        case bitmap(clearShift: Int)
+
+        /// QEMU's default: 1 GiB of pages of 4 KiB.
+        package static let defaultShift = 18
+        /// What QEMU takes, within what pages of a guest can be.
+        package static let shifts = 6...52
+
+        /// Nil with rings.
+        package var clearShift: Int? {
+            switch self {
+            case .ring: nil
+            case .bitmap(let clearShift): clearShift
+            }
+        }
+    }
 
     package init() {}
 }
@@ -110,6 +133,9 @@ struct StreamLayout: Sendable {
 
     /// Rank of each named page, ascending.
     let ranks: [Int64]
+    /// Chunk of each named page, counted from 0 without gaps; empty where pages are protected when the log is read.
+    let chunks: [Int32]
+    private let clearShift: Int64
     let memoryPages: Int64
     /// Bytes in the stream for a page with content.
     let pageBytes: Double
@@ -123,6 +149,7 @@ struct StreamLayout: Sendable {
 
     init(
         sortedGFNs: [GFN], slots: [MemorySlot], memoryPages: Int64, pageSize: Int64, zeroPages: Int64,
+        log: QEMUStreamOptions.DirtyLog,
         firstIterations: () -> [UInt32]
     ) {
         let named = Int64(sortedGFNs.count)
@@ -138,7 +165,24 @@ struct StreamLayout: Sendable {
             let first = firstIterations()
             namedZeros = Array(first.indices.sorted { (first[$1], $1) < (first[$0], $0) }.prefix(more))
         }
-        ranks = Self.ranks(sortedGFNs, slots, all)
+        let ranks = Self.ranks(sortedGFNs, slots, all)
+        self.ranks = ranks
+        clearShift = Int64(log.clearShift ?? 0)
+        chunks = log.clearShift.map { Self.chunks(ranks, Int64($0)) } ?? []
+    }
+
+    private static func chunks(_ ranks: [Int64], _ shift: Int64) -> [Int32] {
+        var chunk: Int32 = 0
+        return ranks.indices.map { page in
+            if page > 0, ranks[page] >> shift != ranks[page - 1] >> shift { chunk += 1 }
+            return chunk
+        }
+    }
+
+    /// The chunk of the unnamed page at `rank` if it is that of the named page `page`.
+    func chunk(of rank: Int64, ifThatOf page: Int) -> Int? {
+        guard chunks.indices.contains(page), ranks[page] >> clearShift == rank >> clearShift else { return nil }
+        return Int(chunks[page])
     }
 
     /// Where slots say where memory lies, pages keep their places; else they are taken to lie together at the front: sent first, they
@@ -172,8 +216,8 @@ struct StreamLayout: Sendable {
 /// without its limit. Pages are sent in the order of addresses, again and again from the first to the last; one that is
 /// dirtied while it waits is sent and stays dirty.
 ///
-/// Reading the log re-protects all pages. In the recording, pages were re-protected between iterations: so after each
-/// reading the replay goes on with the next iteration.
+/// Reading the log re-protects all pages, or those of bitmaps chunk by chunk when they are sent first: what is written to a waiting page before
+/// goes with it. In the recording, pages were re-protected between iterations: so after each reading the replay goes on with the next iteration.
 struct QEMUStream: Sendable {
     private static let windowNs: Int64 = 100_000_000
     private static let manySyncs = 20
@@ -197,6 +241,8 @@ struct QEMUStream: Sendable {
     private var dirty: PageSet
     /// Named pages that nobody wrote since the migration began, and that held zeros then.
     private var zeros: PageSet
+    /// Chunks that were protected since the log was read.
+    private var cleared: PageSet
     /// Where the walk is: a rank on the first lap, then the number of a named page.
     private var next: Int64 = 0
     private var nextNamed = 0
@@ -235,6 +281,7 @@ struct QEMUStream: Sendable {
         pending = PageSet(full: layout.ranks.count)
         dirty = PageSet(empty: layout.ranks.count)
         zeros = PageSet(empty: layout.ranks.count)
+        cleared = PageSet(empty: layout.chunks.count)
         for page in layout.namedZeros { zeros.insert(page) }
     }
 
@@ -262,8 +309,13 @@ struct QEMUStream: Sendable {
     mutating func write(_ page: Int, at time: Int64) {
         advance(to: time)
         if isDone { return }
-        if !isWaiting { dirty.insert(page) }
+        if !isWaiting, !isOpen(page) { dirty.insert(page) }
         if !isWaiting || outcome.syncs > 1 { _ = zeros.remove(page) }
+    }
+
+    /// Whether a page that waits to be sent is not protected yet.
+    private func isOpen(_ page: Int) -> Bool {
+        !layout.chunks.isEmpty && pending.contains(page) && !cleared.contains(Int(layout.chunks[page]))
     }
 
     mutating func advance(to time: Int64) {
@@ -304,14 +356,16 @@ struct QEMUStream: Sendable {
     private mutating func send(_ room: Double, until end: Int64) {
         let start = bytes
         var used: Double { bytes - start }
+        // Not asked of self for each page, which would count references each time.
+        let (ranks, chunks) = (layout.ranks, layout.chunks)
         while used <= room, now < end, leftPages > 0 {
             if isFirstLap {
-                let upTo = nextNamed < layout.ranks.count ? layout.ranks[nextNamed] : layout.memoryPages
+                let upTo = nextNamed < ranks.count ? ranks[nextNamed] : layout.memoryPages
                 if next < upTo {
                     sendOthers(upTo - next, room - used, until: end)
                     continue
                 }
-                if nextNamed == layout.ranks.count {
+                if nextNamed == ranks.count {
                     isFirstLap = false
                     nextNamed = 0
                     continue
@@ -319,6 +373,7 @@ struct QEMUStream: Sendable {
                 next += 1
             }
             if pending.remove(nextNamed) {
+                if !chunks.isEmpty { cleared.insert(Int(chunks[nextNamed])) }
                 if zeros.contains(nextNamed) {
                     put(1, StreamLayout.zeroPageBytes, zeroNs)
                 } else {
@@ -339,6 +394,9 @@ struct QEMUStream: Sendable {
         let alike = isZero ? count : min(count, layout.others - othersSent)
         let fit = min(room / size, (Double(end) - clock) / max(duration, 1e-9)).rounded(.down) + 1
         let sent = Int64(max(1, min(fit, Double(alike))))
+        // Only the named pages before and behind may lie in the chunks of these.
+        if let chunk = layout.chunk(of: next, ifThatOf: nextNamed - 1) { cleared.insert(chunk) }
+        if let chunk = layout.chunk(of: next + sent - 1, ifThatOf: nextNamed) { cleared.insert(chunk) }
         othersSent += sent
         next += sent
         put(sent, size, duration)
@@ -353,6 +411,7 @@ struct QEMUStream: Sendable {
         clock += Double(syncNs)
         pending.formUnion(dirty)
         dirty.removeAll()
+        cleared.removeAll()
         outcome.syncs += 1
         outcome.dirtyPages = outcome.dirtyPages.suffix(7) + [leftPages]
         if leftPages == 0 || leftBytes < threshold { return pause() }

@@ -47,7 +47,7 @@ struct QEMUStreamReplay: RecordingVisitor {
         let layout = StreamLayout(
             sortedGFNs: sortedGFNs, slots: memory.slots(at: begin).filter(\.isKnown),
             memoryPages: memory.pages(at: begin).pages, pageSize: recording.info.pageSize,
-            zeroPages: stream.zeroPages ?? 0,
+            zeroPages: stream.zeroPages ?? 0, log: stream.log,
             firstIterations: {
                 var first: [UInt32] = []
                 pages.forEach { first.append($0.firstIteration) }

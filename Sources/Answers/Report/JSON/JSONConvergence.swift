@@ -7,7 +7,7 @@ package enum JSONConvergence {
             "memory_pages": JSON(report.memoryPages), "memory_basis": JSON(report.memoryBasis),
             "extend": JSON(report.extend), "ticks_per_boundary": JSON(report.iterationsPerBoundary),
             "losses": JSON(report.losses), "grid": JSON(report.grid) { cell($0, report) },
-            "zero_pages": JSON(report.zeroPages),
+            "zero_pages": JSON(report.zeroPages), "clear_bitmap_shift": JSON(report.log.clearShift),
             "qemu_stream": JSON(report.streams, stream),
             "least_bandwidth": Tables.leastBandwidth.json(report),
             "least_downtime": Tables.leastDowntime.json(report), "post_copy": Tables.postCopy.json(report),

@@ -98,6 +98,11 @@ package enum TextConvergence {
                 "Iterations of \(Units.duration(iteration)) without exact times: their writes are spread evenly, so passes shorter than "
                     + "that are guesses. Record with a shorter --interval.")
         }
+        if let shift = report.log.clearShift {
+            section.note(
+                "With bitmaps: pages are protected again 2^\(shift) at a time, when the first of them is sent; what is written to a page that waits before goes with it."
+            )
+        }
         section.note(
             report.zeroPages.map { "Of the pages, \(Units.count($0)) hold zeros and cost 9 bytes each." }
                 ?? "No page is taken to hold zeros, for the recording does not say how many do: --zero-pages.")

@@ -228,14 +228,37 @@ struct Converge: ParsableCommand {
             valueName: "bandwidth"), transform: Bandwidth.init(parsing:))
     var link: Bandwidth?
 
+    enum Log: String, CaseIterable, ExpressibleByArgument { case ring, bitmap }
+
+    @Option(
+        help: ArgumentHelp(
+            "How that QEMU reads its dirty log: ring, or bitmap, its default (default: as the recorded guest was seen to; ring when unknown).",
+            valueName: "log"))
+    var log: Log?
+
+    @Option(
+        help: ArgumentHelp(
+            "With bitmaps, the pages that it protects again at a time, as a power of two (default: 18, 1 GiB of pages of 4 KiB).",
+            valueName: "bits"))
+    var clearBitmapShift: Int?
+
     @Flag(help: "Print JSON (docs/json-output.md).")
     var json = false
 
     func validate() throws {
         guard
             policy == nil || policy?.policies.contains(.qemu) == true
-                || (zeroPages == nil && zeroPageTime == nil && link == nil)
-        else { throw ValidationError("--zero-pages, --zero-page-time and --link are for --policy qemu.") }
+                || (zeroPages == nil && zeroPageTime == nil && link == nil && log == nil && clearBitmapShift == nil)
+        else {
+            throw ValidationError(
+                "--zero-pages, --zero-page-time, --link, --log and --clear-bitmap-shift are for --policy qemu.")
+        }
+        if let clearBitmapShift {
+            guard QEMUStreamOptions.DirtyLog.shifts.contains(clearBitmapShift) else {
+                throw ValidationError("--clear-bitmap-shift must be from 6 to 52.")
+            }
+            guard log == .bitmap else { throw ValidationError("--clear-bitmap-shift is for --log bitmap.") }
+        }
         if let zeroPages, zeroPages < 0 { throw ValidationError("--zero-pages \(zeroPages) is below 0.") }
     }
 
@@ -246,6 +269,10 @@ struct Converge: ParsableCommand {
         options.qemu?.zeroPages = zeroPages ?? recording.info.labels["zero_pages"].flatMap { Int64($0) }
         options.qemu?.zeroPageNs = zeroPageTime?.ns ?? 0
         options.qemu?.link = link?.bytesPerSecond
+        let seen = recording.info.labels[WayIn.key].flatMap(WayIn.init)
+        if log.map({ $0 == .bitmap }) ?? (seen == .bitmap || seen == .masks) {
+            options.qemu?.log = .bitmap(clearShift: clearBitmapShift ?? QEMUStreamOptions.DirtyLog.defaultShift)
+        }
         if let bandwidth { options.bandwidths = bandwidth.bytesPerSecond }
         if let downtime { options.downtimesNs = downtime.ns }
         if let policy { options.policies = policy.policies }
