@@ -42,7 +42,9 @@ struct LogBench {
 
     func run() throws {
         let unit = instructions ? "instructions" : "time"
-        say("One vCPU, medians of \(rounds) operations; flushes of all TLBs that KVM asked for, and faults, by its counters. Costs: \(unit).\n")
+        say(
+            "One vCPU, medians of \(rounds) operations; flushes of all TLBs that KVM asked for, and faults, by its counters. Costs: \(unit).\n"
+        )
         say(
             "| slot | slots | pages written | operation | GET or scan | CLEAR or RESET | calls | flushes asked for | faults of the next lap | next lap |"
         )

@@ -7,7 +7,7 @@ enum Synthetic {
     private static let ringSize = 4096
     private static let harvestsPerIteration = 16
 
-    static func write(_ path: String, entries: Int) throws {
+    static func write(_ path: String, entries: Int, rows: Bool) throws {
         var info = RecordingInfo()
         info.id = "00000000000000000000000000000000"
         info.tool = "dirtyrec-bench"
@@ -39,6 +39,6 @@ enum Synthetic {
             }
             try writer.commit(batch)
         }
-        try writer.finish(reason: .duration, endNs: id * length)
+        try writer.finish(reason: .duration, endNs: id * length, rows: rows)
     }
 }

@@ -11,7 +11,7 @@ let usage = """
            dirtyrec-bench stop [VCPUS [STOPS [MIB...]]]   the ways to stop all vCPUs, and what changes of slots cost them
            dirtyrec-bench log [ROUNDS [MIB...]]       what GET, CLEAR and RESET cost; `log instructions …` in Bochs
            dirtyrec-bench watch [MILLISECONDS [ROUNDS]]   what watched pages cost
-           dirtyrec-bench make FILE MILLIONS          writes a synthetic recording
+           dirtyrec-bench make FILE MILLIONS [segments]   writes a synthetic recording, with rows or with segments only
            dirtyrec-bench limit FILE NAME             writes one at a limit: vcpus, memory, iterations or entries
            dirtyrec-bench scan FILE                   reads gfn from its rows, in C
     """
@@ -62,7 +62,8 @@ case ("log", _):
 case ("watch", _):
     say(try host() + "\n")
     try WatchBench(seconds: Double(number(0, 1000)) / 1000, rounds: number(1, 3)).run()
-case ("make", 3): try Synthetic.write(arguments[1], entries: 1_000_000 * number(1, 10))
+case ("make", 3...4):
+    try Synthetic.write(arguments[1], entries: 1_000_000 * number(1, 10), rows: arguments.last != "segments")
 case ("limit", 3):
     guard let limit = Limits(rawValue: arguments[2]) else { fallthrough }
     try limit.write(arguments[1])

@@ -10,19 +10,21 @@ import Testing
 
     private func run(
         _ recording: some Recording, downtimeMs: Int64 = 300, link: Int64? = nil, zeroPages: Int64? = nil,
-        zeroPageNs: Int64 = 0, log: QEMUStreamOptions.DirtyLog = .ring,
+        zeroPageNs: Int64 = 0, log: QEMUStreamOptions.DirtyLog = .ring, autoConverge: AutoConverge? = nil,
+        rounds: Int = 20,
         extend: ConvergenceOptions.Extension = .none
     ) throws -> QEMUStreamOutcome {
         var options = ConvergenceOptions()
         options.bandwidths = [bandwidth]
         options.downtimesNs = [downtimeMs * 1_000_000]
         options.extend = extend
-        options.maxRounds = 20
+        options.maxRounds = rounds
         options.qemu = QEMUStreamOptions()
         options.qemu?.link = link
         options.qemu?.zeroPages = zeroPages
         options.qemu?.zeroPageNs = zeroPageNs
         options.qemu?.log = log
+        options.qemu?.autoConverge = autoConverge
         return try #require(
             try QEMUStreamReplay.run(
                 recording, Gathered(recording), memory: LoggedMemory(recording, dirtyPages: 0), options: options,
@@ -123,20 +125,58 @@ import Testing
         #expect(outcome.bytes == 2000 * 4104)
     }
 
+    @Test func `auto-converge slows a hot set down until it fits`() throws {
+        // 4,000 pages in every 100 ms, of which 1,000 go. At 70 % still 1,200 would be written, at 80 % 800: then each lap is shorter than the one before.
+        let hot = recording(60, of: 0..<4000, iterationMs: 100)
+        let outcome = try run(hot, autoConverge: AutoConverge(), rounds: 200, extend: .loop)
+        #expect((outcome.verdict, outcome.throttle) == (.converges, 80))
+        // What is never exceeded may be too little.
+        var gentle = AutoConverge()
+        gentle.most = 50
+        let weak = try run(hot, autoConverge: gentle, rounds: 200, extend: .loop)
+        #expect((weak.verdict, weak.throttle) == (.doesNotConverge, 50))
+        // A guest that converges anyway is left alone.
+        #expect(try run(recording(20, of: 0..<2000), autoConverge: AutoConverge()).throttle == 0)
+    }
+
+    @Test func `auto-converge steps in at the second period that counts, not twice in a row`() {
+        var state = AutoConverge.State()
+        var options = AutoConverge()
+        options.initial = 30
+        var sent = 0.0
+        var percents: [Int] = []
+        // Pages dirtied while 1,000 are sent in 1.1 s: 501 count, 500 do not.
+        for (number, dirtied) in [501, 500, 501, 501, 0, 501, 1000, 1000].enumerated() {
+            sent += 1000
+            state.look(options, dirtied: Int64(dirtied), pageSize: 1, bytes: sent, at: Double(number + 1) * 1.1e9)
+            percents.append(state.percent)
+        }
+        #expect(percents == [0, 0, 30, 30, 30, 40, 40, 50])
+        // Within a second nothing is judged, but counted.
+        state.look(options, dirtied: 400, pageSize: 1, bytes: sent, at: 8.9e9)
+        state.look(options, dirtied: 400, pageSize: 1, bytes: sent + 1000, at: 10.1e9)
+        state.look(options, dirtied: 600, pageSize: 1, bytes: sent + 2000, at: 11.2e9)
+        #expect(state.percent == 60)
+        #expect(abs(state.slowdown - 2.5) < 1e-9)
+    }
+
     @Test func `with bitmaps a page that is written before its chunk is sent goes once`() throws {
-        // 5 s of sending; until 4 s the last 2,000 pages are written in every second, which wait in chunks 11 and 12 of 4,096 pages.
-        let pages = Array(GFN(48_000)..<50_000)
-        let recording = Recordings.plain(
-            (0..<10).map { $0 < 4 ? pages : [] }, iterationNs: 1_000_000_000, memoryPages: 50_000)
-        #expect(try run(recording).bytes == 52_000 * 4104)
-        #expect(try run(recording, log: .bitmap(clearShift: 12)).bytes == 50_000 * 4104)
-        // One chunk is protected when its first page is sent: nearly all that is written comes later.
-        #expect(try run(recording, log: .bitmap(clearShift: 18)).bytes == 52_000 * 4104)
-        // Pages that were sent are protected: they go twice in any case.
-        let early = Recordings.plain(
-            (0..<10).map { $0 < 4 ? Array(0..<2000) : [] }, iterationNs: 1_000_000_000, memoryPages: 50_000)
+        /// 2,000 pages are written in the first second, of the five that all pages take.
+        func bytes(from first: GFN, in iteration: Int, _ log: QEMUStreamOptions.DirtyLog) throws -> Int64 {
+            var recording = Recordings.plain(
+                (0..<10).map { $0 == iteration ? Array(first..<first + 2000) : [] }, iterationNs: 1_000_000_000,
+                memoryPages: 50_000)
+            recording.slots = [MemorySlot(slot: 0, baseGFN: 0, pages: 50_000, logged: true)]
+            return try run(recording, log: log).bytes
+        }
+        // They lie in chunks 4 and 5 of 4,096 pages, whose first pages go after 1.6 and 2 s.
+        #expect(try bytes(from: 20_000, in: 0, .ring) == 52_000 * 4104)
+        #expect(try bytes(from: 20_000, in: 0, .bitmap(clearShift: 12)) == 50_000 * 4104)
+        // One chunk is protected when its first page is sent, before all of these writes.
+        #expect(try bytes(from: 20_000, in: 0, .bitmap(clearShift: 18)) == 52_000 * 4104)
+        // Pages that were sent before are protected in any case.
         for log in [QEMUStreamOptions.DirtyLog.ring, .bitmap(clearShift: 12)] {
-            #expect(try run(early, log: log).bytes == 52_000 * 4104)
+            #expect(try bytes(from: 0, in: 1, log) == 52_000 * 4104)
         }
     }
 

@@ -44,6 +44,16 @@ struct PageTests {
         #expect(page.contains("<p class=\"live bad\" id=\"live\" data-version=\"7\"><b class=\"word\">recording</b>"))
         #expect(page.contains("2 losses</span> <span class=\"note\">Below: the last 5 s.</span>"))
         #expect(page.contains("it is being recorded"))
+        // Losses are a fault; that it goes on is none.
+        func trust(_ page: String) -> String? {
+            page.components(separatedBy: "\" href=\"#fidelity\">").first?
+                .components(separatedBy: "<a class=\"verdict ").last
+        }
+        #expect(trust(page) == "bad")
+        let sound = RecordingSoFar(
+            RecentStretch(lengthNs: .max / 2), recording.info, slots: recording.slots, losses: [], markers: [])
+        let young = try HTMLReport(sound, options: AnalysisOptions(), fileName: "a.db", vega: nil)
+        #expect(trust(try young.render(live: LiveStatus(.recording, totals, stretchNs: nil), version: 1)) == "open")
         // What the analysis does not hold is left out, not called empty.
         #expect(!page.contains("data-set=\"kvm_stats\"") && page.contains("data-set=\"losses\""))
         // A page of a file has nothing of it.

@@ -12,8 +12,6 @@ package final class AttachSession {
     /// Everything that may be missing.
     package private(set) var losses: [Loss] = []
 
-    /// Between two looks at the kernel's buffers.
-    private static let pauseMicroseconds: useconds_t = 10_000
     /// How long QEMU may take to say what it measured after a window.
     private static let answerNs: Int64 = 10_000_000_000
 
@@ -51,7 +49,7 @@ package final class AttachSession {
         try beginWindow(until: end)
         var reason: EndReason?
         while reason == nil {
-            usleep(Self.pauseMicroseconds)
+            usleep(attachment.pauseMicroseconds)
             try attachment.poll(keep)
             let now = monotonicNow()
             if isStopped() {

@@ -142,6 +142,13 @@ package final class Attachment {
 
     package func compare(_ rate: ForeignRate) { assembler.compare(rate) }
 
+    /// How long to wait before the next look at the kernel's buffers. Of rings the events of a plugged-in vCPU's thread come only when it was seen; else it is
+    /// enough that buffers do not fill up meanwhile.
+    package var pauseMicroseconds: useconds_t {
+        if case .ring = plan { return 10_000 }
+        return instance.isFilling ? 10_000 : 40_000
+    }
+
     /// Reads what has happened and hands over the iterations that ended.
     ///
     /// - Throws: ``AttachError``, or what `commit` throws.

@@ -13,6 +13,7 @@ package final class Instance {
     private let layout: PageLayout
     private let decoder: EventDecoder
     private var readers: [CPUReader] = []
+    private let buffers: TraceBuffers
     private var threads: Threads
     /// Our own threads, which clear soft-dirty bits.
     private var own = Threads(of: getpid())
@@ -35,7 +36,7 @@ package final class Instance {
     /// - Parameter machine: Which of the process's VMs, from 1, in the order of their vCPUs' threads; nil: its only one.
     /// - Throws: ``AttachError``. Nothing is left behind then.
     init(_ tracefs: Tracefs, _ target: Target, machine: Int?, plan: EventPlan, buffers: TraceBuffers) throws {
-        (self.tracefs, self.plan) = (tracefs, plan)
+        (self.tracefs, self.plan, self.buffers) = (tracefs, plan, buffers)
         threads = Threads(of: target.pid)
         watch = VMWatch(vcpus: target.vcpus)
         isOnlyVM = target.machines == 1
@@ -293,6 +294,11 @@ package final class Instance {
         }
     }
 
+    /// Whether a CPU's buffer was filled by more than a sixteenth since it was looked at before, or could be full soon.
+    var isFilling: Bool {
+        buffers.leastFillNs < 160_000_000 || readers.contains { $0.lastBytes > buffers.kibibytes * 64 }
+    }
+
     /// How many slots of the VM log, as it was when its vCPUs were found; nil where the kernel does not say it.
     var loggedSlots: Int? { watch.vm.flatMap { watch.loggedSlots[$0] } }
 
@@ -366,6 +372,8 @@ struct Threads {
     /// All that were there when it was looked last.
     private(set) var current: Set<Int>
     private var known: [Int: Bool] = [:]
+    /// Links of the folder, one a thread, when it was listed, and when that was.
+    private var listed: (links: UInt, ns: Int64) = (0, 0)
 
     init(of pid: Int32) {
         folder = "/proc/\(pid)/task/"
@@ -380,12 +388,20 @@ struct Threads {
         return isOurs
     }
 
+    private static let listingNs: Int64 = 100_000_000
+
     /// Looks again. The number of a stranger that ended may have become one of ours; ours that ended stay ours, as their events may
     /// still come.
     ///
     /// - Returns: whether there is a thread that was not there before.
     @discardableResult
     mutating func refresh() -> Bool {
+        // Most looks find as many threads as before; that one has ended and another one begun is seen a moment later.
+        var status = stat()
+        let links = unsafe stat(folder, &status) == 0 ? UInt(status.st_nlink) : 0
+        let ns = monotonicNow()
+        if links == listed.links, ns - listed.ns < Self.listingNs { return false }
+        listed = (links, ns)
         let now = Set(Files.list(folder).compactMap { Int($0) })
         defer { current = now }
         known = known.filter(\.value)
@@ -399,6 +415,8 @@ final class CPUReader {
     private let descriptor: CInt
     private let path: String
     private var page: [UInt8]
+    /// Bytes that the last look brought.
+    private(set) var lastBytes = 0
 
     init(_ folder: String, name: String, pageSize: Int, _ cleanup: TraceCleanup) throws {
         path = folder + "/trace_pipe_raw"
@@ -412,10 +430,12 @@ final class CPUReader {
 
     /// Hands over page after page, until there is none or `body` says that one reached beyond `ns`.
     func readPages(upTo ns: Int64, _ body: (ArraySlice<UInt8>) throws -> Int64) throws {
+        lastBytes = 0
         while true {
             let count = unsafe page.withUnsafeMutableBytes { unsafe read(descriptor, $0.baseAddress, $0.count) }
             if count < 0, errno == EAGAIN || errno == EINTR { return }
             guard count >= 0 else { throw AttachError("\(path) cannot be read: \(systemError()).") }
+            lastBytes += count
             guard count > 0, try body(page[..<count]) < ns else { return }
         }
     }

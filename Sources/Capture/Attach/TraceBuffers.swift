@@ -46,6 +46,9 @@ package struct TraceBuffers: Sendable, Equatable {
         cpuCount = used.count
     }
 
+    /// Nanoseconds in which no vCPU fills a buffer.
+    var leastFillNs: Int64 { Int64(kibibytes) * 1024 * 1_000_000_000 / Int64(Self.fastest * Self.eventBytes.mark) }
+
     /// All of it, in KiB.
     package var total: Int { kibibytes * cpuCount }
 

@@ -167,6 +167,7 @@
     }
 
     /// The number of `gfn`, or nil if it was not met.
+    @inlinable
     package func find(_ gfn: GFN) -> Int? {
         let key = gfn >> 6
         var leaf = Self.absent

@@ -58,7 +58,7 @@ package enum Convergence {
             let streams = try QEMUStreamReplay.run(
                 recording, gathered, memory: memory, options: options, assuming: stream, progress: progress)
             report.streams = zip(streams, report.grid.filter { $0.policy == .qemu }).map { $0.explained(against: $1) }
-            report.log = stream.log
+            (report.log, report.autoConverge) = (stream.log, stream.autoConverge)
             report.zeroPages = stream.zeroPages.map { min(max($0, 0), memoryPages) }
             if recording.info.source != .tracefs, gathered.pass.iterations > 0 {
                 report.unknownTimesNs = gathered.durationNs / Int64(gathered.pass.iterations)

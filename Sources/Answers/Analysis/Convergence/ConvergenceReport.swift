@@ -109,6 +109,8 @@ package struct ConvergenceReport: Sendable, Equatable {
     package var zeroPages: Int64?
     /// How ``streams`` read the dirty log.
     package var log = QEMUStreamOptions.DirtyLog.ring
+    /// How ``streams`` slow the guest down; nil when they do not.
+    package var autoConverge: AutoConverge?
     /// Policy by policy, downtime by downtime.
     package var leastBandwidth: [LeastBandwidth] = []
     /// Bandwidth by bandwidth, policy-free: the first round whose rest can be sent so fast.

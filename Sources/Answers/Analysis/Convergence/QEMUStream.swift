@@ -11,6 +11,8 @@ package struct QEMUStreamOptions: Sendable, Equatable {
     package var link: Int64?
     /// How QEMU reads the dirty log.
     package var log = DirtyLog.ring
+    /// How QEMU slows the guest down; nil when it does not.
+    package var autoConverge: AutoConverge?
 
     /// When the pages of a dirty log are protected again (question C3b).
     package enum DirtyLog: Sendable, Equatable {
@@ -55,6 +57,8 @@ package struct QEMUStreamOutcome: Sendable, Equatable {
     package var syncs = 1
     /// Pages that were dirty after the last times that the log was read, oldest first, at most 8.
     package var dirtyPages: [Int64] = []
+    /// Percent of their time that vCPUs did not run at the end; 0 without `auto-converge`.
+    package var throttle = 0
     /// Whether everything had been sent before QEMU's first window was over, so that it paused without asking the limit.
     package var isPausedAtOnce = false
     /// Why it does not converge, or why it says the opposite of the replay in rounds.
@@ -234,6 +238,7 @@ struct QEMUStream: Sendable {
     private let budget: Double
     private let syncNs: Int64
     private let maxSyncs: Int
+    private let autoConverge: AutoConverge?
 
     private(set) var outcome: QEMUStreamOutcome
     private(set) var isDone = false
@@ -261,8 +266,9 @@ struct QEMUStream: Sendable {
     private var windows = 0
     /// The fewest pages left after a reading of the log that did not lead to a pause, and the bytes below which it would have.
     private var fewestLeft: (pages: Int64, threshold: Double)?
-    /// The recording's time minus the migration's; nil until the next iteration begins.
-    private var offset: Int64?
+    private var throttle = AutoConverge.State()
+    /// A time of the recording, and when that is in the migration; nil until the next iteration begins.
+    private var anchor: (recorded: Int64, clock: Int64)?
 
     init(
         _ layout: StreamLayout, pageSize: Int64, bandwidth: Int64, downtimeNs: Int64,
@@ -276,6 +282,7 @@ struct QEMUStream: Sendable {
         zeroPageNs = Double(options.zeroPageNs)
         self.syncNs = syncNs
         self.maxSyncs = maxSyncs
+        autoConverge = options.autoConverge
         budget = Double(bandwidth) * Double(Self.windowNs) / 1e9
         outcome = QEMUStreamOutcome(bandwidth: bandwidth, downtimeNs: downtimeNs)
         pending = PageSet(full: layout.ranks.count)
@@ -287,7 +294,7 @@ struct QEMUStream: Sendable {
 
     /// How long a page of zeros takes.
     private var zeroNs: Double { StreamLayout.zeroPageBytes / link * 1e9 + zeroPageNs }
-    private var isWaiting: Bool { offset == nil }
+    private var isWaiting: Bool { anchor == nil }
     /// Pages that no recording names and that were not sent yet.
     private var othersLeft: Int64 { layout.others + layout.zeros - othersSent }
     private var leftPages: Int64 { Int64(pending.count) + othersLeft }
@@ -297,12 +304,12 @@ struct QEMUStream: Sendable {
     mutating func begin(at time: Int64) {
         guard isWaiting else { return }
         // The guest runs on while the log is read.
-        offset = time - now + (outcome.syncs > 1 ? syncNs : 0)
+        anchor = (time, now - (outcome.syncs > 1 ? syncNs : 0))
     }
 
     /// The recording ends here and begins anew at `time`.
     mutating func rewind(from end: Int64, to time: Int64) {
-        if !isDone { offset = offset.map { $0 + time - end } }
+        if !isDone { anchor = anchor.map { ($0.recorded + time - end, $0.clock) } }
     }
 
     /// A named page is written at `time`.
@@ -319,7 +326,13 @@ struct QEMUStream: Sendable {
     }
 
     mutating func advance(to time: Int64) {
-        while !isDone, let offset, now + offset < time { step() }
+        while !isDone, let anchor, isBefore(time, anchor) { step() }
+    }
+
+    /// Whether the migration has not come to a time of the recording yet.
+    private func isBefore(_ time: Int64, _ anchor: (recorded: Int64, clock: Int64)) -> Bool {
+        let (since, recorded) = (now - anchor.clock, time - anchor.recorded)
+        return throttle.percent == 0 ? since < recorded : Double(since) < Double(recorded) * throttle.slowdown
     }
 
     private mutating func step() {
@@ -409,14 +422,20 @@ struct QEMUStream: Sendable {
 
     private mutating func synchronize() {
         clock += Double(syncNs)
+        let before = pending.count
         pending.formUnion(dirty)
+        if let autoConverge {
+            throttle.look(
+                autoConverge, dirtied: Int64(pending.count - before), pageSize: pageSize, bytes: bytes, at: clock)
+            outcome.throttle = throttle.percent
+        }
         dirty.removeAll()
         cleared.removeAll()
         outcome.syncs += 1
         outcome.dirtyPages = outcome.dirtyPages.suffix(7) + [leftPages]
         if leftPages == 0 || leftBytes < threshold { return pause() }
         if fewestLeft.map({ leftPages < $0.pages }) ?? true { fewestLeft = (leftPages, threshold) }
-        offset = nil
+        anchor = nil
         if outcome.syncs >= maxSyncs {
             isDone = true
             outcome.verdict = .doesNotConverge

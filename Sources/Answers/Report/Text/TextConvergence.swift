@@ -59,6 +59,7 @@ package enum TextConvergence {
         let starts = report.streams.map(\.starts).max() ?? 1
         var table = Columns(
             ["max-bandwidth", "downtime-limit", "verdict", "total", "sent", "downtime", "syncs", "last dirty pages"]
+                + (report.autoConverge == nil ? [] : ["throttle"])
                 + (starts > 1 ? ["converging", "total by start"] : []),
             right: [0, 1, 3, 4, 5, 6, 8])
         for stream in report.streams {
@@ -70,7 +71,8 @@ package enum TextConvergence {
                     Units.duration(stream.totalNs), Units.size(stream.bytes),
                     stream.downtimeNsActual.map(Units.duration) ?? "-", "\(stream.syncs)",
                     stream.dirtyPages.suffix(4).map(Units.count).joined(separator: " "),
-                ] + (starts > 1 ? ["\(stream.converging) of \(stream.starts)", range ?? "-"] : []))
+                ] + (report.autoConverge == nil ? [] : ["\(stream.throttle) %"])
+                    + (starts > 1 ? ["\(stream.converging) of \(stream.starts)", range ?? "-"] : []))
         }
         section.table(table)
         let reasons = report.streams.compactMap { stream in

@@ -147,8 +147,10 @@ struct Verdict {
         let agree = fidelity.oracles.allSatisfy { $0.missing == 0 && $0.unexplained == 0 }
         sentence +=
             fidelity.oracles.isEmpty ? ". No oracle checked the entries." : agree ? "; every oracle agrees." : "."
+        // That a recording goes on is no fault of it.
+        let onlyGoesOn = fidelity.ending == .inProgress && reasons.count == 1
         return Verdict(
             question: "Can these figures be trusted?", figure: figure, sentence: sentence, section: "fidelity",
-            tone: fidelity.isComplete ? .good : .bad)
+            tone: fidelity.isComplete ? .good : onlyGoesOn ? .open : .bad)
     }
 }

@@ -242,22 +242,63 @@ struct Converge: ParsableCommand {
             valueName: "bits"))
     var clearBitmapShift: Int?
 
+    @Flag(
+        help:
+            "That QEMU slows the guest down when it dirties memory nearly as fast as it is sent: its capability auto-converge."
+    )
+    var autoConverge = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Percent of a vCPU's time that its first step takes away (default: 20).", valueName: "percent"))
+    var cpuThrottleInitial: Int?
+
+    @Option(help: ArgumentHelp("What each further step adds (default: 10).", valueName: "percent"))
+    var cpuThrottleIncrement: Int?
+
+    @Option(
+        name: .customLong("max-cpu-throttle"),
+        help: ArgumentHelp("What is never exceeded (default: 99).", valueName: "percent"))
+    var maxCPUThrottle: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Bytes dirtied, in percent of those sent, from which on it steps in (default: 50).", valueName: "percent"))
+    var throttleTriggerThreshold: Int?
+
     @Flag(help: "Print JSON (docs/json-output.md).")
     var json = false
+
+    /// The parameters of `auto-converge`, by their names in QEMU.
+    private var throttles: [(name: String, percent: Int?)] {
+        [
+            ("cpu-throttle-initial", cpuThrottleInitial), ("cpu-throttle-increment", cpuThrottleIncrement),
+            ("max-cpu-throttle", maxCPUThrottle), ("throttle-trigger-threshold", throttleTriggerThreshold),
+        ]
+    }
 
     func validate() throws {
         guard
             policy == nil || policy?.policies.contains(.qemu) == true
-                || (zeroPages == nil && zeroPageTime == nil && link == nil && log == nil && clearBitmapShift == nil)
+                || (zeroPages == nil && zeroPageTime == nil && link == nil && log == nil && clearBitmapShift == nil
+                    && !autoConverge)
         else {
             throw ValidationError(
-                "--zero-pages, --zero-page-time, --link, --log and --clear-bitmap-shift are for --policy qemu.")
+                "--zero-pages, --zero-page-time, --link, --log, --clear-bitmap-shift and --auto-converge are for --policy qemu."
+            )
         }
         if let clearBitmapShift {
             guard QEMUStreamOptions.DirtyLog.shifts.contains(clearBitmapShift) else {
                 throw ValidationError("--clear-bitmap-shift must be from 6 to 52.")
             }
             guard log == .bitmap else { throw ValidationError("--clear-bitmap-shift is for --log bitmap.") }
+        }
+        for (name, percent) in throttles {
+            guard let percent else { continue }
+            guard autoConverge else { throw ValidationError("--\(name) is for --auto-converge.") }
+            guard AutoConverge.percents.contains(percent) else {
+                throw ValidationError("--\(name) must be from 1 to 99.")
+            }
         }
         if let zeroPages, zeroPages < 0 { throw ValidationError("--zero-pages \(zeroPages) is below 0.") }
     }
@@ -272,6 +313,14 @@ struct Converge: ParsableCommand {
         let seen = recording.info.labels[WayIn.key].flatMap(WayIn.init)
         if log.map({ $0 == .bitmap }) ?? (seen == .bitmap || seen == .masks) {
             options.qemu?.log = .bitmap(clearShift: clearBitmapShift ?? QEMUStreamOptions.DirtyLog.defaultShift)
+        }
+        if autoConverge {
+            var parameters = AutoConverge()
+            parameters.initial = cpuThrottleInitial ?? parameters.initial
+            parameters.increment = cpuThrottleIncrement ?? parameters.increment
+            parameters.most = maxCPUThrottle ?? parameters.most
+            parameters.trigger = throttleTriggerThreshold ?? parameters.trigger
+            options.qemu?.autoConverge = parameters
         }
         if let bandwidth { options.bandwidths = bandwidth.bytesPerSecond }
         if let downtime { options.downtimesNs = downtime.ns }
