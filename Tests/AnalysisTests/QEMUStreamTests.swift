@@ -126,14 +126,15 @@ import Testing
     }
 
     @Test func `auto-converge slows a hot set down until it fits`() throws {
-        // 4,000 pages in every 100 ms, of which 1,000 go. At 70 % still 1,200 would be written, at 80 % 800: then each lap is shorter than the one before.
+        // 4,000 pages in every 100 ms, of which 1,000 go. At 70 % still 1,200 are written in that time, at 80 % 800: then each lap is shorter than the one before.
         let hot = recording(60, of: 0..<4000, iterationMs: 100)
-        let outcome = try run(hot, autoConverge: AutoConverge(), rounds: 200, extend: .loop)
+        let outcome = try run(
+            hot, downtimeMs: 100, autoConverge: AutoConverge(), rounds: 200, extend: .loop)
         #expect((outcome.verdict, outcome.throttle) == (.converges, 80))
         // What is never exceeded may be too little.
         var gentle = AutoConverge()
         gentle.most = 50
-        let weak = try run(hot, autoConverge: gentle, rounds: 200, extend: .loop)
+        let weak = try run(hot, downtimeMs: 100, autoConverge: gentle, rounds: 200, extend: .loop)
         #expect((weak.verdict, weak.throttle) == (.doesNotConverge, 50))
         // A guest that converges anyway is left alone.
         #expect(try run(recording(20, of: 0..<2000), autoConverge: AutoConverge()).throttle == 0)
