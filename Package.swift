@@ -133,7 +133,8 @@ let package = Package(
         .testTarget(
             name: "RecorderTests",
             dependencies: ["Recorder", "Content", "Analysis", "Platform", "Model", "Guests", "KVM", "CZstd"]),
-        .testTarget(name: "ImportTests", dependencies: ["Import", "Model", "TestSupport"], exclude: ["Cases"]),
+        .testTarget(
+            name: "ImportTests", dependencies: ["Import", "Model", "TestSupport"], exclude: ["Cases", "Migrations"]),
         .testTarget(name: "AttachTests", dependencies: ["Attach", "Content", "Import", "Model", "Platform"]),
         .testTarget(name: "CLITests", dependencies: ["Model", "Store", "TestSupport"]),
     ]

@@ -34,6 +34,7 @@ extension Schemas {
         Query("convergence/hot_pages", PackageResources.hot_pages_sql),
         Query("convergence/best_start", PackageResources.best_start_sql),
         Query("convergence/average_model", PackageResources.average_model_sql),
+        Query("convergence/migration_passes", PackageResources.migration_passes_sql),
         Query("snapshots/diffs", PackageResources.diffs_sql),
         Query("snapshots/stability", PackageResources.stability_sql),
         Query("snapshots/contents", PackageResources.contents_sql),

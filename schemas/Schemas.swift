@@ -17,7 +17,9 @@ package enum Schemas {
 
     /// Tables that only those recordings have which asked for what they hold. They are no part of a schema version: who does not know
     /// them reads the rest.
-    package static let optional = [PackageResources.page_content_sql, PackageResources.harvest_span_sql].map(text)
+    package static let optional = [
+        PackageResources.page_content_sql, PackageResources.harvest_span_sql, PackageResources.migration_sql,
+    ].map(text)
 
     /// Definitions of the public views, in an order in which they can be created.
     package static let views = [PackageResources.dirty_sql, PackageResources.rates_sql, PackageResources.pages_sql]

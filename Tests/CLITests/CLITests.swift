@@ -74,6 +74,11 @@ import Testing
 
     /// Arguments, exit status, and what the one sentence must contain.
     static let refusals: [([String], Int32, String)] = [
+        (["import", "-o", "F/a.db"], 2, "There is nothing to import: name a file, or a migration's log"),
+        (["import", "-o", "F/a.db", "--migration", "F/text.db", "--interval", "1s"], 2, "leave the other options out"),
+        (["import", "-", "-o", "F/a.db", "--migration", "-"], 2, "Standard input cannot be both"),
+        (["import", "-o", "F/text.db", "--migration", "F/text.db", "--force"], 2, "choose another name"),
+        (["import", "-o", "F/a.db", "--migration", "F/text.db"], 4, "says nothing of a migration"),
         (
             ["record", "-o", "F/a.db", "--workload", "nonsense"], 2,
             "There is no workload 'nonsense'; known are sequential, stride"
@@ -221,6 +226,53 @@ import Testing
         let findings = try #require(object["findings"] as? [[String: Any]])
         for finding in findings { #expect(text.stdout.contains(finding["name"] as? String ?? "?")) }
         #expect((object["can_record"] as? Bool) == (text.status == 0))
+    }
+}
+
+@Suite struct `A migration's log from the command line` {
+    private static let log = """
+        {"status": "active", "total-time": 1000, "ram": {"transferred": 4096000, "remaining": 409600, "dirty-sync-count": 1}}
+        {"status": "completed", "total-time": 2000, "downtime": 7, "ram": {"transferred": 5000000, "remaining": 0, "dirty-sync-count": 2}}
+
+        """
+    private static let trace = """
+        dirtyrec-text 1
+        slot    id=0 base=0 pages=1000
+        harvest iteration=1 vcpu=0 ts=1s : 0-99
+        harvest iteration=2 vcpu=0 ts=2s : 0-99
+        harvest iteration=3 vcpu=0 ts=3s : 0-99
+        harvest iteration=4 vcpu=0 ts=4s : 0-99
+
+        """
+
+    @Test func `is a recording, alone and beside a trace`() throws {
+        try withFolder { folder in
+            let (log, trace, alone, both) = (folder + "/log", folder + "/trace", folder + "/a.db", folder + "/b.db")
+            try Data(Self.log.utf8).write(to: URL(fileURLWithPath: log))
+            try Data(Self.trace.utf8).write(to: URL(fileURLWithPath: trace))
+            try Tool.succeed(["import", "--migration", log, "-o", alone])
+            try Tool.succeed(["import", trace, "--migration", log, "-o", both])
+            for file in [alone, both] {
+                #expect(try Tool.succeed(["verify", file]).contains("is in order"))
+                let report = try Tool.succeed(["report", file])
+                #expect(report.contains("How did the migration go?") && report.contains("Completed"))
+                #expect(
+                    report.contains("Migration as it was seen, and as the recording foretells it") == (file == both))
+                #expect(report.contains("Dirty rate") == (file == both))
+                let rows = try Tool.succeed(["sql", file, "--csv", "SELECT tool, pass, downtime_ns FROM migration"])
+                #expect(rows == "tool,pass,downtime_ns\r\nqemu,1,\r\nqemu,2,7000000\r\n")
+                try Tool.succeed(["report", file, "--html", folder + "/page.html"])
+                try Tool.succeed(["export", file, "--format", "csv", "-o", folder + "/rows", "--force"])
+                _ = try Tool.succeed(["converge", file])
+            }
+            // A log replaces nothing unless told, and a trace without a harvest is none.
+            #expect(try Tool.run(["import", "--migration", log, "-o", alone]).status != 0)
+            try Tool.succeed(["import", "--migration", log, "-o", alone, "--force"])
+            try Data("dirtyrec-text 1\n".utf8).write(to: URL(fileURLWithPath: trace))
+            let empty = try Tool.run(["import", trace, "--migration", log, "-o", folder + "/c.db"])
+            #expect(empty.status == 4 && empty.stderr.contains("holds no harvest"))
+            #expect(!FileManager.default.fileExists(atPath: folder + "/c.db"))
+        }
     }
 }
 

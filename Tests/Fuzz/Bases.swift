@@ -38,6 +38,16 @@ enum Bases {
         MemorySlot(slot: 1, baseGFN: 256, pages: 1 << 14, logged: true, name: "data", createdNs: 1),
     ]
 
+    /// A migration in three passes that was seen twice in each.
+    static let migrations = (0..<6 as Range<Int64>).map { place in
+        var seen = MigrationObservation(tool: .qemu, line: place + 1)
+        (seen.tsNs, seen.elapsedNs, seen.state) = (place * 500_000, place * 400_000, place < 5 ? "active" : "completed")
+        (seen.pass, seen.transferredBytes, seen.remainingBytes) = (place / 2 + 1, place * 9000, 60_000 - place * 9000)
+        (seen.pageBytes, seen.zeroPages, seen.normalPages, seen.throttlePercent) = (4096, 3, place * 2, place * 10)
+        (seen.totalBytes, seen.downtimeLimitNs, seen.other) = (1 << 26, 300_000_000, #"{"ram.multifd-bytes":0}"#)
+        return seen
+    }
+
     /// Iterations with everything that a batch can hold.
     static func batch(_ id: Int64, entries: Int = 60, exactTimes: Bool = false) -> IterationBatch {
         var random = Seeded(UInt64(id))
@@ -79,7 +89,7 @@ enum Bases {
     static func write(
         _ path: String, iterations: Int64 = 6, entries: Int = 60, rows: Bool, exactTimes: Bool = false
     ) throws {
-        let writer = try RecordingWriter(path: path, info: info(), slots: slots)
+        let writer = try RecordingWriter(path: path, info: info(), slots: slots, migrations: migrations)
         for id in 1...iterations { try writer.commit(batch(id, entries: entries, exactTimes: exactTimes)) }
         try writer.finish(reason: .duration, endNs: 1000 + iterations * 1_000_000, rows: rows)
     }

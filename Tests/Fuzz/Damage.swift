@@ -8,6 +8,7 @@ enum Damage {
         "recording", "capability", "label", "vcpu", "memslot", "iteration", "harvest", "dirty_entry", "entry_time",
         "iteration_summary", "page_summary", "kvm_stat", "stop_latency", "loss", "watch_event", "marker",
         "foreign_rate", "oracle_verdict", "schema_migration", "page_content", "harvest_span",
+        "migration",
     ]
     private static let values = [
         "NULL", "0", "1", "-1", "2", "63", "64", "4096", "65536", "1048576", "1 << 40", "1 << 51", "1 << 60",

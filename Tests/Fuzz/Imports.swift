@@ -42,7 +42,12 @@ enum Imports {
         throws
     {
         for (name, format, bytes) in hostile { try ask(name, format, bytes, folder, &interrogation) }
-        for number in 0..<count {
+        for number in 0..<count where number % 4 == 3 {
+            var bytes = Array(HonestFile.migration.utf8)
+            for _ in 0..<Int.random(in: 1...4, using: &random) where !bytes.isEmpty { damage(&bytes, &random) }
+            try askLog("migration \(number)", bytes, folder, &interrogation)
+        }
+        for number in 0..<count where number % 4 != 3 {
             var (format, bytes) = honest[number % honest.count]
             for _ in 0..<Int.random(in: 1...4, using: &random) where !bytes.isEmpty { damage(&bytes, &random) }
             try ask("import \(number) (\(format.rawValue))", format, bytes, folder, &interrogation)
@@ -65,6 +70,32 @@ enum Imports {
             let number = ["0", "1152921504606846976", "9223372036854775807", "4095", "99"].randomElement(using: &random)
             bytes.replaceSubrange(digit...digit, with: (number ?? "").utf8)
         }
+    }
+
+    /// The same of a migration's log beside a trace.
+    private static func askLog(
+        _ name: String, _ bytes: [UInt8], _ folder: String, _ interrogation: inout Interrogation
+    ) throws {
+        let input = folder + "/case.input"
+        let path = interrogation.path
+        try Files.remove(path)
+        var isWhole = false
+        interrogation.time(name) {
+            try Data(bytes).write(to: URL(fileURLWithPath: input))
+            let log = try MigrationLog.read(input)
+            try Data(HonestFile.text.utf8).write(to: URL(fileURLWithPath: input))
+            let source = try ImportFormat.open(input, as: .text)
+            let writer = try RecordingWriter(
+                path: path, info: source.info, slots: source.slots, migrations: log.observations)
+            while let batch = try source.next() { try writer.commit(batch) }
+            try writer.finish(reason: source.endReason, endNs: source.endNs)
+            isWhole = true
+        }
+        guard isWhole else { return }
+        guard try Verifier.verify(path: path).isEmpty else {
+            throw ImportError(input, "became a recording with faults.")
+        }
+        try interrogation.ask(name)
     }
 
     /// Imports and, where that works, asks everything of the recording.

@@ -21,6 +21,18 @@ struct PageTests {
         #expect(page.components(separatedBy: "</style>").count - 1 == 1)
     }
 
+    @Test func `a migration that others saw has its section, and no words of its own`() throws {
+        var recording = RichRecording.make()
+        recording.migrations[0].state = "completed"
+        let report = try HTMLReport(recording, options: AnalysisOptions(), fileName: "a.db", vega: nil)
+        let page = try report.render { _ in [] }
+        #expect(page.contains("<section id=\"migration\"") && page.contains("How did the migration go?"))
+        #expect(page.contains("Migration as it was seen, and as the recording foretells it"))
+        recording.migrations = []
+        let without = try HTMLReport(recording, options: AnalysisOptions(), fileName: "a.db", vega: nil)
+        #expect(try !without.render { _ in [] }.contains("id=\"migration\""))
+    }
+
     @Test func `the page of a recording in the making may ask its server, and nobody else`() throws {
         var recording = RichRecording.make()
         (recording.info.guest, recording.info.endReason) = (PageSample.hostile, nil)

@@ -48,6 +48,13 @@ enum RichRecording {
                 tool: "qemu calc-dirty-rate\u{1b}[31m", vcpu: nil, sinceNs: 1_000_000_000, tsNs: 5_000_000_000,
                 bytesPerSecond: 0, quantum: 1 << 20)
         ]
+        recording.migrations = (0..<4 as Range<Int64>).map { place in
+            var seen = MigrationObservation(tool: .qemu, line: place + 1)
+            (seen.elapsedNs, seen.pass) = (place * 500_000_000, place + 1)
+            (seen.state, seen.throttlePercent) = (place < 3 ? "active\u{1b}[31m" : "completed", 20 + place * 10)
+            (seen.transferredBytes, seen.remainingBytes) = (place * 200_000, 400_000 - place * 100_000)
+            return seen
+        }
         return recording
     }
 }

@@ -14,7 +14,9 @@ import Testing
         let text = TextReport.render(try Analyzer.analyze(RichRecording.make()))
         for title in [
             "Recording", "Dirty rate", "Writable working set", "Who dirties", "Duplicates", "Re-dirty intervals",
-            "Granularity", "Phases", "Order of entries", "Hottest pages", "Convergence", "Incremental checkpoints",
+            "Granularity", "Phases", "Order of entries", "Hottest pages", "Migration as other tools saw it",
+            "Migration pass by pass",
+            "Migration as it was seen, and as the recording foretells it", "Convergence", "Incremental checkpoints",
             "Rings of other sizes, longer intervals", "Cost of harvesting", "Fidelity",
         ] {
             #expect(text.split(separator: "\n").contains { $0.hasPrefix(title) }, "\(title)")

@@ -1,5 +1,28 @@
 /// Files of every format, small and honest.
 package enum HonestFile {
+    /// What several tools say of a migration.
+    package static let migration = """
+        1795956574.131 {"return": {"status": "active", "total-time": 404, "setup-time": 11, "expected-downtime": 300, "ram": {"total": 67641344, "dirty-sync-count": 1, "page-size": 4096, "remaining": 3899392, "mbps": 128.05, "transferred": 6401352, "duplicate": 14033, "dirty-pages-rate": 12, "normal": 1529}}}
+        {"timestamp": {"seconds": 1795956575, "microseconds": 698}, "event": "MIGRATION_PASS", "data": {"pass": 2}}
+        Migration status: active
+        total time: 1000 ms
+        transferred ram: 16391 kbytes
+        remaining ram: 33480 kbytes
+        dirty sync count: 2
+        cpu throttle percentage: 20
+        downtime-limit: 300 ms
+        max-bandwidth: 16777216 bytes/second
+        Job type:         Completed
+        Time elapsed:     2500         ms
+        Memory processed: 42.123 MiB
+        Iteration:        4
+        Total downtime:   12           ms
+
+        2026-11-29 12:50:07 migration active, transferred 198.2 MiB of 2.0 GiB VM-state, 99.6 MiB/s
+        cloud-hypervisor:   13.206010s: <vmm> DEBUG -- Precopy: iter=0 curr=1024MiB total=1024MiB bw=1024.00MiB/s transfer=1.00s overhead=2ms est_downtime=0ms elapsed=1.00s avg_bw=1021.95MiB/s
+
+        """
+
     /// dirtyrec's text with every kind of line.
     package static let text = """
         dirtyrec-text 1

@@ -15,6 +15,12 @@ _APPLICATION_ID = 0x44726563
 _OPTIONAL_TABLES = {
     "page_content": ("iteration", "gfn", "zero", "changed_words", "xbzrle_bytes", "zstd_bytes", "hash"),
     "harvest_span": ("harvest", "pages"),
+    "migration": (
+        "attempt", "tool", "line", "ts_ns", "elapsed_ns", "state",
+        "pass", "transferred_bytes", "remaining_bytes", "total_bytes", "pass_bytes", "pass_ns",
+        "zero_pages", "normal_pages", "page_bytes", "bytes_per_second", "dirty_bytes_per_second", "throttle_percent",
+        "setup_ns", "expected_downtime_ns", "downtime_ns", "downtime_limit_ns", "bandwidth_limit", "other",
+    ),
 }
 _NEWEST_SCHEMA = 1
 _CHUNK = 1 << 16

@@ -29,6 +29,11 @@ package enum Analyzer {
         let convergence = try Convergence.report(recording, gathered, options.convergence)
         let pageSize = recording.info.pageSize
         let foreign = try ForeignComparison.all(recording)
+        let observations = try recording.migrations
+        var migration = MigrationReport(observations)
+        if let report = migration {
+            migration?.predictions = try MigrationPrediction.all(report, observations, recording, gathered)
+        }
         return RecordingAnalysis(
             info: recording.info,
             counts: Counts(
@@ -56,7 +61,7 @@ package enum Analyzer {
             checkpoints: Checkpoint.ladder(windows, memoryPages: convergence.memoryPages, pageSize: pageSize),
             harvestWhatIf: gathered.harvestWhatIf,
             statistics: StatisticTotal.all(try recording.statistics),
-            fidelity: try gathered.fidelity(recording))
+            fidelity: try gathered.fidelity(recording), migration: migration)
     }
 
     /// The order of entries alone, in one pass.

@@ -45,9 +45,13 @@ package struct RecordingAnalysis: Sendable, Equatable {
     /// What KVM counted during the recording, by name.
     package var statistics: [StatisticTotal]
     package var fidelity: Fidelity
+    /// What other tools said of the guest's migrations; nil where none was imported.
+    package var migration: MigrationReport?
 }
 
 extension RecordingAnalysis {
+    /// Whether there is nothing but a migration's log: figures of entries would be figures of nothing.
+    package var isLogOnly: Bool { migration != nil && counts.harvests == 0 }
     /// Of the windows on iterations, the one whose length is nearest to a second: the one to name when only one is named.
     package var secondWindow: WorkingSetWindow? { nearestToSecond { _ in true } }
     /// The same among the windows whose course is known.

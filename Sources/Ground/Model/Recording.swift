@@ -37,6 +37,8 @@ package protocol Recording {
     var statistics: [KVMStatistic] { get throws }
     /// Streams all harvests and iterations in order, in bounded memory.
     func replay(into visitor: inout some RecordingVisitor) throws
+    /// What other tools said of the guest's migrations, in the order of their log.
+    var migrations: [MigrationObservation] { get throws }
     /// Streams what sampled pages held, in the order of iterations, in bounded memory.
     func replayContents(_ body: (PageContent) throws -> Void) throws
 }
@@ -49,6 +51,8 @@ extension Recording {
     /// Nothing, where nobody looked.
     package func replayContents(_ body: (PageContent) throws -> Void) throws {}
     package var statistics: [KVMStatistic] { get throws { [] } }
+    /// None, where nobody imported them.
+    package var migrations: [MigrationObservation] { get throws { [] } }
 }
 
 /// A recording held in memory: for tests, imports and generators.
@@ -57,6 +61,7 @@ package struct MemoryRecording: Recording {
     package var slots: [MemorySlot]
     /// Batches in order; harvest ids and sequence numbers are assigned while they are replayed.
     package var batches: [IterationBatch]
+    package var migrations: [MigrationObservation] = []
 
     package init(info: RecordingInfo = RecordingInfo(), slots: [MemorySlot] = [], batches: [IterationBatch] = []) {
         self.info = info

@@ -16,7 +16,8 @@ package enum DatasetteMetadata {
         }
         lines.append("    queries:")
         // Most files do not have what only some recordings ask for.
-        for query in NamedQuery.all where !Schema.optionalTables.contains(where: { query.sql.contains($0) }) {
+        for query in NamedQuery.all where !Schema.optionalTables.contains(where: { query.sql.contains("FROM \($0)\n") })
+        {
             lines.append("      \(query.name.map { $0 == "/" ? "_" : String($0) }.joined()):")
             lines.append("        title: \(quoted(query.name))")
             lines.append("        description: \(quoted(query.description))")

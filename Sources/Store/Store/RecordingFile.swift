@@ -76,6 +76,28 @@ package final class RecordingFile: Recording, Sendable {
     package var statistics: [KVMStatistic] { get throws { try all() } }
     package var foreignRates: [ForeignRate] { get throws { try all() } }
     package var watchEvents: [WatchEvent] { get throws { try all() } }
+    package var migrations: [MigrationObservation] {
+        get throws {
+            try read { db in
+                guard try Schema.isThere(MigrationObservation.table, db) else { return [] }
+                var rows = try CheckedRows(db, path, MigrationObservation.table)
+                var result: [MigrationObservation] = []
+                while try rows.step() {
+                    let next = try MigrationObservation(row: &rows)
+                    let last = result.last?.attempt ?? 0
+                    guard next.attempt == last + 1 || next.attempt == last, result.count < MigrationObservation.most
+                    else {
+                        throw rows.corrupt(
+                            next.attempt - last > 1 || next.attempt < last
+                                ? "attempt \(next.attempt) follows attempt \(last)"
+                                : "there are more than \(MigrationObservation.most)")
+                    }
+                    result.append(next)
+                }
+                return result
+            }
+        }
+    }
 
     /// Streams all harvests and iterations in order, in bounded memory. Of a recording in progress, it gives what was
     /// committed when the call began.

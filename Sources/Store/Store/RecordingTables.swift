@@ -25,7 +25,7 @@ final class RecordingTables {
     }
 
     /// The rows that exist from the start.
-    func insert(_ info: RecordingInfo, _ slots: [MemorySlot]) throws {
+    func insert(_ info: RecordingInfo, _ slots: [MemorySlot], _ migrations: [MigrationObservation]) throws {
         try insert([info])
         for (name, value) in info.capabilities.sorted(by: { $0.key < $1.key }) {
             try db.execute(sql: "INSERT INTO capability(name, value) VALUES (?, ?)", arguments: [name, value])
@@ -35,6 +35,7 @@ final class RecordingTables {
         }
         try insert((0..<info.vcpuCount).map { RunningSummary.VCPURow(vcpu: $0) })
         try insert(slots)
+        try insert(migrations)
     }
 
     /// The rows of one iteration, or the harvests of a part of one, which `summary` sums up as they are stored. It becomes nil

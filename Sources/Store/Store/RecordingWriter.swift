@@ -38,8 +38,8 @@ package final class RecordingWriter {
     package private(set) var committedIterations: Int64 = 0
     /// Iterations that are in the file even after a power cut.
     package var syncedIterations: Int64 { sync?.synced ?? 0 }
-    /// Whether no iteration has come yet.
-    package var isEmpty: Bool { committedIterations + grouped == 0 }
+    /// Whether nothing has come yet that is worth a file: no iteration, and no migration's log.
+    package var isEmpty: Bool { committedIterations + grouped == 0 && !hasMigrations }
     /// Entries that are in the file, whatever happens to the process.
     package var committedEntries: Int64 { committedPosition.seq - 1 }
 
@@ -50,6 +50,8 @@ package final class RecordingWriter {
     }
 
     private let options: Options
+    /// A migration's log is a recording without an iteration, too.
+    private let hasMigrations: Bool
     private var known = RunningTotals()
     /// What the summary tables will say; nil once something was rolled back that it knows: then the file is asked at the end.
     private var summary: RunningSummary?
@@ -81,9 +83,13 @@ package final class RecordingWriter {
 
     /// Creates the file, exclusively, with its schema and provenance. If that fails, nothing is left behind.
     ///
+    /// - Parameter migrations: What other tools said of the guest's migrations.
     /// - Throws: ``RecordingError``.
-    package init(path: String, info: RecordingInfo, slots: [MemorySlot] = [], options: Options = Options()) throws {
-        (self.path, self.options) = (path, options)
+    package init(
+        path: String, info: RecordingInfo, slots: [MemorySlot] = [], migrations: [MigrationObservation] = [],
+        options: Options = Options()
+    ) throws {
+        (self.path, self.options, hasMigrations) = (path, options, !migrations.isEmpty)
         // The guest needs the other CPUs.
         summary = RunningSummary(vcpuCount: info.vcpuCount, workers: 1)
         replaced = options.replace ? try Self.lockReplaced(path) : nil
@@ -96,7 +102,7 @@ package final class RecordingWriter {
             try connection.queue.inDatabase { db in
                 try Schema.migrate(db, tool: info.tool)
                 try db.inTransaction {
-                    try RecordingTables(db).insert(info, slots)
+                    try RecordingTables(db).insert(info, slots, migrations)
                     return .commit
                 }
             }

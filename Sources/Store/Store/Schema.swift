@@ -18,7 +18,7 @@ enum Schema {
     ]
 
     /// Those that a recording has only if it asked for what they hold.
-    static let optionalTables = ["page_content", "harvest_span"]
+    static let optionalTables = ["page_content", "harvest_span", "migration"]
 
     /// Base tables that are made from the packed entries.
     static let derivedTables: Set = ["dirty_entry", "entry_time", "iteration_summary", "page_summary", "vcpu"]

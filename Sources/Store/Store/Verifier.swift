@@ -128,7 +128,9 @@ package enum Verifier {
     /// Reading a list checks each of its rows.
     private static func checkLists(_ file: RecordingFile) throws {
         try file.replayContents { _ in }
-        _ = try (file.losses, file.markers, file.stops, file.verdicts, file.statistics, file.watchEvents)
+        _ = try (
+            file.losses, file.markers, file.stops, file.verdicts, file.statistics, file.watchEvents, file.migrations
+        )
     }
 }
 

@@ -27,7 +27,7 @@ struct PageContext {
                 ["at": Units.fixed(Double($0.tsNs - info.startNs) / 1e9, decimals: 3), "text": Sanitizer.line($0.text)]
             }, "hasMarkers": !report.markers.isEmpty,
             "timeCharts": charts(["rate", "working_set", "footprint", "redirty", "granularity"]),
-            "convergence": convergence, "checkpointCharts": charts(["checkpoints"]),
+            "migration": migration, "convergence": convergence, "checkpointCharts": charts(["checkpoints"]),
             "snapshots": charts(["snapshots"] + (sets["contents"]?.rows.isEmpty == false ? ["contents"] : [])),
             "vcpuCharts": charts(["rings", "vcpus", "sharing", "ring_what_if"]),
             "costCharts": charts(["costs", "stalls"]),
@@ -71,6 +71,44 @@ struct PageContext {
 
     private func facts(_ facts: [(String, String)]) -> [[String: Any]] {
         facts.map { ["name": Sanitizer.line($0.0), "value": Sanitizer.line($0.1)] }
+    }
+
+    // MARK: Migration
+
+    /// Tables that the text has, too; false where nobody imported a log.
+    private var migration: Any {
+        guard let report = analysis.migration else { return false }
+        let passes = Tables.migrationPasses
+        let tables = [
+            view(Tables.migrationAttempts, analysis), view(passes, analysis, passes.note),
+            report.predictions.isEmpty ? nil : view(Tables.migrationPredictions, analysis),
+        ]
+        return ["tables": tables.compactMap(\.self)]
+    }
+
+    private func view<Row>(
+        _ table: Table<RecordingAnalysis, Row>, _ analysis: RecordingAnalysis, _ note: String = ""
+    ) -> [String: Any] {
+        let shown = table.columns.filter { $0.media.contains(.page) }
+        func name(_ kind: Kind) -> String { kind.isNumber ? "n" : "t" }
+        let rows = table.rows(analysis)
+        return [
+            "caption": table.title, "note": note, "name": "",
+            "columns": shown.map { ["title": $0.heading, "class": name($0.kind)] },
+            "rows": rows.prefix(Self.staticRows).map { row in
+                [
+                    "cells": shown.map { column in
+                        [
+                            "value": column.words?(row, analysis)
+                                ?? column.kind.format(column.value(row, analysis), missing: "–"),
+                            "class": name(column.kind),
+                        ]
+                    }
+                ]
+            },
+            "more": rows.count > Self.staticRows
+                ? "The first \(Self.staticRows) of \(Units.count(Int64(rows.count)))." : "",
+        ]
     }
 
     // MARK: Convergence

@@ -33,6 +33,13 @@ package enum JSONReport {
             },
             "ring_what_if": Tables.ringWhatIf.json(analysis), "kvm_statistics": Tables.statistics.json(analysis),
             "timeline": JSON(analysis.timeline, bucket), "fidelity": fidelity(analysis),
+            "migration": [
+                "attempts": Tables.migrationAttempts.json(analysis),
+                "attempts_left_out": JSON(analysis.migration?.attemptsLeftOut ?? 0),
+                "passes": Tables.migrationPasses.json(analysis),
+                "passes_left_out": JSON(analysis.migration?.passesLeftOut ?? 0),
+                "predictions": Tables.migrationPredictions.json(analysis),
+            ],
         ]
     }
 

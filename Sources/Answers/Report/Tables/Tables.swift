@@ -10,7 +10,8 @@ enum Tables {
             + rounds.documentation + leastBandwidth.documentation + leastDowntime.documentation
             + postCopy.documentation + blockingRanges.documentation + blockingVCPUs.documentation
             + checkpoints.documentation + ringWhatIf.documentation + statistics.documentation + losses.documentation
-            + oracles.documentation
+            + oracles.documentation + migrationAttempts.documentation + migrationPasses.documentation
+            + migrationPredictions.documentation
     }
 
     /// The same of `dirtyrec snapshots`.

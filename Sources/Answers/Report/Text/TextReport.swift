@@ -5,13 +5,17 @@ import Platform
 /// What `dirtyrec report FILE` prints: one section a question, at most about 120 columns.
 package enum TextReport {
     package static func render(_ analysis: RecordingAnalysis) -> String {
+        if analysis.isLogOnly {
+            let sections = [answers(analysis), provenance(analysis)] + TextMigration.sections(analysis)
+            return sections.filter { !$0.lines.isEmpty }.map(\.text).joined(separator: "\n")
+        }
         var sections = [
             answers(analysis), provenance(analysis), rate(analysis), foreignRates(analysis), workingSet(analysis),
             vcpus(analysis),
             duplicates(analysis),
             redirty(analysis), granularity(analysis), phases(analysis), order(analysis), hottest(analysis),
         ]
-        sections.append(TextConvergence.section(analysis.convergence))
+        sections += TextMigration.sections(analysis) + [TextConvergence.section(analysis.convergence)]
         sections += [checkpoints(analysis), ringWhatIf(analysis), costs(analysis), TextFidelity.section(analysis)]
         return sections.filter { !$0.lines.isEmpty }.map(\.text).joined(separator: "\n")
     }
@@ -35,15 +39,18 @@ package enum TextReport {
         var section = Section("Recording")
         section.field(
             "guest", [info.guestKind, info.guest].filter { !$0.isEmpty }.map(Sanitizer.line).joined(separator: " "))
-        section.field(
-            "size",
-            "\(info.vcpuCount) vCPU\(info.vcpuCount == 1 ? "" : "s"), "
-                + "\(info.memoryBytes > 0 ? Units.size(info.memoryBytes) : "memory of unknown size"), "
-                + "pages of \(Units.size(info.pageSize))")
-        var source = "\(info.source.rawValue), \(info.mode.rawValue)"
-        if let ring = info.ringEntries { source += ", rings of \(Units.counted(Int64(ring), "entry", "entries"))" }
-        if info.intervalNs > 0 { source += ", every \(Units.duration(info.intervalNs))" }
-        section.field("source", source)
+        // A log tells nothing of these.
+        if !analysis.isLogOnly {
+            section.field(
+                "size",
+                "\(info.vcpuCount) vCPU\(info.vcpuCount == 1 ? "" : "s"), "
+                    + "\(info.memoryBytes > 0 ? Units.size(info.memoryBytes) : "memory of unknown size"), "
+                    + "pages of \(Units.size(info.pageSize))")
+            var source = "\(info.source.rawValue), \(info.mode.rawValue)"
+            if let ring = info.ringEntries { source += ", rings of \(Units.counted(Int64(ring), "entry", "entries"))" }
+            if info.intervalNs > 0 { source += ", every \(Units.duration(info.intervalNs))" }
+            section.field("source", source)
+        }
         let host = [info.host, info.kernel, info.kvmModule, info.cpu].filter { !$0.isEmpty }.map(Sanitizer.line)
         section.field("host", host.isEmpty ? "unknown" : host.joined(separator: ", "))
         if !info.tool.isEmpty { section.field("recorded by", Sanitizer.line(info.tool)) }
@@ -57,6 +64,7 @@ package enum TextReport {
                 labels.sorted { $0.key < $1.key }.map { Sanitizer.line("\($0.key)=\($0.value)") }
                     .joined(separator: ", "))
         }
+        if analysis.isLogOnly { return section }
         let counts = analysis.counts
         section.field(
             "recorded",

@@ -13,8 +13,11 @@ struct Verdict {
 
     /// In the order in which people ask.
     static func all(_ analysis: RecordingAnalysis) -> [Verdict] {
-        [converges(analysis), bandwidth(analysis), workingSet(analysis), duplicates(analysis), fidelity(analysis)]
-            .compactMap { $0 }
+        if analysis.isLogOnly { return [migration(analysis)].compactMap(\.self) }
+        return [
+            migration(analysis), converges(analysis), bandwidth(analysis), workingSet(analysis), duplicates(analysis),
+            fidelity(analysis),
+        ].compactMap(\.self)
     }
 
     /// What a card is about: a usual link and QEMU's default downtime.

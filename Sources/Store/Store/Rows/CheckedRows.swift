@@ -120,6 +120,10 @@ struct CheckedRows: RowCoder {
 
     mutating func text(_ column: String, _ value: inout String) throws { value = try text(column) }
 
+    mutating func text(_ column: String, _ value: inout String?) throws {
+        value = try isNull(column) ? nil : text(column)
+    }
+
     mutating func text(_ column: String) throws -> String {
         let place = try place(of: column, SQLITE_TEXT, "a text")
         guard statement.byteCount(place) <= Self.longestText else { throw corrupt("\(column) is longer than 4 MiB") }

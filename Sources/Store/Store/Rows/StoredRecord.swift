@@ -50,6 +50,7 @@ protocol RowCoder {
     mutating func flag(_ column: String, _ value: inout Bool) throws(Failure)
     mutating func flag(_ column: String, _ value: inout Bool?) throws(Failure)
     mutating func text(_ column: String, _ value: inout String) throws(Failure)
+    mutating func text(_ column: String, _ value: inout String?) throws(Failure)
     mutating func word<Word: RawRepresentable<String>>(_ column: String, _ value: inout Word) throws(Failure)
     mutating func word<Word: RawRepresentable<String>>(_ column: String, _ value: inout Word?) throws(Failure)
     mutating func blob(_ column: String, _ value: inout [UInt8]) throws(Failure)
@@ -91,6 +92,7 @@ extension RowEncoder {
     mutating func flag(_ column: String, _ value: inout Bool) { set(column, value ? 1 : 0) }
     mutating func flag(_ column: String, _ value: inout Bool?) { set(column, value.map { $0 ? 1 : 0 }) }
     mutating func text(_ column: String, _ value: inout String) { set(column, value) }
+    mutating func text(_ column: String, _ value: inout String?) { set(column, value) }
     mutating func word<Word: RawRepresentable<String>>(_ column: String, _ value: inout Word) {
         set(column, value.rawValue)
     }

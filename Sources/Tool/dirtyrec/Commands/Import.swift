@@ -22,11 +22,14 @@ struct Import: ParsableCommand {
             Examples:
               dirtyrec import mine.txt -o mine.db
               dirtyrec import trace.dat -o vm.db
+              dirtyrec import --migration info-migrate.txt -o migration.db
               dirtyrec import --format sparse --interval 30s diff1 diff2 diff3 -o snapshots.db
             """)
 
-    @Argument(help: "File to read; - is standard input. Of snapshots, every file.", completion: .file())
-    var files: [String]
+    @Argument(
+        help: "File to read; - is standard input. Of snapshots, every file. None with --migration alone.",
+        completion: .file())
+    var files: [String] = []
 
     @OptionGroup var recording: RecordingOptions
 
@@ -60,10 +63,30 @@ struct Import: ParsableCommand {
         completion: .file())
     var qemuRate: String?
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            What a tool said of the guest's migration: QEMU's info migrate or query-migrate, virsh domjobinfo, logs of \
+            virt-launcher, Cloud Hypervisor or Proxmox VE; - is standard input.
+            """,
+            valueName: "file"), completion: .file())
+    var migration: String?
+
     private var file: String { files.first ?? "" }
 
     func validate() throws {
-        guard format?.snapshots != nil || files.count == 1 else {
+        guard !files.isEmpty || migration != nil else {
+            throw ValidationError("There is nothing to import: name a file, or a migration's log with --migration.")
+        }
+        guard !files.isEmpty || (format == nil && threads == nil && interval == nil && pml == nil && qemuRate == nil)
+        else {
+            throw ValidationError(
+                "Without a file there is a migration's log only: leave the other options out, or name one.")
+        }
+        guard migration != "-" || !files.contains("-") else {
+            throw ValidationError("Standard input cannot be both: name the file or the migration's log.")
+        }
+        guard format?.snapshots != nil || files.count <= 1 else {
             throw ValidationError("Several files are snapshots: say with --format whether sparse, images or bitmaps.")
         }
         guard format?.snapshots != nil || pageSize == nil else {
@@ -84,17 +107,21 @@ struct Import: ParsableCommand {
     }
 
     func run() throws {
-        try FileName.keep(files + [qemuRate].compactMap(\.self), from: recording.output)
+        try FileName.keep(files + [qemuRate, migration].compactMap(\.self), from: recording.output)
+        let log = try migration.map { try MigrationLog.read($0) }
+        if let log, files.isEmpty { return try keep(log) }
         let source = try open()
         var info = source.info
         info.id = RecordingInfo.newID()
         info.pml = pml.map { $0 == .on } ?? info.pml
         let rates = try qemuRate.map { try QEMUDirtyRate.read($0, since: source.info.startNs) } ?? []
-        let intake = try Intake(recording, info, source.slots, groupNs: Intake.groupNs)
+        let observations = log?.observations ?? []
+        let intake = try Intake(recording, info, source.slots, migrations: observations, groupNs: Intake.groupNs)
         try intake.run(endNs: { source.endNs }) { keep in
             // One is read ahead: it says why there is no next one.
             var next = try source.next()
             next?.foreignRates += rates
+            guard next != nil else { throw ImportError(file, "holds no harvest; nothing was written.") }
             while var batch = next {
                 if intake.mustStop { throw Interrupted() }
                 do { next = try source.next() } catch {
@@ -109,14 +136,33 @@ struct Import: ParsableCommand {
             }
             return (source.endReason, [:])
         }
-        guard !intake.isEmpty else { throw ImportError(file, "holds no harvest; nothing was written.") }
         Terminal.say(
             """
             Imported \(Units.counted(intake.committedIterations, "iteration", "iterations")) with \
-            \(Units.counted(intake.committedEntries, "entry", "entries")) into \(recording.output).
+            \(Units.counted(intake.committedEntries, "entry", "entries")) into \(recording.output)\(observations.isEmpty ? "" : ", with \(Self.counted(observations))").
             """)
         if info.pml == true, info.source == .tracefs { Terminal.say(AttachedGuest.timesWithPML) }
         Terminal.say("Next: dirtyrec report \(ShellWords.file(recording.output))")
+    }
+
+    /// A recording of nothing but a migration's log.
+    private func keep(_ log: MigrationLog) throws {
+        var info = RecordingInfo()
+        info.id = RecordingInfo.newID()
+        info.guestKind = "imported"
+        info.guest = migration.map { $0 == "-" ? "standard input" : URL(fileURLWithPath: $0).lastPathComponent } ?? ""
+        info.source = .imported
+        info.wallOffsetNs = log.wallNs ?? 0
+        let intake = try Intake(recording, info, migrations: log.observations)
+        try intake.run(endNs: { log.endNs }) { _ in (.duration, [:]) }
+        Terminal.say("Imported \(Self.counted(log.observations)) into \(recording.output).")
+        Terminal.say("Next: dirtyrec report \(ShellWords.file(recording.output))")
+    }
+
+    private static func counted(_ observations: [MigrationObservation]) -> String {
+        let attempts = Set(observations.map(\.attempt)).count
+        return "\(Units.counted(Int64(observations.count), "observation", "observations")) of "
+            + (attempts == 1 ? "a migration" : "\(attempts) migrations")
     }
 
     private func open() throws -> any ImportSource {

@@ -19,13 +19,15 @@ final class Intake {
     private let signals: StopFlag
 
     init(
-        _ options: RecordingOptions, _ info: RecordingInfo, _ slots: [MemorySlot] = [], groupNs: Int64 = 0,
-        metrics: MetricsFile? = nil, until signals: StopFlag = .ofSignals()
+        _ options: RecordingOptions, _ info: RecordingInfo, _ slots: [MemorySlot] = [],
+        migrations: [MigrationObservation] = [], groupNs: Int64 = 0, metrics: MetricsFile? = nil,
+        until signals: StopFlag = .ofSignals()
     ) throws {
         self.options = options
         self.signals = signals
         file = try FileSink(
-            options.writer(info, slots, groupNs: groupNs), logsCommits: options.durability.logCommits, metrics: metrics)
+            options.writer(info, slots, migrations: migrations, groupNs: groupNs),
+            logsCommits: options.durability.logCommits, metrics: metrics)
     }
 
     /// Whether somebody asked to stop.

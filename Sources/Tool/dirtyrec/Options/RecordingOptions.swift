@@ -30,7 +30,8 @@ struct RecordingOptions: ParsableArguments {
     ///
     /// - Throws: `OutputError`, `RecordingError`.
     func writer(
-        _ info: RecordingInfo, _ slots: [MemorySlot] = [], at path: String? = nil, groupNs: Int64 = 0
+        _ info: RecordingInfo, _ slots: [MemorySlot] = [], migrations: [MigrationObservation] = [],
+        at path: String? = nil, groupNs: Int64 = 0
     ) throws -> RecordingWriter {
         let path = path ?? output
         switch try FilePlace(path).content {
@@ -45,7 +46,8 @@ struct RecordingOptions: ParsableArguments {
         info.tool = Version.tool
         info.commandLine = ShellWords.join(CommandLine.arguments)
         return try RecordingWriter(
-            path: path, info: info, slots: slots, options: durability.writing(replace: force, groupNs: groupNs))
+            path: path, info: info, slots: slots, migrations: migrations,
+            options: durability.writing(replace: force, groupNs: groupNs))
     }
 
     /// Says what somebody who reads the file has kept out of it.
