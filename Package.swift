@@ -135,7 +135,8 @@ let package = Package(
             dependencies: ["Recorder", "Content", "Analysis", "Platform", "Model", "Guests", "KVM", "CZstd"]),
         .testTarget(
             name: "ImportTests", dependencies: ["Import", "Model", "TestSupport"], exclude: ["Cases", "Migrations"]),
-        .testTarget(name: "AttachTests", dependencies: ["Attach", "Content", "Import", "Model", "Platform"]),
+        .testTarget(
+            name: "AttachTests", dependencies: ["Attach", "Content", "Import", "Model", "Platform", "TestSupport"]),
         .testTarget(name: "CLITests", dependencies: ["Model", "Store", "TestSupport"]),
     ]
 )

@@ -134,6 +134,10 @@ import Testing
         (["record", "-o", "F/a.db", "--metrics", "F/a.prom", "--compare-sources"], 2, "--metrics is of one recording"),
         (["record", "-o", "F/a.db", "--interval", "2562047h"], 2, "a duration is at most 320255h"),
         (["attach", "--pid", "1", "--soft-dirty", "--qmp", "F/q", "-o", "F/a.db"], 2, "for a VM that logs nothing"),
+        (["attach", "--libvirt", "a", "--soft-dirty", "-o", "F/a.db"], 2, "--libvirt lets QEMU log, and --soft-dirty"),
+        (["attach", "--libvirt", "a", "--qmp", "F/q", "-o", "F/a.db"], 2, "both lead to QEMU's monitor"),
+        (["attach", "--libvirt", "", "-o", "F/a.db"], 2, "needs the name, id or UUID of a domain"),
+        (["attach", "-o", "F/a.db"], 2, "Name the VMM: --pid PID, --qmp SOCKET or --libvirt DOMAIN."),
         (["attach", "--pid", "1", "--soft-dirty", "--times", "off", "-o", "F/a.db"], 2, "leave --times off away"),
         (
             ["attach", "--pid", "1", "--soft-dirty", "--interval", "1ms", "-o", "F/a.db"], 2,

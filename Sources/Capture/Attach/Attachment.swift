@@ -22,6 +22,8 @@ package final class Attachment {
     private var toldVCPUs: Int
     var pending: [RingEvent] = []
     var slots: SlotAddresses
+    /// Whether slots log, as far as was seen, and since when.
+    private var logging: (isOn: Bool, sinceNs: Int64) = (false, .min)
     private var contents: VMMContents?
     /// Of a VM that logs nothing.
     var soft: (memory: SoftDirtyMemory, assembler: SoftDirtyAssembler, intervalNs: Int64)?
@@ -124,6 +126,11 @@ package final class Attachment {
     package var entries: Int64 { assembler.entries }
     /// Exits because a ring was full.
     package var fullExits: Int64 { assembler.fullExits }
+
+    /// When the VMM switched logging on, if the last time was in that range and was seen.
+    func loggingBegan(in range: ClosedRange<Int64>) -> Int64? {
+        range.contains(logging.sinceNs) ? logging.sinceNs : nil
+    }
 
     /// Pages of the guest that hold only zeros now: reads all its memory. Nil when its slots are not known, because logging
     /// was on before or the kernel has no kprobes, or when the process is gone.
@@ -228,6 +235,9 @@ package final class Attachment {
         pending.removeAll { $0.ns < ns }
         for (_, event) in settled {
             slots.note(event)
+            if case .slot(_, let flags, _, 1..., _) = event.kind, logging.isOn != (flags & 1 != 0) {
+                logging = flags & 1 != 0 ? (true, event.ns) : (false, logging.sinceNs)
+            }
             do {
                 if let batch = try assembler.add(event) { try commit(looked(batch)) }
             } catch let contradiction as EventContradiction {

@@ -50,10 +50,13 @@ package struct HostGuest: Sendable, Equatable, Encodable {
             (follow, followUnlogged) = (nil, nil)
             return
         }
-        let arguments = ((try? Files.read(folder + "/cmdline")) ?? "").split(separator: "\0").map(String.init)
+        let arguments = Files.arguments(of: pid)
         // With its monitor QEMU's own dirty-rate measurement can switch logging on.
         let process = "--pid \(pid)" + (target.machines > 1 ? " --vm 1" : "")
-        follow = "dirtyrec attach \(Self.monitor(arguments).map { "--qmp \($0)" } ?? process) -o vm.db"
+        let monitor =
+            Self.domain(arguments).map { ShellWords.join($0.hasPrefix("-") ? ["--libvirt=\($0)"] : ["--libvirt", $0]) }
+            ?? Self.monitor(arguments).map { "--qmp \($0)" }
+        follow = "dirtyrec attach \(monitor ?? process) -o vm.db"
         let isSoft = target.ringEntries == nil && SoftDirtyMemory.isSupported && SoftDirtyMemory.namesAddresses
         followUnlogged = isSoft ? "dirtyrec attach \(process) --soft-dirty -o vm.db" : nil
     }
@@ -64,6 +67,19 @@ package struct HostGuest: Sendable, Equatable, Encodable {
             .filter { ["-qmp", "--qmp"].contains($0.0) && $0.1.hasPrefix("unix:") }
             .compactMap { $0.1.dropFirst(5).split(separator: ",").first.map(String.init) }
             .first { path in path.allSatisfy { $0.isLetter || $0.isNumber || "/._-+:@".contains($0) } }
+    }
+
+    /// The name of a domain of the system's libvirt, which gives QEMU a monitor of its own and keeps the domain's secrets in a folder of its own. What
+    /// another libvirt runs, one of a user's session, virsh does not find without being told where that is.
+    static func domain(_ arguments: [String]) -> String? {
+        guard arguments.contains(where: { $0.split(separator: ",").contains("id=charmonitor") }),
+            arguments.contains(where: { $0.contains(#""file":"/var/lib/libvirt/qemu/"#) }),
+            let name = zip(arguments, arguments.dropFirst()).first(where: { $0.0 == "-name" })?.1,
+            name.hasPrefix("guest=")
+        else { return nil }
+        // A comma ends the value unless it is doubled.
+        let value = name.dropFirst(6).replacing(",,", with: "\0").prefix { $0 != "," }.replacing("\0", with: ",")
+        return value.isEmpty ? nil : String(value)
     }
 
     /// One line for people: what it is, and what is known of it.

@@ -58,4 +58,14 @@ package struct Target: Sendable {
     }
 
     package var isAlive: Bool { kill(pid, 0) == 0 || errno == EPERM }
+
+    /// Waits whether the process ends within so many nanoseconds.
+    func ends(within ns: Int64) -> Bool {
+        let deadline = monotonicNow() + ns
+        while isAlive {
+            guard monotonicNow() < deadline else { return false }
+            usleep(20_000)
+        }
+        return true
+    }
 }

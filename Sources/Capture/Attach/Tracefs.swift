@@ -109,6 +109,18 @@ enum Files {
         guard written == bytes.count else { throw AttachError("\(path) cannot be written: \(systemError()).") }
     }
 
+    /// The words of a process' command line; none when it is gone.
+    static func arguments(of pid: Int32) -> [String] {
+        ((try? read("/proc/\(pid)/cmdline")) ?? "").split(separator: "\0", omittingEmptySubsequences: false).map(
+            String.init)
+    }
+
+    /// The process that a thread belongs to; nil when there is no such thread.
+    static func process(ofThread thread: Int32) -> Int32? {
+        ((try? read("/proc/\(thread)/status")) ?? "").split(separator: "\n").first { $0.hasPrefix("Tgid:") }
+            .flatMap { Int32($0.dropFirst(5).drop { $0 == "\t" || $0 == " " }) }
+    }
+
     static func list(_ path: String) -> [String] {
         guard let folder = unsafe opendir(path) else { return [] }
         defer { unsafe closedir(folder) }

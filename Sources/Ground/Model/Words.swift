@@ -35,6 +35,8 @@ package enum WayIn: String, Sendable, CaseIterable {
 
     /// The recording's label.
     package static let key = "way_in"
+    /// The label with who switched logging on for the recording, where dirtyrec let somebody.
+    package static let loggingKey = "logging_by"
     /// The label with what the events said of themselves.
     package static let checkKey = "self_check"
     /// The label with those who may write the guest's memory unseen.

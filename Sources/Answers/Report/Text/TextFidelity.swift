@@ -31,6 +31,7 @@ enum TextFidelity {
         if let way = info.labels[WayIn.key] {
             section.field("way in", WayIn(rawValue: way).map(sight) ?? Sanitizer.line(way))
         }
+        if let logging = info.labels[WayIn.loggingKey] { section.field("logging by", Sanitizer.line(logging)) }
         if let check = info.labels[WayIn.checkKey] { section.field("self-check", Sanitizer.line(check)) }
         if let large = largeEntries(analysis) { section.field("large pages", large) }
         if let times = times(fidelity) { section.field("times", times) }

@@ -56,7 +56,8 @@ package enum TextReport {
         if !info.tool.isEmpty { section.field("recorded by", Sanitizer.line(info.tool)) }
         // These are in the fidelity card.
         let labels = info.labels.filter {
-            ![WayIn.key, WayIn.checkKey, WayIn.unseenKey, RecordingInfo.sharedCPUsKey].contains($0.key)
+            ![WayIn.key, WayIn.loggingKey, WayIn.checkKey, WayIn.unseenKey, RecordingInfo.sharedCPUsKey].contains(
+                $0.key)
         }
         if !labels.isEmpty {
             section.field(

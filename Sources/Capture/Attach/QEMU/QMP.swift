@@ -1,70 +1,39 @@
 import Foundation
 import Platform
 
-/// A connection to QEMU's monitor, one command at a time.
-package final class QMP {
-    private let descriptor: CInt
-    private let path: String
-    private var buffer: [UInt8] = []
+/// A way to QEMU's monitor.
+package protocol QMPChannel: Sendable {
+    /// What messages call it.
+    var name: String { get }
 
-    /// An answer is at most this long.
-    private static let longestLine = 1 << 20
-    private static let timeoutSeconds = 10
+    /// What recordings call it.
+    var way: String { get }
 
-    /// Connects to the socket of `-qmp unix:SOCKET,server` and shakes hands.
+    /// The process of QEMU, where the way itself knows it.
+    var peer: Int32? { get }
+
+    /// Sends a command, which is one object of JSON, and waits for its answer, which is another one; events are left out.
     ///
     /// - Throws: ``AttachError``.
-    package init(socket path: String) throws {
-        self.path = path
-        descriptor = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { throw AttachError("No socket can be made: \(systemError()).") }
-        var timeout = timeval(tv_sec: Self.timeoutSeconds, tv_usec: 0)
-        unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
-        unsafe setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
-        try connect()
-        let _: Greeting = try message()
-        let _: Nothing = try execute("qmp_capabilities")
-    }
+    func answer(to command: [UInt8]) throws -> [UInt8]
+}
 
-    deinit { close(descriptor) }
+/// QEMU's monitor, one command at a time, whichever way leads to it.
+package struct QMP: Sendable {
+    private let channel: any QMPChannel
 
-    private func connect() throws {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let bytes = Array(path.utf8)
-        // 108 bytes with the final 0, in every ABI of Linux.
-        guard bytes.count < 108 else {
-            throw AttachError("\(path.prefix(40))… is too long for a socket's path.")
-        }
-        unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: bytes) }
-        let code = unsafe withUnsafePointer(to: &address) {
-            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-        guard code == 0 else {
-            throw AttachError(
-                "\(path) cannot be connected: \(systemError()); start QEMU with -qmp unix:\(path),server,nowait")
-        }
-    }
+    /// An answer is at most this long.
+    static let longestAnswer = 1 << 20
 
-    /// The process at the other end.
-    package var peer: Int32? {
-        // struct ucred: pid, uid, gid; Glibc's module leaves it out.
-        var credentials: [Int32] = [0, 0, 0]
-        var size = socklen_t(12)
-        let code = unsafe getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &size)
-        return code == 0 && credentials[0] > 0 ? credentials[0] : nil
-    }
+    /// The monitor at the other end.
+    package init(_ channel: any QMPChannel) { self.channel = channel }
 
-    private struct Greeting: Decodable { let QMP: Nothing }
     /// An answer of which nothing is needed.
     package struct Nothing: Decodable {}
     private struct Reply<Value: Decodable>: Decodable {
         struct Problem: Decodable { let desc: String }
         let `return`: Value?
         let error: Problem?
-        let event: String?
     }
 
     /// Sends a command and waits for its answer.
@@ -78,46 +47,59 @@ package final class QMP {
             line += Array(#","arguments":"#.utf8)
             line += try JSONSerialization.data(withJSONObject: arguments, options: [.sortedKeys])
         }
-        line += Array("}\n".utf8)
-        let sent = unsafe line.withUnsafeBytes {
-            unsafe send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-        }
-        guard sent == line.count else { throw AttachError("QEMU at \(path) does not take commands: \(systemError()).") }
-        while true {
-            let reply: Reply<Value> = try message()
-            if reply.event != nil { continue }
-            if let problem = reply.error { throw AttachError("QEMU refused \(command): \(problem.desc)") }
-            guard let value = reply.return else { throw AttachError("QEMU's answer to \(command) is none.") }
-            return value
+        line += Array("}".utf8)
+        let reply: Reply<Value> = try Self.decode(channel.answer(to: line), from: channel.name)
+        if let problem = reply.error { throw AttachError("QEMU refused \(command): \(problem.desc)") }
+        guard let value = reply.return else { throw AttachError("QEMU's answer to \(command) is none.") }
+        return value
+    }
+
+    /// Reads what came by the way `name`.
+    ///
+    /// - Throws: ``AttachError``.
+    static func decode<Value: Decodable>(_ bytes: [UInt8], from name: String) throws -> Value {
+        do { return try JSONDecoder().decode(Value.self, from: Data(bytes)) } catch {
+            let text = String(decoding: bytes.prefix(80), as: UTF8.self)
+            throw AttachError("\(name) does not speak QMP: '\(text)'.")
         }
     }
 
-    private func message<Value: Decodable>() throws -> Value {
-        let line = try line()
-        do {
-            return try JSONDecoder().decode(Value.self, from: Data(line))
-        } catch {
-            let text = String(decoding: line.prefix(80), as: UTF8.self)
-            throw AttachError("\(path) does not speak QMP: '\(text)'.")
-        }
+    /// What recordings call the way that leads to it.
+    package var way: String { channel.way }
+
+    /// The guest's name, if it has one.
+    package var guestName: String? {
+        struct Named: Decodable { let name: String? }
+        let answer: Named? = try? execute("query-name")
+        return answer?.name.flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    private func line() throws -> [UInt8] {
-        while true {
-            if let end = buffer.firstIndex(of: 10) {
-                defer { buffer.removeFirst(end + 1) }
-                return Array(buffer[..<end])
-            }
-            guard buffer.count < Self.longestLine else {
-                throw AttachError("\(path) does not speak QMP: no line ends.")
-            }
-            var chunk = [UInt8](repeating: 0, count: 4096)
-            let count = unsafe chunk.withUnsafeMutableBytes { unsafe recv(descriptor, $0.baseAddress, $0.count, 0) }
-            guard count > 0 else {
-                let reason = count == 0 ? "it closed the connection" : systemError()
-                throw AttachError("QEMU at \(path) does not answer: \(reason); does another program use this socket?")
-            }
-            buffer += chunk[..<count]
+    /// The process of QEMU: who is at the other end, or the one that has the threads of QEMU's vCPUs and QEMU's UUID on its command line.
+    ///
+    /// - Throws: ``AttachError``, also when that is no process of this host.
+    package func process() throws -> Int32 {
+        if let peer = channel.peer { return peer }
+        struct CPU: Decodable {
+            let thread: Int32
+            enum CodingKeys: String, CodingKey { case thread = "thread-id" }
         }
+        struct Identity: Decodable { let UUID: String }
+        let cpus: [CPU] = try execute("query-cpus-fast")
+        let identity: Identity = try execute("query-uuid")
+        guard let thread = cpus.first?.thread, let pid = Files.process(ofThread: thread),
+            Files.arguments(of: pid).has("-uuid", identity.UUID)
+        else {
+            throw AttachError(
+                "No process of this host has the vCPUs and the UUID \(identity.UUID) of which QEMU tells by \(channel.name): run dirtyrec on the host of the guest, or name QEMU's process by --pid PID."
+            )
+        }
+        return pid
+    }
+}
+
+extension [String] {
+    /// Whether these words of a command line have an option with a value, whose case does not matter.
+    fileprivate func has(_ option: String, _ value: String) -> Bool {
+        zip(self, dropFirst()).contains { $0.0 == option && $0.1.lowercased() == value.lowercased() }
     }
 }

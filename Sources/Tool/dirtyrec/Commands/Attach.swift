@@ -10,12 +10,13 @@ struct Attach: ParsableCommand {
         abstract: "Record the pages that another VMM's running guest dirties, from the kernel's trace events.",
         discussion: """
             A guest with a dirty ring is followed by KVM's events of the ring, one without by probes on what marks pages in \
-            its bitmaps; nothing changes for the VMM. With --qmp dirtyrec lets QEMU switch dirty logging on and keeps QEMU's \
-            own figure beside ours; without, logging must be on, by a migration for instance. `dirtyrec doctor` lists the \
+            its bitmaps; nothing changes for the VMM. With --qmp, or --libvirt where QEMU's monitor is libvirt's, dirtyrec lets QEMU \
+            switch dirty logging on and keeps QEMU's own figure beside ours; without, logging must be on, by a migration for instance. `dirtyrec doctor` lists the \
             guests of this host. Needs root and tracefs. See docs/attach.md.
 
             Examples:
               dirtyrec attach --qmp /run/vm.sock --duration 10s -o vm.db
+              dirtyrec attach --libvirt web1 --duration 10s -o vm.db
               dirtyrec attach --pid 4711 -o vm.db
             """)
 
@@ -45,7 +46,7 @@ struct Attach: ParsableCommand {
     var zeroPages = false
 
     func validate() throws {
-        guard way.isGiven else { throw ValidationError("Name the VMM: --pid PID or --qmp SOCKET.") }
+        guard way.isGiven else { throw ValidationError("Name the VMM: \(AttachOptions.wanted).") }
         if let duration, duration.ns <= 0 { throw ValidationError("--duration must be longer than 0.") }
     }
 

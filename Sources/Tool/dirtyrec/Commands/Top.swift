@@ -16,6 +16,7 @@ struct Top: ParsableCommand {
             Examples:
               dirtyrec top vm.db
               dirtyrec top --qmp /run/vm.sock -o vm.db
+              dirtyrec top --libvirt web1
               dirtyrec top vm.db --json --link 25Gbit/s --downtime 50ms
             """)
 
@@ -65,7 +66,7 @@ struct Top: ParsableCommand {
 
     func validate() throws {
         guard (file == nil) == way.isGiven else {
-            throw ValidationError("Name either a recording, or a VMM by --pid PID or --qmp SOCKET.")
+            throw ValidationError("Name either a recording, or a VMM by \(AttachOptions.wanted).")
         }
         guard output == nil || way.isGiven else {
             throw ValidationError(

@@ -7,7 +7,7 @@ import Recorder
 
 /// Another VMM's guest, and how it is looked at.
 struct AttachOptions: ParsableArguments {
-    @Option(help: "Process of the VMM (default: whoever answers at --qmp).")
+    @Option(help: "Process of the VMM (default: whoever answers at --qmp or --libvirt).")
     var pid: Int32?
 
     @Option(help: ArgumentHelp("Which VM, from 1, of a process that runs several.", valueName: "n"))
@@ -15,6 +15,12 @@ struct AttachOptions: ParsableArguments {
 
     @Option(help: ArgumentHelp("QEMU's QMP socket.", valueName: "socket"), completion: .file())
     var qmp: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "A domain of libvirt's QEMU driver, as virsh takes it: name, id or UUID. virsh passes QMP on.",
+            valueName: "domain"), completion: .domain)
+    var libvirt: String?
 
     @Option(
         help: ArgumentHelp(
@@ -49,10 +55,14 @@ struct AttachOptions: ParsableArguments {
             throw ValidationError("--buffer must be 64KiB to 1GiB; it is the memory of one CPU's buffer.")
         }
         if let vm, vm < 1 { throw ValidationError("--vm counts from 1.") }
+        guard qmp == nil || libvirt == nil else {
+            throw ValidationError("--qmp and --libvirt both lead to QEMU's monitor: give one of them.")
+        }
+        if libvirt?.isEmpty == true { throw ValidationError("--libvirt needs the name, id or UUID of a domain.") }
         if softDirty {
-            guard qmp == nil else {
+            guard qmp == nil, libvirt == nil else {
                 throw ValidationError(
-                    "--qmp lets QEMU log, and --soft-dirty is for a VM that logs nothing: give --pid, or leave --soft-dirty away."
+                    "--\(qmp == nil ? "libvirt" : "qmp") lets QEMU log, and --soft-dirty is for a VM that logs nothing: give --pid, or leave --soft-dirty away."
                 )
             }
             guard times == .on else {
@@ -67,7 +77,9 @@ struct AttachOptions: ParsableArguments {
     }
 
     /// Whether a VMM is named.
-    var isGiven: Bool { pid != nil || qmp != nil }
+    var isGiven: Bool { pid != nil || qmp != nil || libvirt != nil }
+    /// What to say where none is.
+    static let wanted = "--pid PID, --qmp SOCKET or --libvirt DOMAIN"
     /// Shortest iteration, in nanoseconds.
     var intervalNs: Int64 { interval?.ns ?? (softDirty ? 1_000_000_000 : 100_000_000) }
     private static let shortestSoftNs: Int64 = 10_000_000
@@ -84,12 +96,15 @@ struct AttachedGuest {
     /// - Parameter content: Of which pages it is to be said what they hold; of none without.
     /// - Throws: `AttachError`.
     init(_ options: AttachOptions, content: ContentShare? = nil) throws {
-        let monitor = try options.qmp.map { try QMP(socket: $0) }
-        guard let pid = options.pid ?? monitor?.peer else {
-            throw AttachError("QEMU's process is unknown; add --pid PID.")
+        let monitor =
+            try options.qmp.map { QMP(try QMPSocket($0)) } ?? options.libvirt.map { QMP(try Virsh(domain: $0)) }
+        guard let pid = try options.pid ?? monitor?.process() else {
+            throw ValidationError("Name the VMM: \(AttachOptions.wanted).")
         }
         let target = try Target(pid: pid)
         meter = monitor.map { DirtyRateMeter($0, hasRings: target.ringEntries != nil) }
+        // Before the recording begins: QEMU's answers may take a while.
+        let (name, memoryBytes) = (monitor?.guestName, meter?.memoryBytes)
         if target.ringEntries == nil, !options.softDirty {
             Terminal.say("The VM has no dirty ring: its bitmaps are followed, by probes in the kernel.")
         }
@@ -112,8 +127,10 @@ struct AttachedGuest {
             \(Units.size(Int64(buffers.total) << 10)) of kernel memory; --buffer changes it.
             """)
         var info = Self.describe(target, attachment, intervalNs: options.intervalNs)
-        info.memoryBytes = meter?.memoryBytes ?? attachment.memoryBytes
+        info.memoryBytes = memoryBytes ?? attachment.memoryBytes
         info.labels[RecordingInfo.contentKey] = content?.description
+        info.labels[WayIn.loggingKey] = monitor.map { "QEMU's calc-dirty-rate, by \($0.way)" }
+        if let name { info.guest = "\(name) (\(target.command), process \(target.pid))" }
         self.info = info
     }
 
@@ -174,7 +191,7 @@ struct AttachedGuest {
                 attachment.wayIn == .softDirty
                     ? "No page was written."
                     : meter == nil
-                        ? "No page was reported: dirty logging was never on. Let dirtyrec switch it on with --qmp, or attach to a migration."
+                        ? "No page was reported: dirty logging was never on. Let dirtyrec switch it on with --qmp or --libvirt, or attach to a migration."
                         : "No page was reported: the guest wrote nothing while QEMU logged, or QEMU had not harvested yet."
             )
         }

@@ -12,6 +12,9 @@ extension CompletionKind {
     /// Where a page is to be.
     static var page: CompletionKind { .file(extensions: ["html"]) }
 
+    /// A domain of libvirt's that runs.
+    static var domain: CompletionKind { .shellCommand("virsh --readonly --quiet list --name 2>/dev/null") }
+
     /// A workload's name; what it takes is typed behind a colon.
     static var workload: CompletionKind { .list(Workload.Kind.allCases.map(\.rawValue)) }
 
