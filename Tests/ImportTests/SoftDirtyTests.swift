@@ -152,14 +152,25 @@ private func summary(_ batch: IterationBatch) -> [String: [GFN]] {
         #expect(assembler.check.blindNs == 207)
     }
 
-    @Test func `that begins to log is noticed`() throws {
+    @Test func `that logs for a while is followed on, and both moments are told`() throws {
         let assembler = try begun()
         #expect(assembler.loggedSlot == nil)
-        _ = try assembler.add(
-            RingEvent(
-                ns: 120, pid: 5, ring: 0, kind: .slot(id: 1, flags: 1, address: 0x400 << 12, size: 2048 << 12, host: 0))
-        )
+        func set(_ flags: UInt32, at ns: Int64) throws {
+            _ = try assembler.add(
+                RingEvent(
+                    ns: ns, pid: 5, ring: 0,
+                    kind: .slot(id: 1, flags: flags, address: 0x400 << 12, size: 2048 << 12, host: 0)))
+        }
+        try set(1, at: 120)
         #expect(assembler.loggedSlot == 1)
+        _ = try assembler.add(fault(130, 0x410))
+        try set(1, at: 140)
+        try set(0, at: 150)
+        #expect(assembler.loggedSlot == nil)
+        let batch = assembler.finish(at: 300)
+        #expect(summary(batch) == ["0": [0x410]])
+        #expect(batch.markers.map(\.tsNs) == [120, 150])
+        #expect(batch.markers.map(\.text) == ["the VMM's dirty log began", "the VMM's dirty log ended"])
     }
 
     @Test func `has memory that is plugged in, and none that is read-only`() throws {

@@ -2,7 +2,7 @@
 //
 // 64 MiB of guest memory lie at 1 GiB. vCPU 0 writes pages of the first quarter's first half, and only reads those of its second half;
 // vCPU 1 writes those of the second quarter; both write those of the third; the VMM, as a device would, those of the fourth.
-// Each access is a line of stdout when it ends: who, first page, pages, and the times before and after. On SIGUSR1 it begins to log;
+// Each access is a line of stdout when it ends: who, first page, pages, and the times before and after. On SIGUSR1 it begins to log, or ends it;
 // on SIGUSR2 it plugs in 1 MiB at 2 GiB, which vCPU 0 writes from then on.
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -115,7 +115,7 @@ static void *run(void *which)
 static void set(int signal)
 {
     if (signal == SIGUSR1)
-        log_now = 1;
+        log_now = !log_now;
     else if (signal == SIGUSR2)
         plug_now = 1;
     else
@@ -160,8 +160,8 @@ int main(int argc, char **argv)
         long long since = now();
         memory[(size_t)page * PAGE + 8]++;
         tell("d", base / PAGE + page, 1, since);
-        if (log_now && !region.flags) {
-            region.flags = KVM_MEM_LOG_DIRTY_PAGES;
+        if (log_now != !!region.flags) {
+            region.flags = log_now ? KVM_MEM_LOG_DIRTY_PAGES : 0;
             check(ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region), "KVM_SET_USER_MEMORY_REGION");
         }
         if (plug_now && !is_plugged) {

@@ -65,8 +65,10 @@ extension Attachment {
     func lookIfDue(_ now: Int64) throws {
         guard let (memory, assembler, intervalNs) = soft, !isGone, !assembler.isPending else { return }
         if let slot = assembler.loggedSlot {
+            // Faults go on to tell of first writes: the iteration ends when its log has.
+            guard assembler.isFull else { return }
             throw AttachError(
-                "The VMM began to log slot \(slot & 0xffff), and soft-dirty bits would disturb its log; what came before is kept. Follow the log: leave --soft-dirty away."
+                "The VMM logs slot \(slot & 0xffff) for so long that too many pages wait for its end; what came before is kept. Follow the log: leave --soft-dirty away."
             )
         }
         guard now - assembler.iterationNs >= intervalNs || assembler.isFull else { return }

@@ -1,77 +1,11 @@
 import Model
 
-/// What the soft-dirty bits of a VMM's memory said at one moment, slot by slot.
-package struct SoftDirtyLook: Sendable, Equatable {
-    /// The bits of one slot.
-    package struct Region: Sendable, Equatable {
-        package var baseGFN: GFN
-        package var pages: UInt64
-        /// Bit n of word m is page 64 m + n of the slot.
-        package var bits: [UInt64]
-
-        /// - Parameter bits: One for each page, the last word filled up with zeros.
-        package init(baseGFN: GFN, pages: UInt64, bits: [UInt64]) {
-            (self.baseGFN, self.pages, self.bits) = (baseGFN, pages, bits)
-        }
-
-        func isMarked(_ gfn: GFN) -> Bool? {
-            guard gfn >= baseGFN, gfn - baseGFN < pages else { return nil }
-            let page = gfn - baseGFN
-            return bits[Int(page >> 6)] >> (page & 63) & 1 != 0
-        }
-    }
-
-    /// A large page of the host, or the part of one that lies in a slot. All of its bits are set, whatever was written in it, or none is.
-    package struct LargePage: Sendable, Equatable {
-        package var gfns: Range<GFN>
-        /// Where the whole of it begins in the VMM: several slots may have parts of one.
-        package var host: UInt64
-        /// Whether its bits were set when they were read. It may be written until they are cleared.
-        package var isDirty: Bool
-
-        package init(gfns: Range<GFN>, host: UInt64, isDirty: Bool = true) {
-            (self.gfns, self.host, self.isDirty) = (gfns, host, isDirty)
-        }
-
-        /// KVM maps it as one only where it is one of the guest's, too.
-        var isWhole: Bool { gfns.count == Self.pages && gfns.lowerBound % GFN(Self.pages) == 0 }
-        /// Pages of a whole one: 2 MiB.
-        package static let pages = 512
-    }
-
-    package struct Clear: Sendable, Equatable {
-        package var beganNs: Int64
-        package var endedNs: Int64
-
-        package init(beganNs: Int64, endedNs: Int64) { (self.beganNs, self.endedNs) = (beganNs, endedNs) }
-    }
-
-    /// When the bits began to be read.
-    package var beganNs: Int64
-    /// When all of them had been read.
-    package var readNs: Int64
-    /// When they were cleared afterwards, and the pages protected; nil when they were not.
-    package var clear: Clear?
-    package var regions: [Region]
-    package var largePages: [LargePage]
-    /// Page faults of the VM since it began, reads too, as KVM counts them; nil where that is not known.
-    package var pageFaults: Int64?
-
-    package init(
-        beganNs: Int64, readNs: Int64, clear: Clear? = nil, regions: [Region] = [], largePages: [LargePage] = [],
-        pageFaults: Int64? = nil
-    ) {
-        (self.beganNs, self.readNs, self.clear) = (beganNs, readNs, clear)
-        (self.regions, self.largePages, self.pageFaults) = (regions, largePages, pageFaults)
-    }
-}
-
 /// Makes iterations out of a VM's write faults and of the soft-dirty bits of its VMM's memory.
 ///
 /// Clearing the bits protects every page, and KVM drops its mappings before it does: from that moment, which is the first
 /// ``RingEvent/Kind/unmap``, until clearing is over it maps no page anew. So a page whose write fault came before that moment belongs to the
 /// iteration that ends there, with whatever is written through its mapping until that is gone, and the first write to a page afterwards is a
-/// fault of the next one. What has its bit set without a fault was written by the VMM, by KVM itself, or by somebody else on the host.
+/// fault of the next one. As long as the VMM logs nothing is cleared, and the iteration goes on. What has its bit set without a fault was written by the VMM, by KVM itself, or by somebody else on the host.
 package final class SoftDirtyAssembler: EventAssembler {
     /// What faults and bits say of each other.
     package struct Check: Sendable, Equatable {
@@ -125,8 +59,7 @@ package final class SoftDirtyAssembler: EventAssembler {
     package private(set) var vcpuCount: Int
     package private(set) var entries: Int64 = 0
     package private(set) var check = Check()
-    /// A slot that was seen to log.
-    package private(set) var loggedSlot: UInt32?
+    private var logging: Set<UInt32> = []
     package var fullExits: Int64 { 0 }
     package var hasUnknownSlots: Bool { false }
 
@@ -150,6 +83,8 @@ package final class SoftDirtyAssembler: EventAssembler {
 
     /// When the iteration in progress began.
     package var iterationNs: Int64 { batch.iteration.startNs }
+    /// A slot whose pages the VMM logs: clearing bits would put pages that are only read into its log.
+    package var loggedSlot: UInt32? { logging.min() }
     /// Whether so much waits that the iteration should end.
     package var isFull: Bool { faults.count >= Self.mostWaiting }
     /// Whether bits were cleared, and the iteration has not ended yet.
@@ -219,7 +154,11 @@ package final class SoftDirtyAssembler: EventAssembler {
         guard id < 1 << 17, base <= largestGFN, pages <= largestGFN - base else {
             throw EventContradiction(problem: "slot \(id) with \(pages) pages from \(base) on does not exist")
         }
-        if pages > 0, flags & Self.logged != 0 { loggedSlot = id }
+        let wasLogging = !logging.isEmpty
+        if pages > 0, flags & Self.logged != 0 { logging.insert(id) } else { logging.remove(id) }
+        if wasLogging == logging.isEmpty {
+            mark(wasLogging ? "the VMM's dirty log ended" : "the VMM's dirty log began", at: ns)
+        }
         let isFollowed = pages > 0 && flags & Self.readOnly == 0
         slots[id] = isFollowed ? Slot(base: base, pages: pages) : nil
         last = nil
@@ -363,86 +302,5 @@ package final class SoftDirtyAssembler: EventAssembler {
             }
             previousPageFaults = now
         }
-    }
-}
-
-/// Which vCPU had a page's latest write fault. Takes memory only where there were some.
-private struct PageOwners {
-    private static let chunkBits: UInt64 = 12
-    private final class Chunk {
-        /// A vCPU's number and 1; 0 for nobody.
-        var owners = [UInt16](repeating: 0, count: 1 << chunkBits)
-    }
-    private var chunks: [GFN: Chunk] = [:]
-    private var last: (key: GFN, chunk: Chunk)?
-
-    private static func place(_ gfn: GFN) -> Int { Int(gfn & (1 << chunkBits - 1)) }
-
-    /// Gives a page to a vCPU.
-    ///
-    /// - Returns: who had it before.
-    mutating func own(_ gfn: GFN, _ vcpu: Int) -> Int? {
-        let key = gfn >> Self.chunkBits
-        let chunk = last?.key == key ? last.map(\.chunk) ?? Chunk() : chunks[key] ?? Chunk()
-        if last?.key != key {
-            chunks[key] = chunk
-            last = (key, chunk)
-        }
-        let former = Int(chunk.owners[Self.place(gfn)])
-        chunk.owners[Self.place(gfn)] = UInt16(truncatingIfNeeded: vcpu + 1)
-        return former == 0 ? nil : former - 1
-    }
-
-    func isOwned(_ gfn: GFN) -> Bool {
-        guard let chunk = chunks[gfn >> Self.chunkBits] else { return false }
-        return chunk.owners[Self.place(gfn)] != 0
-    }
-}
-
-/// The large pages of a look, and which of them a vCPU has touched.
-private struct LargePages {
-    private static let pages = GFN(SoftDirtyLook.LargePage.pages)
-    /// By the group of the guest's pages in which they lie; one that lies across is in two.
-    private var groups: [GFN: [SoftDirtyLook.LargePage]] = [:]
-    /// Faults of each group.
-    private var faults: [GFN: Int] = [:]
-    private var touched: Set<UInt64> = []
-
-    /// - Parameter pages: Pages with write faults, each once.
-    init(_ all: [SoftDirtyLook.LargePage], _ pages: some Sequence<GFN>) {
-        for large in all where !large.gfns.isEmpty {
-            for group in large.gfns.lowerBound / Self.pages...(large.gfns.upperBound - 1) / Self.pages {
-                groups[group, default: []].append(large)
-            }
-        }
-        guard !groups.isEmpty else { return }
-        for gfn in pages {
-            guard let large = large(gfn) else { continue }
-            faults[gfn / Self.pages, default: 0] += 1
-            touched.insert(large.host)
-        }
-    }
-
-    private func large(_ gfn: GFN) -> SoftDirtyLook.LargePage? {
-        groups.isEmpty ? nil : groups[gfn / Self.pages]?.first { $0.gfns.contains(gfn) }
-    }
-
-    func contains(_ gfn: GFN) -> Bool { large(gfn) != nil }
-
-    /// Whether KVM may have mapped a page together with others, so that later writes to those made no fault.
-    func hidesOthers(of gfn: GFN) -> Bool {
-        guard let large = large(gfn), large.isWhole else { return false }
-        // Where each page had a fault of its own, nothing is hidden.
-        return faults[gfn / Self.pages, default: 0] < SoftDirtyLook.LargePage.pages
-    }
-
-    /// A page of each group that was written, but in no part of the host's page by a vCPU.
-    var untouched: [GFN] {
-        groups.flatMap { group, parts in
-            parts.filter { $0.isDirty && !touched.contains($0.host) }.map {
-                max($0.gfns.lowerBound, group * Self.pages)
-            }.min()
-                .map { [$0] } ?? []
-        }.sorted()
     }
 }
