@@ -1,6 +1,15 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+// What is built for: this machine, unless a script that builds for another one says so (scripts/make-arm64). The folders of other
+// architectures are left out.
+#if arch(arm64)
+    let here = "arm64"
+#else
+    let here = "x86_64"
+#endif
+let others = ["x86_64", "arm64"].filter { $0 != Context.environment["DIRTYREC_ARCHITECTURE"] ?? here }
+
 let package = Package(
     name: "dirtyrec",
     products: [
@@ -16,7 +25,7 @@ let package = Package(
     ],
     targets: [
         // Shims: C, one reason each. Constants, layout asserts and guest machine code, no logic:
-        .shim("CKVM"),
+        .shim("CKVM", exclude: others),
         // what the virtual table asks of any SQLite,
         .shim("CEntryTable"),
         // the few SQLite calls that Swift cannot import because they are variadic,
@@ -65,8 +74,8 @@ let package = Package(
             resources: [.embedInCode("Resources")]),
 
         // Capture: who makes entries.
-        .room("KVM", on: .capture, needs: ["Platform", "CKVM"]),
-        .room("Guests", on: .capture, needs: ["KVM", "CKVM", "Platform", "Model"]),
+        .room("KVM", on: .capture, needs: ["Platform", "CKVM"], exclude: others),
+        .room("Guests", on: .capture, needs: ["KVM", "CKVM", "Platform", "Model"], exclude: others),
         // What is in pages; of bytes, whoever read them.
         .room("Content", on: .capture, needs: ["CZstd", "Platform", "Model"]),
         .room("Recorder", on: .capture, needs: ["KVM", "Guests", "Content", "Platform", "Model"]),
@@ -128,11 +137,13 @@ let package = Package(
         .testTarget(name: "AnalysisTests", dependencies: ["Analysis", "Model", "TestSupport"]),
         .testTarget(name: "ReportTests", dependencies: ["Report", "Analysis", "Model", "Store", "Schemas"]),
         .testTarget(name: "WebTests", dependencies: ["Web"]),
-        .testTarget(name: "GuestsTests", dependencies: ["Guests"]),
+        .testTarget(
+            name: "GuestsTests", dependencies: ["Guests"], exclude: others.filter { $0 == "x86_64" }),
         .testTarget(name: "KVMTests", dependencies: ["KVM", "Guests", "Platform"]),
         .testTarget(
             name: "RecorderTests",
-            dependencies: ["Recorder", "Content", "Analysis", "Platform", "Model", "Guests", "KVM", "CZstd"]),
+            dependencies: ["Recorder", "Content", "Analysis", "Platform", "Model", "Guests", "KVM", "CZstd"],
+            exclude: others.filter { $0 == "x86_64" }),
         .testTarget(
             name: "ImportTests", dependencies: ["Import", "Model", "TestSupport"], exclude: ["Cases", "Migrations"]),
         .testTarget(
@@ -165,12 +176,15 @@ enum Floor: String {
 
 extension Target {
     static func room(
-        _ name: String, on floor: Floor, needs: [Target.Dependency] = [], resources: [Resource]? = nil
+        _ name: String, on floor: Floor, needs: [Target.Dependency] = [], exclude: [String] = [],
+        resources: [Resource]? = nil
     ) -> Target {
-        .target(name: name, dependencies: needs, path: "Sources/\(floor.rawValue)/\(name)", resources: resources)
+        .target(
+            name: name, dependencies: needs, path: "Sources/\(floor.rawValue)/\(name)", exclude: exclude,
+            resources: resources)
     }
 
-    static func shim(_ name: String, linkerSettings: [LinkerSetting]? = nil) -> Target {
-        .target(name: name, path: "Sources/Shims/\(name)", linkerSettings: linkerSettings)
+    static func shim(_ name: String, exclude: [String] = [], linkerSettings: [LinkerSetting]? = nil) -> Target {
+        .target(name: name, path: "Sources/Shims/\(name)", exclude: exclude, linkerSettings: linkerSettings)
     }
 }

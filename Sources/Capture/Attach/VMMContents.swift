@@ -19,9 +19,9 @@ struct VMMContents: ~Copyable {
     private let sample: ContentSample
     private let memory: VMMMemory
     /// Sampled pages of the iteration in progress, and where they lie; nil when nobody knows.
-    private var due: [GFN: UInt64?] = [:]
-    private var words = [UInt64](repeating: 0, count: pageBytes / 8)
-    private(set) var tally = Tally()
+    private var due: [GFN: UInt64?]
+    private var words: [UInt64]
+    private(set) var tally: Tally
 
     /// - Throws: ``AttachError`` when the memory of process `pid` cannot be read, or this host has no room for the copies.
     init(_ share: ContentShare, pid: Int32) throws(AttachError) {
@@ -40,6 +40,8 @@ struct VMMContents: ~Copyable {
         // What a page held before the first look is not known.
         sample = ContentSample(share, startsAtZero: false)
         self.memory = memory
+        // Not where they are declared: Swift 6.2 trips over an initializer that throws when a part of the value is there.
+        (due, words, tally) = ([:], [UInt64](repeating: 0, count: pageBytes / 8), Tally())
     }
 
     /// Adds to an iteration what its pages hold now; to the last part of one for all parts.

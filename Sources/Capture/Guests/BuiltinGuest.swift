@@ -16,6 +16,8 @@ package final class BuiltinGuest: Guest {
     package static let dataSlot: UInt32 = 1
 
     static let codeAddress = 0x1000
+    /// Bytes of one of the CPU's tables, of 512 entries.
+    private static let tableBytes = 4096
     static let parameterAddress = 0x10000
 
     package let workload: Workload
@@ -52,13 +54,14 @@ package final class BuiltinGuest: Guest {
         self.workload = workload
         self.vcpus = vcpus
 
-        // Identity map of [0, end) with 2 MiB pages: one table of 512 entries for every GiB, 512 GiB and 256 TiB.
+        // Identity map of [0, end) with 2 MiB pages: one table of 512 entries for every GiB, 512 GiB and 256 TiB. The CPU's tables have
+        // 4 KiB, whatever the host's pages have.
         let end = Int(Self.dataAddress) + Int(memory)
         let gibibytes = (end + (1 << 30) - 1) >> 30
         let tables = 1 + (gibibytes + 511) / 512 + gibibytes
         pageTable = Self.roundUp(Self.parameterAddress + vcpus * pageBytes, to: pageBytes)
-        directories = pageTable + (1 + (gibibytes + 511) / 512) * pageBytes
-        let tableAddress = pageTable + tables * pageBytes
+        directories = pageTable + (1 + (gibibytes + 511) / 512) * Self.tableBytes
+        let tableAddress = pageTable + tables * Self.tableBytes
         let tableBytes = workload.kind == .zipf ? Int(workload.pages) * MemoryLayout<ckvm_alias_entry>.stride : 0
         let lowSize = Self.roundUp(tableAddress + tableBytes, to: 2 << 20)
         guard lowSize <= 2 << 30 else {
@@ -77,6 +80,31 @@ package final class BuiltinGuest: Guest {
             low.store(raw, at: tableAddress + index * MemoryLayout<ckvm_alias_entry>.stride)
         }
         for vcpu in 0..<vcpus { writeParameters(vcpu: vcpu, table: tableAddress) }
+    }
+
+    private func writePageTables(gibibytes: Int) {
+        let pointers = pageTable + Self.tableBytes
+        for gibibyte in 0..<gibibytes {
+            let directory = directories + gibibyte * Self.tableBytes
+            low.store(UInt64(directory) | Self.tableEntry, at: pointers + gibibyte * 8)
+            for entry in 0..<512 {
+                let address = UInt64(gibibyte) << 30 | UInt64(entry) << 21
+                low.store(Self.blockEntry(address), at: directory + entry * 8)
+            }
+        }
+        for half in 0..<((gibibytes + 511) / 512) {
+            low.store(UInt64(pointers + half * Self.tableBytes) | Self.tableEntry, at: pageTable + half * 8)
+        }
+    }
+
+    /// Maps the guest's data, whose virtual address stays, to another guest physical address, a multiple of 2 MiB. The
+    /// vCPUs must stand still, and the data slot must be deleted: KVM then flushes what it and the CPU have cached.
+    package func moveData(to address: UInt64) {
+        var entry = directories + Int(Self.dataAddress >> 21) * 8
+        for offset in stride(from: 0, to: UInt64(data.size), by: 2 << 20) {
+            low.store(Self.blockEntry(address + offset), at: entry)
+            entry += 8
+        }
     }
 
     private static func roundUp(_ value: Int, to unit: Int) -> Int { (value + unit - 1) / unit * unit }
@@ -105,6 +133,7 @@ package final class BuiltinGuest: Guest {
             parameters.move_start = places.moveStart
             parameters.meet = places.meet
         }
+        parameters.page_shift = UInt64(pageBytes.trailingZeroBitCount)
         low.store(parameters, at: self.parameters(of: vcpu))
     }
 

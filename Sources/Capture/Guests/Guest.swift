@@ -20,8 +20,8 @@ package protocol Guest: AnyObject, Sendable {
     func handle(_ exit: VCPUExit, of vcpu: VCPU) -> GuestAction
     /// Operations that a vCPU has completed; nil for guests that do not count them.
     func completedOperations(of vcpu: Int) -> UInt64?
-    /// Address of the instruction that wrote to a watched page, from that of the next one, which is all that KVM leaves; nil where
-    /// the guest's code does not tell for certain.
+    /// Address of the instruction that wrote to a watched page, from where the vCPU stands at the exit: on x86 that is the next one; nil
+    /// where the guest's code does not tell for certain.
     func writer(before next: UInt64) -> UInt64?
 }
 

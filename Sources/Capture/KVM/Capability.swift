@@ -27,16 +27,13 @@ package struct Capability: Sendable, Hashable {
     /// A byte that makes `KVM_RUN` return at once.
     package static let immediateExit = Capability(
         "IMMEDIATE_EXIT", KVM_CAP_IMMEDIATE_EXIT, requiredBy: "record", availableWith: "4.11")
-    /// Dirty rings on x86's strong memory model.
-    package static let dirtyRing = Capability(
-        "DIRTY_LOG_RING", CInt(KVM_CAP_DIRTY_LOG_RING), requiredBy: "record --source dirty-ring", availableWith: "5.11")
     /// Dirty rings whose flags are exchanged by acquire and release.
     package static let dirtyRingAcquireRelease = Capability(
         "DIRTY_LOG_RING_ACQ_REL", CInt(KVM_CAP_DIRTY_LOG_RING_ACQ_REL), requiredBy: "record --source dirty-ring",
         availableWith: "6.1")
-    /// A bitmap beside the rings, for writes without a vCPU; x86 has none of these (kernel commit 86bdf3ebcfe1). Informative.
+    /// A bitmap beside the rings, for writes without a vCPU; x86 has none of these (kernel commit 86bdf3ebcfe1).
     package static let dirtyRingWithBitmap = Capability(
-        "DIRTY_LOG_RING_WITH_BITMAP", CInt(KVM_CAP_DIRTY_LOG_RING_WITH_BITMAP), requiredBy: "nothing yet",
+        "DIRTY_LOG_RING_WITH_BITMAP", CInt(KVM_CAP_DIRTY_LOG_RING_WITH_BITMAP), requiredBy: "rings on arm64",
         availableWith: "6.2, on arm64 only")
     /// `KVM_CLEAR_DIRTY_LOG` (kernel commit d7547c55cbe7; Linux 5.0 had another number for it); bit 1 of the answer: bitmaps may
     /// begin as all ones, from Linux 5.7 on.
@@ -53,8 +50,6 @@ package struct Capability: Sendable, Hashable {
     /// All of them, in the order in which `dirtyrec doctor` shows them.
     package static let all =
         [
-            memorySlots, maxVCPUs, immediateExit, dirtyRing, dirtyRingAcquireRelease, dirtyRingWithBitmap,
-            manualProtect,
-            readonlyMemory, statistics,
-        ] + ofArchitecture
+            memorySlots, maxVCPUs, immediateExit,
+        ] + rings + [dirtyRingWithBitmap, manualProtect, readonlyMemory, statistics] + ofArchitecture
 }

@@ -25,7 +25,7 @@ package struct KVMError: Error, Sendable, Equatable, CustomStringConvertible {
     package var hint: String? {
         switch (request, errno) {
         case ("open(/dev/kvm)", ENOENT):
-            "load kvm_amd or kvm_intel (enable virtualisation in the firmware first), or use the nested rig (rig/README.md)"
+            KVMSystem.remedyForNoDevice + ", or use the nested rig (rig/README.md)"
         case ("open(/dev/kvm)", EACCES), ("open(/dev/kvm)", EPERM):
             "add yourself to the group of /dev/kvm (usually kvm), or run as root"
         case ("open(/dev/kvm)", _): "`dirtyrec doctor` shows what this host offers"

@@ -33,10 +33,11 @@ package final class KVMSystem: Sendable {
 
     /// The most entries that a dirty ring can have; 0 without rings. The kernel answers in bytes.
     package var maxRingEntries: Int {
-        max(check(.dirtyRing), check(.dirtyRingAcquireRelease)) / MemoryLayout<kvm_dirty_gfn>.stride
+        (Capability.rings.map(check).max() ?? 0) / MemoryLayout<kvm_dirty_gfn>.stride
     }
 
     package func makeVM() throws(KVMError) -> VirtualMachine {
-        try VirtualMachine(system: self, fd: request("KVM_CREATE_VM") { ioctl(handle.fd, CKVM_CREATE_VM, 0) })
+        try VirtualMachine(
+            system: self, fd: request("KVM_CREATE_VM") { ioctl(handle.fd, CKVM_CREATE_VM, CInt(machineType)) })
     }
 }

@@ -8,9 +8,9 @@ package enum VCPUExit: Sendable, Equatable {
     case interrupted
     /// The dirty ring is full; `KVM_RUN` returns this at once until it has room again.
     case dirtyRingFull
-    /// Port output: the bytes of one access.
+    /// Port output, on x86: the bytes of one access.
     case portOut(port: UInt16, data: [UInt8])
-    /// Port input of `size` bytes, to be answered by ``VCPU/answerPortIn(_:)``.
+    /// Port input of `size` bytes, on x86, to be answered by `VCPU.answerPortIn(_:)`.
     case portIn(port: UInt16, size: Int)
     /// A write to memory that no slot covers, or that a read-only slot covers.
     case mmioWrite(address: UInt64, data: [UInt8])
@@ -47,7 +47,7 @@ package final class VCPU: @unchecked Sendable {
         handle = Handle(owning: fd)
         area = try Mapping(fd: fd, offset: 0, size: system.runAreaSize, what: "kvm_run of vCPU \(index)")
         if let ringEntries { ring = try DirtyRing(vcpu: fd, entries: ringEntries) } else { ring = nil }
-        try setCPUID(from: system)
+        try prepareArchitecture(of: vm, system)
     }
 
     var run: UnsafeMutablePointer<kvm_run> { unsafe area.base.assumingMemoryBound(to: kvm_run.self) }
@@ -74,7 +74,6 @@ package final class VCPU: @unchecked Sendable {
         switch CInt(bitPattern: reason) {
         case KVM_EXIT_INTR: return .interrupted
         case KVM_EXIT_DIRTY_RING_FULL: return .dirtyRingFull
-        case KVM_EXIT_IO: return portAccess()
         case KVM_EXIT_MMIO: return memoryAccess()
         case KVM_EXIT_HLT: return .halt
         case KVM_EXIT_SHUTDOWN: return .shutdown
@@ -82,7 +81,7 @@ package final class VCPU: @unchecked Sendable {
         case KVM_EXIT_INTERNAL_ERROR: return .internalError(suberror: unsafe run.pointee.internal.suberror)
         case KVM_EXIT_FAIL_ENTRY:
             return .failEntry(reason: unsafe run.pointee.fail_entry.hardware_entry_failure_reason)
-        default: return .other(reason)
+        default: return architectureExit(reason)
         }
     }
 

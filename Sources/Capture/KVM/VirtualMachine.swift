@@ -40,11 +40,12 @@ package final class VirtualMachine: Sendable {
     ///
     /// - Parameter entries: a power of two; the kernel refuses others.
     package func enableDirtyRing(entries: Int) throws(KVMError) {
-        let acquireRelease = system.check(.dirtyRingAcquireRelease) > 0
+        let offered = Capability.rings.last { system.check($0) > 0 }
         var capability = kvm_enable_cap()
-        capability.cap = UInt32((acquireRelease ? Capability.dirtyRingAcquireRelease : .dirtyRing).number)
+        capability.cap = UInt32((offered ?? .dirtyRingAcquireRelease).number)
         capability.args.0 = UInt64(entries * MemoryLayout<kvm_dirty_gfn>.stride)
         try request("KVM_CAP_DIRTY_LOG_RING") { unsafe ioctl(handle.fd, CKVM_ENABLE_CAP, &capability) }
+        try completeDirtyRing(system)
     }
 
     /// Makes `KVM_GET_DIRTY_LOG` cumulative until ``clearDirtyLog(slot:bitmap:firstPage:pages:)``.

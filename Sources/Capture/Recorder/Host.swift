@@ -1,4 +1,5 @@
 import Foundation
+import KVM
 import Model
 
 /// What this machine is, as far as a reader of the recording must know.
@@ -27,12 +28,16 @@ package struct Host: Sendable {
             let line = cpuinfo.split(separator: "\n").first { $0.hasPrefix(key) }
             return line?.split(separator: ":", maxSplits: 1).last?.trimmingCharacters(in: .whitespaces) ?? ""
         }
-        cpu = field("model name")
+        // arm64's kernel knows its CPUs by numbers only.
+        let part = ["implementer", "part"].map { field("CPU \($0)") }
+        cpu =
+            part.contains("")
+            ? field("model name") : "\(KVMSystem.architecture), implementer \(part[0]), part \(part[1])"
         isNested = field("flags").split(separator: " ").contains("hypervisor")
         kvmModule =
             KVMModule.allCases.map(\.rawValue).first {
                 FileManager.default.fileExists(atPath: "/sys/module/\($0)")
-            } ?? ""
+            } ?? KVMSystem.builtInModule
         switch file("/sys/module/\(kvmModule)/parameters/pml")?.first {
         case "Y": pml = true
         case "N": pml = false

@@ -28,7 +28,7 @@ package struct HostFindings: Sendable, Encodable {
         let host = Host()
         var findings = [
             Finding(name: "host", value: "\(host.name), \(host.cpu)", isFine: nil, note: ""),
-            Finding(name: "kernel", value: host.kernel, isFine: nil, note: ""),
+            Finding(name: "kernel", value: host.kernel, isFine: nil, note: KVMSystem.architecture),
         ]
         do {
             let system = try KVMSystem()

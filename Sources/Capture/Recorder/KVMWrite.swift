@@ -50,6 +50,9 @@ package struct KVMWrite: Sendable, Equatable {
                 "--kvm-write \(kind.rawValue)=0x\(String(address, radix: 16)) is not logged guest memory; \(map.whereLogged)."
             )
         }
+        guard kind != .wallClock || system.hasWallClock else {
+            throw RecordError("KVM writes no clocks on this architecture; leave --kvm-write out.", isHostLack: true)
+        }
         guard kind != .sharedInfo || system.hasXenSharedInfo else {
             throw RecordError(
                 "This KVM has no KVM_XEN_HVM_SET_ATTR (Linux 5.12, CONFIG_KVM_XEN); use --kvm-write TIME:wall-clock=GPA.",

@@ -115,6 +115,7 @@ package struct Machine: Sendable {
         var info = RecordingInfo()
         info.id = RecordingInfo.newID()
         host.describe(&info)
+        info.pageSize = Int64(pageBytes)
         info.vcpuCount = guest.vcpus
         info.memoryBytes = guest.regions.reduce(0) { $0 + Int64($1.memory.size) }
         info.source = plan.source

@@ -1,4 +1,4 @@
-/// What KVM on x86 asks of a dirty ring. Figures for every reader and writer of recordings.
+/// What KVM asks of a dirty ring. Figures for every reader and writer of recordings.
 package enum RingLimits {
     /// Entries that the kernel keeps free below the end (`KVM_DIRTY_RING_RSVD_ENTRIES`).
     private static let reserve = 64

@@ -1,3 +1,5 @@
+import Platform
+
 /// The packed entries of one harvest.
 ///
 /// Byte 0 is the version (1), byte 1 holds flags. Then one LEB128 varint an entry: the zigzag-coded difference

@@ -1,7 +1,7 @@
 import CEntryTable
 
 /// Puts the table on a connection; called by SQLite's entry point in `centrytable.c`.
-@c(dirtyrec_register_entry_table)
+@_cdecl("dirtyrec_register_entry_table")
 public func registerEntryTable(_ db: OpaquePointer?) -> Int32 {
     unsafe ext_create_module(db, EntryTable.name, EntryTable.module)
 }

@@ -26,17 +26,19 @@ package enum JSONConvergence {
             "rounds": JSON(cell.lambda.rounds), "total_ns": JSON(cell.lambda.totalNs),
             "differs": JSON(cell.modelDiffers),
         ]
-        return .object(
-            [
-                ("bandwidth_bytes_per_s", JSON(cell.bandwidth)), ("downtime_ns", JSON(cell.downtimeNs)),
-                ("policy", JSON(cell.policy)), ("start_ns", JSON(outcome.startNs)), ("verdict", JSON(outcome.verdict)),
-                ("reason", JSON(outcome.reason)),
-            ] + bracket("total_ns", outcome.totalNs) + bracket("bytes", outcome.bytes)
-                + bracket("downtime_actual_ns", outcome.downtimeNs) + [
-                    ("rounds", Tables.rounds.json(outcome.rounds, report)),
-                    ("starts", cell.starts.map(starts) ?? .null), ("lambda_model", model),
-                    ("throttle", cell.throttle.map(throttle) ?? .null),
-                ])
+        var fields: [(String, JSON)] = [
+            ("bandwidth_bytes_per_s", JSON(cell.bandwidth)), ("downtime_ns", JSON(cell.downtimeNs)),
+            ("policy", JSON(cell.policy)), ("start_ns", JSON(outcome.startNs)), ("verdict", JSON(outcome.verdict)),
+            ("reason", JSON(outcome.reason)),
+        ]
+        fields += bracket("total_ns", outcome.totalNs)
+        fields += bracket("bytes", outcome.bytes)
+        fields += bracket("downtime_actual_ns", outcome.downtimeNs)
+        fields += [
+            ("rounds", Tables.rounds.json(outcome.rounds, report)), ("starts", cell.starts.map(starts) ?? .null),
+            ("lambda_model", model), ("throttle", cell.throttle.map(throttle) ?? .null),
+        ]
+        return .object(fields)
     }
 
     private static func stream(_ stream: QEMUStreamOutcome) -> JSON {

@@ -4,38 +4,11 @@ import Model
 import Platform
 import Synchronization
 
-package struct BootPlan: Sendable {
-    /// Which formats are accepted.
-    package enum Kind: Sendable {
-        /// bzImage or vmlinux.
-        case kernel
-        /// ELF64 or flat.
-        case image
-    }
-
-    package var kind: Kind
-    package var path: String
-    package var initrd: String?
-    /// Words behind ``LinuxGuest/ownCommandLine``; the kernel lets later words win.
-    package var append = ""
-    package var vcpus = 1
-    /// Bytes of guest memory.
-    package var memory: Int64 = 256 << 20
-
-    package init(_ kind: Kind, path: String) {
-        self.kind = kind
-        self.path = path
-    }
-}
-
 /// A guest that boots a Linux kernel, or other 64-bit code that begins in the same way, at CPL 0 in long mode.
 ///
 /// All of its memory is logged. KVM serves interrupt controllers and timer; here are a serial console, ACPI tables for CPUs and
 /// power-off, and ports for markers. There is no firmware, no PCI and no disk. docs/linux-guests.md describes it for users.
 package final class LinuxGuest: Guest {
-    /// Words with which every kernel command line begins: the console, and an end instead of a hang after a panic.
-    package static let ownCommandLine = "console=ttyS0 panic=-1"
-
     private static let lowSlot: UInt32 = 0
     private static let highSlot: UInt32 = 1
     /// Below 4 GiB the last GiB belongs to devices.
@@ -113,7 +86,7 @@ package final class LinuxGuest: Guest {
 
     /// The whole command line with its NUL.
     private static func commandLine(_ append: String, for image: BootImage) throws(GuestError) -> [UInt8] {
-        let text = Array((append.isEmpty ? ownCommandLine : ownCommandLine + " " + append).utf8)
+        let text = Array((append.isEmpty ? BootPlan.ownCommandLine : BootPlan.ownCommandLine + " " + append).utf8)
         let limit = min(image.commandLineMax, BootTables.commandLineRoom - 1)
         guard text.count <= limit, !text.contains(0) else {
             throw GuestError("The kernel's command line may have \(limit) bytes and no NUL; shorten --append.")

@@ -1,6 +1,9 @@
 import CKVM
 
 extension Capability {
+    /// Dirty rings on x86's strong memory model.
+    package static let dirtyRing = Capability(
+        "DIRTY_LOG_RING", CInt(KVM_CAP_DIRTY_LOG_RING), requiredBy: "record --source dirty-ring", availableWith: "5.11")
     /// The guest's TSC frequency, for `rate=` of built-in workloads.
     package static let tscFrequency = Capability(
         "GET_TSC_KHZ", KVM_CAP_GET_TSC_KHZ, requiredBy: "rate= of built-in workloads", availableWith: "3.0")
@@ -14,6 +17,8 @@ extension Capability {
     package static let xenHVM = Capability(
         "XEN_HVM", CInt(KVM_CAP_XEN_HVM), requiredBy: "record --kvm-write TIME:shared-info=GPA", availableWith: "5.12")
 
+    /// Dirty rings, the one to be preferred last.
+    static let rings = [dirtyRing, dirtyRingAcquireRelease]
     /// Those that only this architecture has.
     static let ofArchitecture = [tscFrequency, irqchip, tscDeadline, xenHVM]
 }

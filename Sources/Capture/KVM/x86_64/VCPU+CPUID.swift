@@ -4,7 +4,7 @@ import Foundation
 extension VCPU {
     /// Gives the vCPU everything that this host supports, as a package of its own with one core and one thread: what KVM
     /// reports is the host CPU that happened to answer.
-    func setCPUID(from system: KVMSystem) throws(KVMError) {
+    func prepareArchitecture(of vm: VirtualMachine, _ system: KVMSystem) throws(KVMError) {
         let capacity = 256
         let header = MemoryLayout<kvm_cpuid2>.size
         let bytes = header + capacity * MemoryLayout<kvm_cpuid_entry2>.stride

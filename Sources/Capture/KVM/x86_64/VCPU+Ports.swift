@@ -2,7 +2,12 @@ import CKVM
 
 // Port input and output, which only x86 has.
 extension VCPU {
-    func portAccess() -> VCPUExit {
+    /// Reasons to leave the guest that only this architecture has.
+    func architectureExit(_ reason: UInt32) -> VCPUExit {
+        CInt(bitPattern: reason) == KVM_EXIT_IO ? portAccess() : .other(reason)
+    }
+
+    private func portAccess() -> VCPUExit {
         let io = unsafe run.pointee.io
         let bytes = Int(io.size) * Int(io.count)
         guard CInt(io.direction) == KVM_EXIT_IO_OUT else { return .portIn(port: io.port, size: bytes) }

@@ -24,8 +24,8 @@ extension VCPU {
         return values.map { "\($0)=0x\(String($1, radix: 16))" }.joined(separator: " ")
     }
 
-    /// Guest TSC ticks a millisecond; nil when the kernel cannot tell.
-    package var tscKHz: UInt64? {
+    /// Ticks a millisecond of the counter that guests read, the TSC; nil when the kernel cannot tell.
+    package var counterKHz: UInt64? {
         let answer = ioctl(handle.fd, CKVM_GET_TSC_KHZ, 0)
         return answer > 0 ? UInt64(answer) : nil
     }

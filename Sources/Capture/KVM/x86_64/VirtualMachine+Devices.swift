@@ -2,6 +2,17 @@ import CKVM
 import Foundation
 
 // What an x86 machine has before anything is plugged in, and KVM's own interrupt controllers and timer.
+extension KVMSystem {
+    /// What this program was built for.
+    package static let architecture = "x86_64"
+    /// What stands for the name of a module where KVM is a part of the kernel; empty where it is none.
+    package static let builtInModule = ""
+    /// What to do where there is no device.
+    static let remedyForNoDevice = "load kvm_amd or kvm_intel (enable virtualisation in the firmware first)"
+    /// What `KVM_CREATE_VM` takes: x86 has one kind of machine for us.
+    var machineType: UInt64 { 0 }
+}
+
 extension VirtualMachine {
     /// Where Intel's task-state pages lie, behind KVM's identity-map page; memory slots must stay clear of the 3 pages.
     private static let tssAddress: UInt = 0xfffb_d000
@@ -14,6 +25,9 @@ extension VirtualMachine {
             unsafe ioctl(handle.fd, CKVM_SET_TSS_ADDR, UnsafeMutableRawPointer(bitPattern: Self.tssAddress)!)
         }
     }
+
+    /// What a ring needs besides: nothing.
+    func completeDirtyRing(_ system: KVMSystem) throws(KVMError) {}
 
     /// Makes two PICs, an IOAPIC, a PIT, and a local APIC for every vCPU made from now on. Must come before the first vCPU.
     ///

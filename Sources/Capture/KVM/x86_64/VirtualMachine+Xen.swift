@@ -5,6 +5,8 @@ import Foundation
 extension KVMSystem {
     /// Whether KVM serves Xen's shared page.
     package var hasXenSharedInfo: Bool { check(.xenHVM) & Int(KVM_XEN_HVM_CONFIG_SHARED_INFO) != 0 }
+    /// Whether KVM writes a wall clock (``VCPU/setWallClock(at:)``).
+    package var hasWallClock: Bool { true }
 }
 
 extension VirtualMachine {

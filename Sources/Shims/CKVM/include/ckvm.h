@@ -22,7 +22,6 @@ CKVM_REQUEST(GET_API_VERSION);
 CKVM_REQUEST(CREATE_VM);
 CKVM_REQUEST(CHECK_EXTENSION);
 CKVM_REQUEST(GET_VCPU_MMAP_SIZE);
-CKVM_REQUEST(GET_SUPPORTED_CPUID);
 // VM.
 CKVM_REQUEST(CREATE_VCPU);
 CKVM_REQUEST(ENABLE_CAP);
@@ -30,28 +29,17 @@ CKVM_REQUEST(SET_USER_MEMORY_REGION);
 CKVM_REQUEST(GET_DIRTY_LOG);
 CKVM_REQUEST(CLEAR_DIRTY_LOG);
 CKVM_REQUEST(RESET_DIRTY_RINGS);
-CKVM_REQUEST(SET_TSS_ADDR);
-CKVM_REQUEST(CREATE_IRQCHIP);
-CKVM_REQUEST(CREATE_PIT2);
-CKVM_REQUEST(IRQ_LINE);
-CKVM_REQUEST(XEN_HVM_SET_ATTR);
 // VM and vCPU. Available with KVM_CAP_BINARY_STATS_FD.
 CKVM_REQUEST(GET_STATS_FD);
 // vCPU.
 CKVM_REQUEST(RUN);
-CKVM_REQUEST(GET_REGS);
-CKVM_REQUEST(SET_REGS);
-CKVM_REQUEST(GET_SREGS);
-CKVM_REQUEST(SET_SREGS);
-CKVM_REQUEST(SET_CPUID2);
-CKVM_REQUEST(GET_TSC_KHZ);
-CKVM_REQUEST(SET_MSRS);
 
-// KVM_SET_MSRS with room for one.
-struct ckvm_one_msr {
-    uint32_t nmsrs, pad;
-    struct kvm_msr_entry entry;
-};
+// What only one architecture has.
+#if defined(__x86_64__)
+#include "../x86_64/machine.h"
+#elif defined(__aarch64__)
+#include "../arm64/machine.h"
+#endif
 
 // Pages that do not come.
 static const unsigned long CKVM_UFFDIO_API = UFFDIO_API;
@@ -77,7 +65,7 @@ struct ckvm_workload_params {
     uint64_t pages;            // pages in the region
     uint64_t rng;              // state of xorshift64*, not 0
     uint64_t write_threshold;  // a 32-bit draw below it writes; 2^32: always
-    uint64_t tsc_per_op;       // 0: as fast as it can
+    uint64_t ticks_per_op;     // 0: as fast as it can
     uint64_t op_limit;         // tell the VMM after so many operations; 2^64-1: never
     uint64_t word_offset;      // where in a page this vCPU writes its operation number
     uint64_t stride;           // stride: pages from one operation to the next
@@ -87,13 +75,14 @@ struct ckvm_workload_params {
     uint64_t phase_ops;        // hotspot: operations until the hot set moves; phases: operations of one
     uint64_t table;            // zipf: guest address of the alias table
     uint64_t burst;            // dma: pages that the VMM writes for one request
-    uint64_t tsc_slack;        // how far pacing may fall behind before it forgets the backlog
-    uint64_t tsc_sleep;        // a wait of so many ticks is left to the VMM; 2^64-1: none
+    uint64_t slack_ticks;      // how far pacing may fall behind before it forgets the backlog
+    uint64_t sleep_ticks;      // a wait of so many ticks is left to the VMM; 2^64-1: none
     uint64_t progress;         // operations completed, written by the guest
     uint64_t walk_step;        // phases: pages from one operation of a walk to the next, times 2^32
     uint64_t move_step;        // phases: pages that the hot set moves down with each operation, times 2^32
     uint64_t move_start;       // phases: first page of the hot set before it moves
     uint64_t meet;             // phases: first page of the set that all vCPUs share
+    uint64_t page_shift;       // where pages have several sizes: bytes of a page as a power of two
 };
 
 // One entry of zipf's alias table (Walker 1974, Vose 1991).
@@ -101,14 +90,6 @@ struct ckvm_alias_entry {
     uint64_t threshold;  // a 32-bit draw below it takes `page`, any other `alias`
     uint32_t page;
     uint32_t alias;
-};
-
-// I/O ports by which a built-in workload speaks to the VMM.
-enum {
-    CKVM_PORT_LIMIT = 0xd0,  // op_limit is reached
-    CKVM_PORT_PHASE = 0xd1,  // hotspot, phases: eax = number of the phase that begins
-    CKVM_PORT_DMA = 0xd2,    // dma: eax = first page to write
-    CKVM_PORT_PACE = 0xd3,   // eax = ticks until the next operation's turn, at most 2^32-1
 };
 
 // The workloads' machine code, position independent, to be copied into the guest; entry points as offsets into it.

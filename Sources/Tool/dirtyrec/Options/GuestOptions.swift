@@ -24,7 +24,7 @@ struct GuestOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Words for the kernel's command line, behind '\(LinuxGuest.ownCommandLine)'.", valueName: "text"))
+            "Words for the kernel's command line, behind '\(BootPlan.ownCommandLine)'.", valueName: "text"))
     var append: String?
 
     @Option(
@@ -70,6 +70,6 @@ struct GuestOptions: ParsableArguments {
         plan.vcpus = vcpus
         if let memory { plan.memory = memory.bytes }
         let output = try ConsoleOutput(path: console)
-        return (try LinuxGuest(plan) { output.write($0) }, output)
+        return (try plan.makeGuest { output.write($0) }, output)
     }
 }
