@@ -5,7 +5,7 @@ DEMO ?= demo.db
 SWIFT_RELEASE = swift build -c release --static-swift-stdlib -Xlinker -s -Xlinker --no-export-dynamic
 SWIFT_RELEASE += -Xlinker $(shell scripts/commit-object)
 
-.PHONY: demo test test-more test-fleet validate-migration build extension install setup lint format matrix bench limits kills fuzz wheel deb tarball clean
+.PHONY: demo test test-more test-fleet validate-migration build extension install setup lint format matrix bench limits kills fuzz wheel deb tarball arm64 clean
 
 demo: build
 	@scripts/demo $(DEMO)
@@ -78,6 +78,10 @@ wheel:
 deb tarball: build extension
 	@mkdir -p .build/packages
 	@scripts/make-package $@ .build/packages
+
+# The program for arm64, cross-compiled (docs/arm64.md): needs root.
+arm64:
+	@scripts/make-arm64
 
 clean:
 	rm -rf .build
