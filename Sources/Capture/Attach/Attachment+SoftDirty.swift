@@ -93,6 +93,9 @@ extension Attachment {
         try catchUp()
     }
 
+    /// A slot that the VMM still logs: the last iteration began before.
+    package var loggedSlot: UInt32? { soft?.assembler.loggedSlot.map { $0 & 0xffff } }
+
     /// Who may write the guest's memory without being seen, clause by clause; nil where nobody is known to.
     package var unseenWriters: String? {
         let writers = mappings?.unseenWriters(of: target.pid) ?? []

@@ -37,31 +37,104 @@ struct LogTime: Equatable {
     /// The time that a line begins with, and what follows; without one, the line as it is.
     static func split(_ line: String) -> (LogTime?, String) {
         let text = line.drop { $0 == " " || $0 == "[" }
-        guard let first = text.utf8.first, first == UInt8(ascii: "c") || (48..<58).contains(first) else {
-            return (nil, line)
-        }
-        if let match = text.prefixMatch(of: #/(\d{9,10})(\.\d{1,9})?(?=[\s:\]]|$)/#),
-            let whole = Int64(match.1), let fraction = nanoseconds(match.2)
-        {
-            var time = LogTime(seconds: whole, microseconds: 0)
-            time?.ns += fraction
-            return time.map { ($0, rest(text[match.range.upperBound...])) } ?? (nil, line)
-        }
-        if let match = text.prefixMatch(
-            of: #/(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9})\d*)?(?: ?(Z|UTC|[+-]\d\d:?\d\d))?/#)
-        {
-            let numbers = [match.1, match.2, match.3, match.4, match.5, match.6].compactMap { Int64($0) }
-            guard let fraction = nanoseconds(match.7.map { "." + $0 }), let time = date(numbers, fraction, match.8)
-            else {
-                return (nil, line)
-            }
-            return (time, rest(text[match.range.upperBound...]))
-        }
-        if let match = text.prefixMatch(of: #/cloud-hypervisor: +(\d{1,9}\.\d{1,9})s:/#), let seconds = Double(match.1)
-        {
-            return (LogTime(seconds: seconds, .program), rest(text[match.range.upperBound...]))
+        for form in [epoch, date, program] {
+            var cursor = Cursor(text)
+            guard let time = form(&cursor) else { continue }
+            return (time, rest(text[text.utf8.index(text.startIndex, offsetBy: cursor.place)...]))
         }
         return (nil, line)
+    }
+
+    /// `1732881600.25`, with a blank, a colon, a bracket or nothing behind it.
+    private static func epoch(_ cursor: inout Cursor) -> LogTime? {
+        guard let seconds = cursor.digits(9...10) else { return nil }
+        let fraction = cursor.take(".") ? cursor.fraction() : 0
+        guard let fraction, cursor.isAtEnd || cursor.isBefore(" \t:]") else { return nil }
+        var time = LogTime(seconds: seconds, microseconds: 0)
+        time?.ns += fraction
+        return time
+    }
+
+    /// `2024-11-29 12:00:00.25+01:00` and its like.
+    private static func date(_ cursor: inout Cursor) -> LogTime? {
+        guard let year = cursor.digits(4...4), cursor.take("-"), let month = cursor.digits(2...2), cursor.take("-"),
+            let day = cursor.digits(2...2), cursor.take("T") || cursor.take(" "), let hour = cursor.digits(2...2),
+            cursor.take(":"), let minute = cursor.digits(2...2), cursor.take(":"), let second = cursor.digits(2...2)
+        else { return nil }
+        var fraction: Int64 = 0
+        var behind = cursor
+        if behind.take(".") || behind.take(","), let found = behind.fraction() { (fraction, cursor) = (found, behind) }
+        return time(year, month, day, hour, minute, second, fraction, zone: cursor.zone())
+    }
+
+    /// Cloud Hypervisor's, since it began.
+    private static func program(_ cursor: inout Cursor) -> LogTime? {
+        guard cursor.take("cloud-hypervisor: ") else { return nil }
+        while cursor.take(" ") {}
+        guard let seconds = cursor.digits(1...9), cursor.take("."), let fraction = cursor.fraction(), cursor.take("s:")
+        else { return nil }
+        return LogTime(.program, seconds * 1_000_000_000 + fraction)
+    }
+
+    /// Goes along the begin of a line: each line of a log is looked at, where regular expressions take too long.
+    private struct Cursor {
+        private let bytes: [UInt8]
+        private(set) var place = 0
+
+        init(_ text: Substring) { bytes = Array(text.utf8.prefix(64)) }
+
+        var isAtEnd: Bool { place == bytes.count }
+        func isBefore(_ any: String) -> Bool { !isAtEnd && any.utf8.contains(bytes[place]) }
+
+        mutating func take(_ text: String) -> Bool {
+            guard bytes[place...].starts(with: text.utf8) else { return false }
+            place += text.utf8.count
+            return true
+        }
+
+        private func run() -> ArraySlice<UInt8> { bytes[place...].prefix { (48..<58).contains($0) } }
+
+        /// A number of so many digits, as many as there are.
+        mutating func digits(_ counts: ClosedRange<Int>) -> Int64? {
+            let found = run()
+            guard counts.contains(found.count) else { return nil }
+            place += found.count
+            return found.reduce(0) { $0 * 10 + Int64($1 - 48) }
+        }
+
+        /// The nanoseconds that digits behind a point say; beyond nine they say nothing.
+        mutating func fraction() -> Int64? {
+            let found = run()
+            guard !found.isEmpty else { return nil }
+            place += found.count
+            return (0..<9).reduce(0) { $0 * 10 + ($1 < found.count ? Int64(found[found.startIndex + $1] - 48) : 0) }
+        }
+
+        /// Seconds that a zone is ahead of UTC; nil where none is named.
+        mutating func zone() -> Int64? {
+            var behind = self
+            _ = behind.take(" ")
+            if behind.take("Z") || behind.take("UTC") {
+                self = behind
+                return 0
+            }
+            let isBefore = behind.take("-")
+            guard isBefore || behind.take("+") else { return nil }
+            var digits = behind.run()
+            if digits.count == 2 {
+                _ = behind.digits(2...2)
+                guard behind.take(":") else { return nil }
+                digits += behind.run().prefix(2)
+                behind.place += min(2, behind.run().count)
+            } else {
+                digits = digits.prefix(4)
+                behind.place += digits.count
+            }
+            guard digits.count == 4 else { return nil }
+            self = behind
+            let number = digits.reduce(0) { $0 * 10 + Int64($1 - 48) }
+            return (isBefore ? -1 : 1) * (number / 100 * 3600 + number % 100 * 60)
+        }
     }
 
     private init(_ clock: Clock, _ ns: Int64) { (self.clock, self.ns) = (clock, ns) }
@@ -70,34 +143,19 @@ struct LogTime: Equatable {
         String(text.drop { $0 == " " || $0 == "]" || $0 == ":" || $0 == "\t" })
     }
 
-    /// `.5` is half a second.
-    private static func nanoseconds(_ fraction: Substring?) -> Int64? {
-        guard let digits = fraction?.dropFirst() else { return 0 }
-        return Int64(digits + String(repeating: "0", count: 9 - digits.count))
-    }
-
-    private static func nanoseconds(_ fraction: String?) -> Int64? { nanoseconds(fraction.map { $0[...] }) }
-
-    /// Year, month, day, hour, minute and second of the Gregorian calendar.
-    private static func date(_ numbers: [Int64], _ fraction: Int64, _ zone: Substring?) -> LogTime? {
-        guard numbers.count == 6 else { return nil }
-        let (year, month, day) = (numbers[0], numbers[1], numbers[2])
-        guard (1970...2199).contains(year), (1...12).contains(month), (1...31).contains(day), numbers[3] < 24,
-            numbers[4] < 60, numbers[5] <= 60
+    /// Of the Gregorian calendar.
+    private static func time(
+        _ year: Int64, _ month: Int64, _ day: Int64, _ hour: Int64, _ minute: Int64, _ second: Int64, _ fraction: Int64,
+        zone: Int64?
+    ) -> LogTime? {
+        guard (1970...2199).contains(year), (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60,
+            second <= 60
         else { return nil }
         // Days since 1970, by years that begin in March.
         let (y, m) = month > 2 ? (year, month - 3) : (year - 1, month + 9)
         let days = 365 * y + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719_468
-        var seconds = days * 86_400 + numbers[3] * 3600 + numbers[4] * 60 + numbers[5]
-        var clock = Clock.local
-        if let zone {
-            clock = .wall
-            let digits = zone.filter(\.isNumber)
-            if digits.count == 4, let hours = Int64(digits.prefix(2)), let minutes = Int64(digits.suffix(2)) {
-                seconds -= (zone.first == "-" ? -1 : 1) * (hours * 3600 + minutes * 60)
-            }
-        }
+        let seconds = days * 86_400 + hour * 3600 + minute * 60 + second - (zone ?? 0)
         guard seconds >= 0 else { return nil }
-        return LogTime(clock, seconds * 1_000_000_000 + fraction)
+        return LogTime(zone == nil ? .local : .wall, seconds * 1_000_000_000 + fraction)
     }
 }

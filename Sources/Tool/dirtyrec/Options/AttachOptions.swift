@@ -182,6 +182,11 @@ struct AttachedGuest {
             """)
         if attachment.wayIn != .ring { Terminal.say("Self-check: \(attachment.selfCheck).") }
         if let costs = attachment.costs { Terminal.say("Cost to the guest, an iteration: \(costs).") }
+        if let slot = attachment.loggedSlot {
+            Terminal.say(
+                "The VMM logs slot \(slot) and has not ended it: the last iteration is as long as that. Its own harvests are followed without --soft-dirty."
+            )
+        }
         if let unseen = attachment.unseenWriters { Terminal.say("Unseen writers: \(unseen).") }
         if Host().pml == true, attachment.entries > 0, [.ring, .bitmap].contains(attachment.wayIn) {
             Terminal.say(Self.timesWithPML)
