@@ -35,7 +35,8 @@ import Testing
 
     /// What may be typed freely: the Tab key has nothing to offer.
     static let free: Set = [
-        "bandwidth", "entries", "event", "gpa", "key=value", "list", "memory", "n", "name=value", "pages", "pid",
+        "bandwidth", "bits", "entries", "event", "gpa", "key=value", "list", "memory", "n", "name=value", "pages",
+        "percent", "pid",
         "ranges",
         "size", "sizes", "sql", "text", "tid,…", "time", "times", "url", "vcpus",
     ]
