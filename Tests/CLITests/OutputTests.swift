@@ -1,4 +1,5 @@
 import Foundation
+import Model
 import TestSupport
 import Testing
 
@@ -118,7 +119,7 @@ import Testing
                 in: folder)
             #expect(result.status == 0)
             let size = try FileManager.default.attributesOfItem(atPath: folder + "/there.db")[.size] as? Int64
-            #expect(result.stderr.contains("(\((size ?? 0) / 1024) KiB)"), "\(result.stderr)")
+            #expect(result.stderr.contains("(\(Units.size(size ?? 0)))"), "\(result.stderr)")
         }
     }
 
