@@ -1,5 +1,5 @@
 /// QEMU's `auto-converge`: a guest that dirties memory nearly as fast as it is sent gets less and less of its CPUs (question C5b;
-/// `migration_trigger_throttle` in QEMU's `migration/ram.c`, 2.5 to 11).
+/// `migration_trigger_throttle` in QEMU's `migration/ram.c`).
 package struct AutoConverge: Sendable, Equatable {
     /// Percent of a vCPU's time that the first step takes away: `cpu-throttle-initial`.
     package var initial = 20
